@@ -1,0 +1,138 @@
+# ouro: everything that is built, read from top to bottom.  `make help` lists the targets.
+#
+#   O=DIR                      where to build               (build)
+#   V=1                        show the commands
+#   DEBUG=2                    -O0, and assert_deep walks every data structure
+#   SAN=address,undefined      build the tests with sanitizers, in a folder of their own
+#   PREFIX=/usr/local DESTDIR= where `make install` puts things
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+CC      ?= gcc
+SHELL   := /bin/bash
+MAKEFLAGS += --no-builtin-rules
+
+ifdef SAN
+O ?= build/san-$(subst $(comma),-,$(SAN))
+else ifdef DEBUG
+O ?= build/debug$(DEBUG)
+else
+O ?= build
+endif
+comma := ,
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+# --- flags ---------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla \
+	-Wno-unused-parameter -Wno-missing-field-initializers
+OPT  := $(if $(filter 2,$(DEBUG)),-O0 -DOURO_DEBUG=2,-O2 $(if $(DEBUG),-DOURO_DEBUG=$(DEBUG)))
+BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DOURO_VERSION='"$(VERSION)"' \
+	-Iinclude -MMD -MP $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+
+# The guest lives in somebody else's process: nothing of it may be seen by the loader but
+# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was.
+GUEST_CFLAGS  := $(BASE) -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+	-fcf-protection=full -fno-plt -fno-exceptions -fasynchronous-unwind-tables
+GUEST_LDFLAGS := -shared -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+	-Wl,-z,noexecstack -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
+GUEST_LIBS    := -lZydis
+
+ANALYZER_CFLAGS := $(BASE) -Ianalyzer
+ANALYZER_LIBS   := -ldw -lelf -lzstd -lpthread
+
+TEST_CFLAGS := $(BASE) -Ipreload -Ianalyzer -Itests
+TEST_LIBS   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck) -lunwind \
+	$(GUEST_LIBS) $(ANALYZER_LIBS)
+
+# --- files ---------------------------------------------------------------------------
+
+GUEST_SRC    := $(sort $(wildcard preload/*.c preload/*/*.c preload/*/*.S))
+ANALYZER_SRC := $(sort $(wildcard analyzer/*.c))
+UNIT_SRC     := $(sort $(wildcard tests/*_test.c))
+FUZZ_SRC     := $(sort $(wildcard tests/fuzz/*.c))
+
+obj = $(patsubst %,$(O)/%.o,$(basename $(1)))
+GUEST_OBJ    := $(call obj,$(GUEST_SRC))
+ANALYZER_OBJ := $(call obj,$(ANALYZER_SRC))
+UNIT_BIN     := $(patsubst tests/%.c,$(O)/tests/%,$(UNIT_SRC))
+FUZZ_BIN     := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
+
+.PHONY: all
+all: $(O)/ouro $(O)/libouro.so ## build the command and the library (default)
+
+$(O)/libouro.so: $(GUEST_OBJ) preload/ouro.map
+	$(say) LINK $@
+	$(Q)$(CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $(GUEST_OBJ) $(GUEST_LIBS)
+
+$(O)/ouro: $(ANALYZER_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
+
+# Tests link what they use of either half, out of archives.
+$(O)/libguest.a: $(GUEST_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $^
+
+$(O)/libanalyzer.a: $(filter-out $(O)/analyzer/main.o,$(ANALYZER_OBJ))
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $^
+
+$(O)/preload/%.o: preload/%.c | deps-present
+	$(say) CC $@
+	$(Q)mkdir -p $(@D); $(CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(O)/preload/%.o: preload/%.S | deps-present
+	$(say) AS $@
+	$(Q)mkdir -p $(@D); $(CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(O)/analyzer/%.o: analyzer/%.c | deps-present
+	$(say) CC $@
+	$(Q)mkdir -p $(@D); $(CC) $(ANALYZER_CFLAGS) -c -o $@ $<
+
+$(O)/tests/%_test: tests/%_test.c $(O)/libguest.a $(O)/libanalyzer.a | deps-present
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libguest.a $(O)/libanalyzer.a $(TEST_LIBS)
+
+$(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libanalyzer.a $(ANALYZER_LIBS)
+
+-include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
+
+# --- what must be installed ----------------------------------------------------------
+
+PACKAGES := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check libdw-dev \
+	libzydis-dev libzstd-dev
+
+.PHONY: deps deps-present
+deps: ## install what building and testing need (Debian 12; root or sudo)
+	@sh tests/install-packages.sh $(PACKAGES)
+
+deps-present:
+	@for h in libunwind.h uthash.h check.h elfutils/libdw.h Zydis/Zydis.h zstd.h; do \
+		test -e /usr/include/$$h || test -e /usr/include/x86_64-linux-gnu/$$h || { \
+		echo "ouro: $$h is missing: run \`make deps\` first" >&2; exit 1; }; done
+
+# --- targets for people --------------------------------------------------------------
+
+.PHONY: unit check-headers clean help
+unit: all $(UNIT_BIN) ## run the unit tests alone
+	@for t in $(UNIT_BIN); do $$t || exit 1; done
+
+check-headers: ## every header compiles alone
+	@for h in $(wildcard include/ouro/*.h preload/*.h preload/*/*.h analyzer/*.h); do \
+		$(CC) $(BASE) -MF /dev/null -Ipreload -Ianalyzer -fsyntax-only -x c $$h || exit 1; done
+
+clean: ## remove what was built
+	rm -rf $(O)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' Makefile
