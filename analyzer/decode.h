@@ -59,7 +59,9 @@ struct merge {
 	struct trace *trace;
 	struct merge_head *head;	/* decode.c's: streams that are not at their end */
 	struct cursor *cursor;
+	struct event *event;		/* of each cursor: the one that is next      */
 	uint32_t heads, cursors;
+	bool taken;			/* the first head was handed out             */
 };
 
 int merge_init(struct merge *m, struct trace *t, struct stacks *s);	/* 0 or -ENOMEM */

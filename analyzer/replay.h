@@ -17,33 +17,14 @@
 #define REPLAY_H
 
 #include "decode.h"
+#include "live.h"
 
 typedef uint32_t site_id;		/* row of replay.site; 0: stack not known    */
-
-struct block {
-	uint64_t addr;
-	uint64_t size;
-	uint64_t born;			/* ticks                                     */
-	site_id site;
-	uint32_t object : 31;		/* first object in it, or 0                  */
-	uint32_t pool : 1;		/* of the runtime's own allocator            */
-};
-
-struct object {
-	uint64_t addr;
-	uint64_t block;			/* the block it lies in, or 0                */
-	uint64_t born;			/* ticks                                     */
-	uint32_t type;			/* as by type_same()                         */
-	site_id site;
-	uint32_t collections;		/* seen before it was born                   */
-	uint32_t next;			/* other objects in the same block           */
-	bool alive;			/* false: died, and the block it lay in stays */
-};
 
 /* What was made with one stack. */
 struct site {
 	stack_id stack;			/* merged                                    */
-	uint64_t blocks, bytes;		/* ever made; bytes asked for                */
+	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
 	uint64_t live, live_bytes;
 	uint64_t peak_bytes;		/* its own highest                           */
 	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest */
@@ -54,8 +35,8 @@ struct site {
 
 struct replay_total {
 	uint64_t events, lost;		/* lost: records the writer could not write  */
-	uint64_t blocks, bytes;		/* made                                      */
-	uint64_t frees, moves;
+	uint64_t blocks, bytes;		/* made; bytes with those moved to           */
+	uint64_t frees, moves;		/* moves: realloc, in place or not           */
 	uint64_t live, live_bytes;
 	uint64_t peak_bytes, peak_live, peak_ticks;
 	uint64_t births, deaths, live_objects;
@@ -81,7 +62,8 @@ struct replay {
 	uint64_t ready;			/* ticks of EXT_READY; 0: not seen           */
 	uint64_t exiting;		/* ticks of EXT_EXITING; 0: not seen         */
 	uint32_t snapshot;		/* number of the last EXT_SNAPSHOT           */
-	struct replay_tables *tables;	/* replay.c's: what is alive                 */
+	struct live live;
+	struct replay_private *private;	/* replay.c's                                */
 
 	/* Called for each event after it took effect, when set. */
 	void (*watch)(void *arg, const struct replay *r, const struct event *e);
@@ -91,7 +73,10 @@ struct replay {
 int replay_init(struct replay *r, struct trace *t, const struct defs *d);	/* 0 or -ENOMEM */
 void replay_fini(struct replay *r);
 
-/* 1: stopped there; 0: the trace is at its end without that; -ENOMEM. */
+/*
+ * 1: stopped there; 0: the trace is at its end without that; -ENOMEM.  A
+ * snapshot whose event was lost can still be placed by its definition's ticks.
+ */
 int replay_to_snapshot(struct replay *r, uint32_t number);
 int replay_to_ticks(struct replay *r, uint64_t ticks);	/* all before `ticks` was applied */
 int replay_to_end(struct replay *r);			/* 0 or -ENOMEM      */

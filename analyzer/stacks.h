@@ -31,6 +31,7 @@ struct stacks {
 	uint32_t count, room;
 	uint32_t *child;		/* open addressing: (parent, location) -> node */
 	uint32_t child_mask;
+	uint32_t limit;			/* merged stacks stop where nodes are as many */
 	struct stacks_merged *merged;	/* stacks.c's: (native, interpreter) -> merged */
 };
 
