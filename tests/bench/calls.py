@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Writes the C benchmark: malloc/free at a given call depth, from about 200 call sites.
+
+    calls.py DEPTH steady|hostile > calls.c
+
+steady: the outer frames stay while the inner ones work, as in most programs.
+hostile: every allocation is reached from main anew, through all frames.
+"""
+import sys
+
+depth, shape = int(sys.argv[1]), sys.argv[2]
+LEAVES, SITES = 12, 8       # leaf functions, allocation sites in each
+inner = 3                   # levels above the leaves that call on several times
+
+print("""#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define SLOTS 16384	/* blocks alive at a time, so that the heap is not just its cache */
+struct work { void *slot[SLOTS]; uint64_t rng, pairs, until; };
+#define NOINLINE __attribute__((noinline, noclone))
+static inline unsigned next(struct work *w)
+{
+	w->rng = w->rng * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(w->rng >> 33);
+}
+static inline void keep(struct work *w, void *p, unsigned r)
+{
+	memset(p, (int)r, 16);
+	free(w->slot[r % SLOTS]);
+	w->slot[r % SLOTS] = p;
+	w->pairs++;
+}
+""")
+for leaf in range(LEAVES):
+    print(f"static NOINLINE void leaf{leaf}(struct work *w)\n{{\n\tunsigned r = next(w);")
+    if shape == "steady":
+        for site in range(SITES):
+            print(f"\tkeep(w, malloc(16 + (r >> {site} & 511)), r >> {site});")
+    else:
+        print("\tswitch (r >> 8 & 7) {")
+        for site in range(SITES):
+            print(f"\tcase {site}: keep(w, malloc(16 + (r & 511)), r); break;")
+        print("\t}")
+    print("\t__asm__ volatile(\"\" ::: \"memory\");\n}")
+last = depth - 3            # main, this level's caller and the leaf are frames too
+for level in range(last, -1, -1):
+    print(f"static NOINLINE void level{level}(struct work *w)\n{{")
+    if level == last:
+        print("\tunsigned r = next(w);")
+        times = 4 if shape == "steady" else 1
+        for call in range(times):
+            print(f"\tswitch ((r >> {4 * call}) % {LEAVES}) {{")
+            for leaf in range(LEAVES):
+                print(f"\tcase {leaf}: leaf{leaf}(w); break;")
+            print("\t}")
+    elif level > last - inner and shape == "steady":
+        print(f"\tfor (unsigned n = 1 + (next(w) & 3); n; n--)\n\t\tlevel{level + 1}(w);"
+              f"\n\tlevel{level + 1}(w);")
+    else:
+        print(f"\tif (next(w) & 1)\n\t\tlevel{level + 1}(w);\n\telse\n\t\tlevel{level + 1}(w);")
+    print("\t__asm__ volatile(\"\" ::: \"memory\");\n}")
+print("""
+static void *run(void *arg)
+{
+	struct work *w = arg;
+
+	while (w->pairs < w->until)
+		level0(w);
+	return NULL;
+}
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+int main(int argc, char **argv)
+{
+	static struct work w[8];
+	int threads = argc > 2 ? atoi(argv[2]) : 1;
+	double wall, cpu;
+	pthread_t t[8];
+	uint64_t pairs = 0;
+
+	for (int i = 0; i < threads; i++) {
+		w[i].rng = (uint64_t)i + 1;
+		w[i].until = strtoull(argv[1], NULL, 10) / (unsigned)threads;
+	}
+	wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	for (int i = 1; i < threads; i++)
+		pthread_create(&t[i], NULL, run, &w[i]);
+	run(&w[0]);
+	for (int i = 1; i < threads; i++)
+		pthread_join(t[i], NULL);
+	wall = seconds(CLOCK_MONOTONIC) - wall, cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	for (int i = 0; i < threads; i++)
+		pairs += w[i].pairs;
+	printf("{\\"pairs\\": %lu, \\"wall\\": %.6f, \\"cpu\\": %.6f}\\n", (unsigned long)pairs, wall, cpu);
+	return 0;
+}""")
