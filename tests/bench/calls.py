@@ -10,7 +10,6 @@ import sys
 
 depth, shape = int(sys.argv[1]), sys.argv[2]
 LEAVES, SITES = 12, 8       # leaf functions, allocation sites in each
-inner = 3                   # levels above the leaves that call on several times
 
 print("""#include <pthread.h>
 #include <stdint.h>
@@ -38,31 +37,27 @@ static inline void keep(struct work *w, void *p, unsigned r)
 """)
 for leaf in range(LEAVES):
     print(f"static NOINLINE void leaf{leaf}(struct work *w)\n{{\n\tunsigned r = next(w);")
-    if shape == "steady":
-        for site in range(SITES):
-            print(f"\tkeep(w, malloc(16 + (r >> {site} & 511)), r >> {site});")
-    else:
-        print("\tswitch (r >> 8 & 7) {")
-        for site in range(SITES):
-            print(f"\tcase {site}: keep(w, malloc(16 + (r & 511)), r); break;")
-        print("\t}")
-    print("\t__asm__ volatile(\"\" ::: \"memory\");\n}")
-last = depth - 3            # main, this level's caller and the leaf are frames too
+    print("\tswitch (r >> 28 & 7) {")
+    for site in range(SITES):
+        print(f"\tcase {site}: keep(w, malloc(16 + (r & 511)), r >> 9); break;")
+    print("\t}\n\t__asm__ volatile(\"\" ::: \"memory\");\n}")
+last = depth - 3            # main, run and the leaf are frames too
 for level in range(last, -1, -1):
     print(f"static NOINLINE void level{level}(struct work *w)\n{{")
+    if shape == "hostile":
+        again = None
+    else:                   # how often a frame goes on rather than return: 3/4, 1/2, ... 1/8
+        again = 192 if level > last - 2 else 128 if level > last - 4 else 32
     if level == last:
-        print("\tunsigned r = next(w);")
-        times = 4 if shape == "steady" else 1
-        for call in range(times):
-            print(f"\tswitch ((r >> {4 * call}) % {LEAVES}) {{")
-            for leaf in range(LEAVES):
-                print(f"\tcase {leaf}: leaf{leaf}(w); break;")
-            print("\t}")
-    elif level > last - inner and shape == "steady":
-        print(f"\tfor (unsigned n = 1 + (next(w) & 3); n; n--)\n\t\tlevel{level + 1}(w);"
-              f"\n\tlevel{level + 1}(w);")
-    else:
+        print(f"\tdo switch (next(w) % {LEAVES}) {{")
+        for leaf in range(LEAVES):
+            print(f"\tcase {leaf}: leaf{leaf}(w); break;")
+        print("\t} while (0);" if again is None else f"\t}} while ((next(w) & 255) < {again});")
+    elif again is None:
         print(f"\tif (next(w) & 1)\n\t\tlevel{level + 1}(w);\n\telse\n\t\tlevel{level + 1}(w);")
+    else:
+        print(f"\tunsigned r;\n\tdo {{\n\t\tr = next(w);\n\t\tif (r >> 8 & 1)\n\t\t\tlevel{level + 1}(w);"
+              f"\n\t\telse\n\t\t\tlevel{level + 1}(w);\n\t}} while ((r & 255) < {again} && w->pairs < w->until);")
     print("\t__asm__ volatile(\"\" ::: \"memory\");\n}")
 print("""
 static void *run(void *arg)
