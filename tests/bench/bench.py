@@ -48,12 +48,12 @@ def workloads(made, scale):
         return str(max(int(count * scale), 1))
 
     for depth in (10, 20, 40, 80):
-        yield f"C, depth {depth}", [made["steady", depth], n(6e6)], {}
-    yield "C, depth 40, 2 threads", [made["steady", 40], n(8e6), "2"], {}
-    yield "C, depth 40, hostile", [made["hostile", 40], n(3e6)], {}
-    yield "C++ maps and strings", [made["c++"], n(6e5)], {}
+        yield f"C, depth {depth}", [made["steady", depth], n(2e7)], {}
+    yield "C, depth 40, 2 threads", [made["steady", 40], n(2e7), "2"], {}
+    yield "C, depth 40, hostile", [made["hostile", 40], n(8e6)], {}
+    yield "C++ maps and strings", [made["c++"], n(8e6)], {}
     script = os.path.join(HERE, "objects.py")
-    for name, size in (("records", 60), ("json", 150)):
+    for name, size in (("records", 400), ("json", 1500)):
         yield f"Python {name}", [PYTHON, script, name, n(size)], {}
         yield f"Python {name}, malloc", [PYTHON, script, name, n(size)], \
             {"PYTHONMALLOC": "malloc"}
