@@ -12,7 +12,7 @@ static const struct command {
 	int (*main)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "run", cmd_run, "record a program, then print what was found" },
+	{ NULL, NULL, NULL },
 };
 
 int complain(int status, const char *format, ...)
@@ -31,7 +31,7 @@ int complain(int status, const char *format, ...)
 static void help(FILE *out)
 {
 	fputs("usage: ouro COMMAND [OPTIONS] ...\n\n", out);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+	for (size_t i = 0; commands[i].name; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fputs("\n`ouro COMMAND --help` lists the options; `man ouro` has the rest.\n", out);
 }
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 		help(stderr);
 		return STATUS_USAGE;
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+	for (size_t i = 0; commands[i].name; i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
