@@ -41,8 +41,8 @@ int code_decode(const void *at, size_t room, struct code_insn *ret);
 
 /*
  * The function that is first called, or jumped to for good, within the first `within` bytes
- * of fn; NULL: none.  A jump counts when it leaves these bytes.  The answer can be a PLT
- * stub: see code_behind_jump.
+ * of fn; NULL: none.  A jump counts when it leaves these bytes, so give them all (extent.h).
+ * The answer can be a PLT stub: see code_behind_jump.
  */
 void *code_first_call(const void *fn, size_t within);
 

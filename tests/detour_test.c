@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "code.h"
-#include "extent.h"
+#include "detour/sweep.h"
 #include "text.h"
 
 /* --- the corpus ---------------------------------------------------------------------- */
@@ -211,12 +211,20 @@ static void refuses(int refusal, const char *name, void *fn, void *replacement,
 	ck_assert_mem_eq(before, after, 16);
 }
 
+/* ThreadSanitizer has a thread of its own, which never is in a function of ours. */
+#ifdef __SANITIZE_THREAD__
+enum { SANITIZER_THREADS = 1 };
+#else
+enum { SANITIZER_THREADS = 0 };
+#endif
+
 static void places(const char *name, void *fn, void *replacement, void **ret_original)
 {
 	int err;
 
 	errno = 77;
-	err = detour_place(name, fn, replacement, ret_original);
+	err = SANITIZER_THREADS ? detour_place_unrun(name, fn, replacement, ret_original)
+				: detour_place(name, fn, replacement, ret_original);
 	ck_assert_int_eq(errno, 77);
 	ck_assert_msg(!err, "%s: %s", name, detour_refusal_name(err));
 }
@@ -682,7 +690,7 @@ START_TEST(functions_are_detoured_and_restored_while_threads_run_them)
 	pthread_t thread[3];
 	long before;
 
-	ck_assert(text_alone());
+	ck_assert(text_alone() || SANITIZER_THREADS);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, hammer, fn), 0);
 	ck_assert(!text_alone());
@@ -704,10 +712,6 @@ END_TEST
 
 /* --- real targets --------------------------------------------------------------------- */
 
-/*
- * The rest is in need of a whole interpreter, and each runs in the process that Check forks
- * for a test.
- */
 static void *open_libpython(void)
 {
 	char path[4096];
@@ -719,69 +723,118 @@ static void *open_libpython(void)
 	return lib ? lib : dlopen("libpython3.11.so.1.0", RTLD_NOW | RTLD_GLOBAL);
 }
 
-static void *dealloc_of(void *lib, const char *type)
+static const char *const swept[] = { "libc.so.6", "libgobject-2.0.so.0", "libpython" };
+
+START_TEST(most_functions_of_real_libraries_can_be_detoured)
 {
-	enum { TP_DEALLOC = 48 };
-	char *t = dlsym(lib, type);
-
-	ck_assert_msg(t != NULL, "%s is not exported", type);
-	return *(void **)(t + TP_DEALLOC);
-}
-
-static const char *const types[] = {
-	"PyFloat_Type", "PyList_Type", "PyTuple_Type", "PyDict_Type", "PySlice_Type",
-	"PyUnicode_Type",
-};
-enum { TYPES = sizeof(types) / sizeof(types[0]) };
-
-static void *dealloc_original[TYPES];
-static long deallocs[TYPES];
-
-#define DEALLOC(n) \
-	static void dealloc_##n(void *o) \
-	{ \
-		deallocs[n]++; \
-		((void (*)(void *))dealloc_original[n])(o); \
-	}
-DEALLOC(0) DEALLOC(1) DEALLOC(2) DEALLOC(3) DEALLOC(4) DEALLOC(5)
-
-static void (*const dealloc_hook[TYPES])(void *) = {
-	dealloc_0, dealloc_1, dealloc_2, dealloc_3, dealloc_4, dealloc_5,
-};
-
-static const char script[] =
-	"import json, math\n"
-	"def churn(n):\n"
-	"    total = 0.0\n"
-	"    for i in range(n):\n"
-	"        l = [float(i), (i, str(i)), {'k': i}]\n"
-	"        total += math.sqrt(l[0]) + len(l[1:]) + len(json.dumps(l))\n"
-	"    return total\n"
-	"class Bad(Exception): pass\n"
-	"deep = None\n"
-	"for i in range(100000): deep = [deep]\n"
-	"del deep\n"
-	"for i in range(1000):\n"
-	"    try: raise Bad([i], {i: (i,)})\n"
-	"    except Bad: pass\n"
-	"assert churn(20000) > 0\n";
-
-START_TEST(python_runs_with_detoured_deallocs)
-{
-	void *lib = open_libpython();
-	bool all = _i;
+	void *lib = _i == 2 ? open_libpython() : dlopen(swept[_i], RTLD_NOW);
+	struct sweep s = { 0 };
+	struct link_map *map;
 
 	if (!lib)
 		return;
-	/* the slots of built-in types are filled in from the start */
-	for (int i = 0; i < (all ? TYPES : 1); i++)
-		places(types[i], dealloc_of(lib, types[i]), dealloc_hook[i],
-		       &dealloc_original[i]);
-	((void (*)(int))dlsym(lib, "Py_InitializeEx"))(0);
-	ck_assert_int_eq(((int (*)(const char *))dlsym(lib, "PyRun_SimpleString"))(script), 0);
-	ck_assert_int_eq(((int (*)(void))dlsym(lib, "Py_FinalizeEx"))(), 0);
-	for (int i = 0; i < (all ? TYPES : 1); i++)
-		ck_assert_msg(deallocs[i] > 10000, "%s: %ld", types[i], deallocs[i]);
+	ck_assert_int_eq(dlinfo(lib, RTLD_DI_LINKMAP, &map), 0);
+	ck_assert(sweep_list(&s, map->l_name, map->l_addr));
+	sweep_check(&s);
+	sweep_print(&s, map->l_name);
+	ck_assert_uint_gt(s.answers[0], s.n * 8 / 10);
+	ck_assert_uint_eq(s.answers[DETOUR_NOT_CODE] + s.answers[DETOUR_NO_MAPS], 0);
+	free(s.fn);
+}
+END_TEST
+
+/* What an interpreter says with inside.so preloaded to do `what`, or bare when that is "". */
+static int run_inside(const char *python, const char *what, char *ret_said, size_t room)
+{
+	char self[4096], command[8192];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t have;
+	FILE *f;
+
+	ck_assert_int_gt(n, 0);
+	self[n] = 0;
+	*strrchr(self, '/') = 0;
+	snprintf(command, sizeof(command),
+		 "OURO_INSIDE=%s LD_PRELOAD=%s%s %s -c '\n"
+		 "import json, math\n"
+		 "class Bad(Exception): pass\n"
+		 "total = 0.0\n"
+		 "for i in range(20000):\n"
+		 "    l = [float(i), (i, str(i)), dict(k=i)]\n"
+		 "    total += math.sqrt(l[0]) + len(l[1:]) + len(json.dumps(l))\n"
+		 "    try: raise Bad([i], (i,))\n"
+		 "    except Bad: pass\n"
+		 "deep = None\n"
+		 "for i in range(100000): deep = [deep]\n"
+		 "del deep\n"
+		 "print(\"total\", int(total))' 2>&1", what, what[0] ? self : "",
+		 what[0] ? "/detour/inside.so" : "", python);
+	f = popen(command, "r");
+	ck_assert_ptr_nonnull(f);
+	have = fread(ret_said, 1, room - 1, f);
+	ret_said[have] = 0;
+	return pclose(f);
+}
+
+static const char *const interpreters[] = {
+	"/usr/bin/python3",
+	"$HOME/.pyenv/versions/3.8.18/bin/python3", "$HOME/.pyenv/versions/3.9.18/bin/python3",
+	"$HOME/.pyenv/versions/3.10.13/bin/python3", "$HOME/.pyenv/versions/3.11.7/bin/python3",
+	"$HOME/.pyenv/versions/3.12.1/bin/python3", "$HOME/.pyenv/versions/3.13.0/bin/python3",
+};
+
+/* A program built with a sanitizer can't be preloaded with one into a program without. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { CAN_PRELOAD = 0 };
+#else
+enum { CAN_PRELOAD = 1 };
+#endif
+
+static void same_total_as_bare(const char *python, const char *said)
+{
+	char bare[256];
+
+	ck_assert_int_eq(run_inside(python, "", bare, sizeof(bare)), 0);
+	ck_assert_msg(!strncmp(bare, "total ", 6) && strstr(said, bare), "%s", said);
+}
+
+static bool have(const char *interpreter)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "test -x %s", interpreter);
+	return CAN_PRELOAD && !system(command);
+}
+
+START_TEST(python_runs_with_detoured_deallocators)
+{
+	static const char *const types[] = { "PyFloat_Type", "PyList_Type", "PyTuple_Type",
+		"PyDict_Type", "PySlice_Type", "PyUnicode_Type" };
+	char said[4096], *at;
+
+	if (!have(interpreters[_i]))
+		return;
+	ck_assert_int_eq(run_inside(interpreters[_i], "deallocs", said, sizeof(said)), 0);
+	same_total_as_bare(interpreters[_i], said);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		at = strstr(said, types[i]);
+		ck_assert_msg(at && atol(at + strlen(types[i])) > 100, "%s", said);
+	}
+}
+END_TEST
+
+START_TEST(python_runs_with_every_function_detoured_that_is_not_refused)
+{
+	char said[4096], *at;
+
+	if (!have(interpreters[_i]))
+		return;
+	ck_assert_int_eq(run_inside(interpreters[_i], "all", said, sizeof(said)), 0);
+	same_total_as_bare(interpreters[_i], said);
+	at = strstr(said, " functions, ");
+	ck_assert_msg(at && atof(at + strlen(" functions, ")) < 20, "%s", said);
+	if (strchr(said, '\n'))
+		printf("%.*s\n", (int)(strchr(said, '\n') - said), said);
 }
 END_TEST
 
@@ -841,7 +894,12 @@ int main(void)
 	tcase_add_test(t, more_detours_than_a_page_holds_find_their_stubs);
 	tcase_add_test(t, a_library_loaded_again_in_the_same_place_can_be_detoured_again);
 	tcase_add_test(t, functions_are_detoured_and_restored_while_threads_run_them);
-	tcase_add_loop_test(t, python_runs_with_detoured_deallocs, 0, 2);
+	tcase_add_loop_test(t, most_functions_of_real_libraries_can_be_detoured, 0,
+			    LENGTH(swept));
+	tcase_add_loop_test(t, python_runs_with_detoured_deallocators, 0,
+			    LENGTH(interpreters));
+	tcase_add_loop_test(t, python_runs_with_every_function_detoured_that_is_not_refused,
+			    0, LENGTH(interpreters));
 	tcase_add_test(t, the_price_of_a_detour_is_printed);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

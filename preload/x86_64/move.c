@@ -98,7 +98,7 @@ int move_code(const uint8_t *from, size_t size, const uint8_t *home, uint8_t *ou
 
 	assert(size <= MOVE_MAX);
 	for (; at < size; at += i.size) {
-		if (code_decode(from + at, CODE_INSN_MAX, &i) || at + i.size > size)
+		if (code_decode(from + at, size - at, &i))
 			return -EINVAL;
 		map.from[map.n] = at;
 		map.to[map.n++] = o.n;
