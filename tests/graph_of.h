@@ -81,7 +81,7 @@ static inline void draw_node(struct drawing *w, const char *word)
 	case '#': w->bytes[v] = atoi(word + 2); break;
 	case '!': w->flags[v] = NODE_NOT_GC; break;
 	case '%': w->flags[v] = NODE_NOT_GC | NODE_UNCOUNTED; break;
-	case '@': w->count[v] = INT64_MAX; break;
+	case '@': w->count[v] = 1ll << 40; break;
 	case 0: break;
 	default: ck_abort_msg("no such word: %s", word);
 	}
