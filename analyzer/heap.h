@@ -38,6 +38,7 @@ struct heap_node {
 	uint64_t address;
 	uint64_t bytes;
 	uint64_t count;		/* references, as the runtime has it    */
+	uint64_t when;		/* it was made: ticks; 0: not known      */
 	uint32_t type;		/* index into heap.type                 */
 	uint32_t site;		/* index into heap.site; 0: not known   */
 	text_id label;		/* own name of a function, class, module; 0: none */

@@ -1,9 +1,5 @@
 #include "words.h"
 
-#include "mem.h"
-
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 void spoken_fini(struct spoken *s)
@@ -52,8 +48,7 @@ static void put_key(struct buf *out, const char *key)
 	buf_printf(out, "[%s%s%s]", quote, key, quote);
 }
 
-/* "make.<locals>.on_click" is on_click. */
-static const char *last_part(const char *qualname)
+const char *words_last(const char *qualname)
 {
 	const char *dot = strrchr(qualname, '.');
 
@@ -90,7 +85,7 @@ static void put_cell(struct buf *out, const char *function, const char *variable
 static void put_running(struct buf *out, const struct heap *h, const struct spoken *s, node_id v)
 {
 	if (h->node[v].label)
-		buf_printf(out, "%s()", last_part(heap_text(h, h->node[v].label)));
+		buf_printf(out, "%s()", words_last(heap_text(h, h->node[v].label)));
 	else
 		spoken_label(s, out);
 }
@@ -356,7 +351,7 @@ const char *words_variable(const struct heap *h, node_id v)
 }
 
 /* The instance whose dict this is, NODE_NONE when it is nobody's alone. */
-static node_id dict_owner(const struct heap *h, node_id v)
+node_id words_dict_owner(const struct heap *h, node_id v)
 {
 	const struct graph *g = &h->graph;
 	uint32_t i;
@@ -372,7 +367,7 @@ static node_id dict_owner(const struct heap *h, node_id v)
 }
 
 /* What an object is called for itself, without others around it. */
-static bool own_name(const struct heap *h, node_id v, struct spoken *s)
+bool words_own_name(const struct heap *h, node_id v, struct spoken *s)
 {
 	const struct heap_node *n = &h->node[v];
 	node_id owner;
@@ -385,9 +380,9 @@ static bool own_name(const struct heap *h, node_id v, struct spoken *s)
 	}
 	if (n->label)
 		buf_puts(&s->text, heap_is(h, v, "module") ? heap_text(h, n->label) :
-			 last_part(heap_text(h, n->label)));
-	else if (heap_is(h, v, "dict") && (owner = dict_owner(h, v)) != NODE_NONE &&
-		 own_name(h, owner, s))
+			 words_last(heap_text(h, n->label)));
+	else if (heap_is(h, v, "dict") && (owner = words_dict_owner(h, v)) != NODE_NONE &&
+		 words_own_name(h, owner, s))
 		s->as = SPOKEN_DICT;
 	else
 		buf_puts(&s->text, words_variable(h, v));
@@ -410,7 +405,7 @@ void words_holder(struct buf *out, const struct heap *h, const struct heap_edge 
 			   words_module(h, e->from));
 		return;
 	}
-	if (own_name(h, e->from, &holder)) {
+	if (words_own_name(h, e->from, &holder)) {
 		words_step(h, &holder, e, &held);
 		spoken_label(&held, out);
 		buf_printf(out, " (%s)", type);
@@ -452,7 +447,7 @@ void words_path(struct buf *out, const struct heap *h, const struct heap_root *r
 	bool global = first && h->node[first->from].flags & OURO_NODE_NAMESPACE;
 
 	if (global)
-		own_name(h, first->from, &at);
+		words_own_name(h, first->from, &at);
 	else if (r->kind == OURO_ROOT_LOCAL)
 		buf_puts(&at.text, heap_text(h, r->what));
 	else {
@@ -462,7 +457,7 @@ void words_path(struct buf *out, const struct heap *h, const struct heap_root *r
 	if (r->node < h->nnodes && !global && h->node[r->node].flags & OURO_NODE_NAMESPACE &&
 	    !n) {
 		spoken_fini(&at);
-		own_name(h, r->node, &at);
+		words_own_name(h, r->node, &at);
 	}
 	for (; i < n; i++) {
 		words_step(h, &at, &h->edge[edges[i]], &next);
@@ -475,288 +470,4 @@ void words_path(struct buf *out, const struct heap *h, const struct heap_root *r
 		buf_puts(out, ", ");
 		words_root(out, h, r);
 	}
-}
-
-/* ------------------------------------------------------------ several objects together */
-
-struct sort_key {
-	node_id node;
-	uint32_t at;
-};
-
-static int by_node(const void *a, const void *b)
-{
-	const struct sort_key *x = a, *y = b;
-
-	return x->node < y->node ? -1 : x->node > y->node;
-}
-
-static int sort_members(struct words *w)
-{
-	struct sort_key *key = mem_array(w->n, sizeof(*key));
-	uint32_t i;
-
-	if (!key)
-		return -ENOMEM;
-	for (i = 0; i < w->n; i++)
-		key[i] = (struct sort_key){ w->member[i].node, i };
-	qsort(key, w->n, sizeof(*key), by_node);
-	for (i = 0; i < w->n; i++)
-		w->sorted[i] = key[i].at;
-	mem_free(key);
-	return 0;
-}
-
-uint32_t words_find(const struct words *w, node_id v)
-{
-	uint32_t low = 0, high = w->n;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (w->member[w->sorted[mid]].node < v)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < w->n && w->member[w->sorted[low]].node == v)
-		return w->sorted[low];
-	return UINT32_MAX;
-}
-
-/* Scaffolding of the language: what it was "made for" is some statement's result by chance. */
-static bool is_scaffold(const struct heap *h, node_id v)
-{
-	static const char *const type[] = { "frame", "traceback", "cell", "method",
-		"getset_descriptor", "member_descriptor", "wrapper_descriptor", "builtin_function_or_method" };
-	size_t i;
-
-	for (i = 0; i < sizeof(type) / sizeof(type[0]); i++)
-		if (heap_is(h, v, type[i]))
-			return true;
-	return dict_owner(h, v) != NODE_NONE;
-}
-
-static bool is_instance(const struct heap *h, node_id v)
-{
-	return h->type[h->node[v].type].flags & OURO_TYPE_HEAP && !heap_is_infra(h, v) &&
-		strchr(heap_type_name(h, v), '.');
-}
-
-/*
- * One statement can make several objects for one variable.  The variable is that of
- * the instance among them, or of the one made last: what was made before went into it.
- */
-static bool keeps_variable(const struct words *w, uint32_t i)
-{
-	const struct heap *h = w->h;
-	node_id v = w->member[i].node;
-	uint32_t j;
-
-	for (j = 0; j < w->n; j++) {
-		node_id u = w->member[j].node;
-
-		if (j == i || h->node[u].site != h->node[v].site ||
-		    h->node[u].type == h->node[v].type || is_scaffold(h, u))
-			continue;
-		if (is_instance(h, u) && !is_instance(h, v))
-			return false;
-		if (is_instance(h, u) == is_instance(h, v) && j < i)
-			return false;
-	}
-	return true;
-}
-
-static void name_plainly(struct words *w)
-{
-	const struct heap *h = w->h;
-	uint32_t i;
-
-	for (i = 0; i < w->n; i++) {
-		struct words_member *m = &w->member[i];
-		const struct heap_node *n = &h->node[m->node];
-
-		if (n->flags & OURO_NODE_NAMESPACE || n->label)
-			m->named = own_name(h, m->node, &m->spoken) &&
-				!strstr(heap_type_name(h, m->node), "generator") &&
-				!heap_is(h, m->node, "coroutine") && !heap_is(h, m->node, "frame");
-		if (m->named)
-			continue;
-		spoken_fini(&m->spoken);
-		m->spoken = (struct spoken){ .of = NODE_NONE };
-		if (!is_scaffold(h, m->node) && *words_variable(h, m->node) && keeps_variable(w, i)) {
-			buf_puts(&m->spoken.text, words_variable(h, m->node));
-			m->named = true;
-		}
-	}
-}
-
-/* The one edge by which members hold this member; NULL: none or several. */
-static const struct heap_edge *only_edge(const struct words *w, uint32_t i)
-{
-	const struct heap *h = w->h;
-	const struct graph *g = &h->graph;
-	node_id v = w->member[i].node, last = NODE_NONE;
-	const struct heap_edge *only = NULL;
-	uint32_t k;
-	edge_id e;
-
-	if (g->in[v + 1] - g->in[v] > 64)
-		return NULL;
-	for (k = g->in[v]; k < g->in[v + 1]; k++) {
-		node_id u = g->holder[k];
-
-		if (u == last || words_find(w, u) == UINT32_MAX)
-			continue;
-		last = u;
-		for (e = g->out[u]; e < g->out[u + 1]; e++) {
-			if (g->to[e] != v || !edge_owns(g, e))
-				continue;
-			if (only)
-				return NULL;
-			only = &h->edge[g->name[e]];
-		}
-	}
-	return only;
-}
-
-/* Two named alike are told apart by numbers; and who has no name gets its type's. */
-static void number_labels(struct words *w, bool *settled)
-{
-	uint32_t i, j, alone = 0;
-
-	for (i = 0; i < w->n; i++)
-		alone += settled[i] && !w->member[i].named && is_instance(w->h, w->member[i].node);
-	for (i = 0; i < w->n; i++) {
-		struct words_member *m = &w->member[i];
-
-		if (!settled[i] || m->named)
-			continue;
-		if (alone == 1 && is_instance(w->h, m->node)) {
-			buf_puts(&m->spoken.text, "self");
-			m->named = true;
-		} else {
-			buf_printf(&m->spoken.text, "%s #0",
-				   words_type(heap_type_name(w->h, m->node)));
-		}
-	}
-	for (i = 0; i < w->n; i++) {
-		struct buf *text = &w->member[i].spoken.text;
-		uint32_t number = 1;
-		bool alike = false;
-
-		if (!settled[i])
-			continue;
-		if (text->n > 3 && !strcmp(text->s + text->n - 3, " #0")) {
-			text->n -= 3;
-			text->s[text->n] = 0;
-			alike = true;
-		}
-		for (j = i + 1; j < w->n; j++) {
-			struct buf *other = &w->member[j].spoken.text;
-
-			if (!settled[j])
-				continue;
-			if (other->n == text->n + 3 && !strncmp(other->s, buf_text(text), text->n) &&
-			    !strcmp(other->s + text->n, " #0"))
-				;
-			else if (strcmp(buf_text(other), buf_text(text)))
-				continue;
-			else
-				alike = true;
-			buf_reset(other);
-			buf_printf(other, "%s #%u", buf_text(text), ++number);
-		}
-		if (alike)
-			buf_puts(text, " #1");
-	}
-}
-
-/* By the way that leads to it from one that has a name: as many rounds as ways are deep. */
-static void speak_of_inner(struct words *w, const struct heap_edge **way, bool *settled)
-{
-	bool moved = true;
-	uint32_t i;
-
-	while (moved) {
-		moved = false;
-		for (i = 0; i < w->n; i++) {
-			struct words_member *m = &w->member[i];
-			uint32_t from = settled[i] ? 0 : words_find(w, way[i]->from);
-
-			if (settled[i] || !settled[from])
-				continue;
-			words_step(w->h, &w->member[from].spoken, way[i], &m->spoken);
-			settled[i] = m->inner = moved = true;
-		}
-	}
-}
-
-/* Ways that only lead to each other, or too far: such an object speaks for itself. */
-static uint32_t break_ways(struct words *w, const struct heap_edge **way, bool *settled)
-{
-	uint32_t i, k, step, broken = 0;
-
-	for (i = 0; i < w->n; i++) {
-		for (k = i, step = 0; !settled[k] && step < 8; step++)
-			k = words_find(w, way[k]->from);
-		if (settled[k])
-			continue;
-		settled[i] = true;
-		broken++;
-	}
-	return broken;
-}
-
-int words_init(struct words *w, const struct heap *h, const node_id *nodes, uint32_t n)
-{
-	const struct heap_edge **way = mem_array(n, sizeof(const struct heap_edge *));
-	bool *settled = mem_array(n, sizeof(*settled));
-	uint32_t i;
-	int r = -ENOMEM;
-
-	*w = (struct words){ .h = h, .n = n };
-	w->member = mem_array(n, sizeof(*w->member));
-	w->sorted = mem_array(n, sizeof(*w->sorted));
-	if (!way || !settled || !w->member || !w->sorted)
-		goto out;
-	for (i = 0; i < n; i++)
-		w->member[i] = (struct words_member){ .node = nodes[i], .spoken.of = NODE_NONE };
-	r = sort_members(w);
-	if (r)
-		goto out;
-	name_plainly(w);
-	for (i = 0; i < n; i++) {
-		way[i] = w->member[i].named ? NULL : only_edge(w, i);
-		settled[i] = !way[i] || (!i && !is_scaffold(h, nodes[0]));
-	}
-	break_ways(w, way, settled);
-	number_labels(w, settled);
-	speak_of_inner(w, way, settled);
-out:
-	mem_free(way);
-	mem_free(settled);
-	if (r)
-		words_fini(w);
-	return r;
-}
-
-void words_fini(struct words *w)
-{
-	uint32_t i;
-
-	for (i = 0; w->member && i < w->n; i++)
-		spoken_fini(&w->member[i].spoken);
-	mem_free(w->member);
-	mem_free(w->sorted);
-	*w = (struct words){0};
-}
-
-void words_edge(const struct words *w, const struct heap_edge *e, struct buf *out)
-{
-	struct spoken held;
-
-	words_step(w->h, &w->member[words_find(w, e->from)].spoken, e, &held);
-	spoken_label(&held, out);
-	spoken_fini(&held);
 }

@@ -46,8 +46,11 @@ const char *words_type(const char *name);
 /* "list", "2 lists", "3 Node objects"; `type` as in the snapshot. */
 void words_objects(struct buf *out, const char *type, uint64_t n);
 
-/* "entangle()", or "<module>" as it is; the last part of a qualified name is enough for `brief`. */
+/* "entangle()", or "<module>" as it is. */
 void words_function(struct buf *out, const char *function);
+
+/* "make.<locals>.on_click" is on_click. */
+const char *words_last(const char *qualname);
 
 /* The file's own name, without folders. */
 const char *words_file(const char *path);
@@ -68,30 +71,10 @@ const char *words_module(const struct heap *h, node_id space);
 /* The variable an object was made for, when that is a plain name; else "". */
 const char *words_variable(const struct heap *h, node_id v);
 
-/* ------------------------------------------------------------ several objects together */
+/* The instance whose __dict__ this is; NODE_NONE when it is none. */
+node_id words_dict_owner(const struct heap *h, node_id v);
 
-struct words_member {
-	node_id node;
-	struct spoken spoken;
-	bool inner;		/* spoken of by the one way that leads to it: not worth a line of its own */
-	bool named;		/* has a name of its own or of a variable */
-};
-
-struct words {
-	const struct heap *h;
-	struct words_member *member;	/* in the order given; [0] is where one begins to read */
-	uint32_t *sorted;		/* by node */
-	uint32_t n;
-};
-
-/* Finds names that are unlike for unlike objects.  -ENOMEM.  Meant for some hundred at most. */
-int words_init(struct words *w, const struct heap *h, const node_id *nodes, uint32_t n);
-void words_fini(struct words *w);
-
-/* Index of a node's member, or UINT32_MAX. */
-uint32_t words_find(const struct words *w, node_id v);
-
-/* "first[0]" for an edge that leaves a member. */
-void words_edge(const struct words *w, const struct heap_edge *e, struct buf *out);
+/* What an object is called without regard to others; false: nothing, *s is empty. */
+bool words_own_name(const struct heap *h, node_id v, struct spoken *s);
 
 #endif
