@@ -77,7 +77,7 @@ $(O)/ouro: $(ANALYZER_OBJ)
 	$(Q)$(CC) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
 
 # Tests link what they use of either half, out of archives.
-$(O)/libguest.a: $(GUEST_OBJ)
+$(O)/libguest.a: $(filter-out $(O)/preload/hooks.o,$(GUEST_OBJ))
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
 

@@ -450,5 +450,6 @@ int cfi_read(const struct cfi_section *s, uintptr_t pc, struct cfi_work *w)
 		return -EINVAL;
 	w->row.signal = f.cie.signal;
 	w->row.end = s->hi;
+	w->row.start = f.start;
 	return 0;
 }

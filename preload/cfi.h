@@ -37,6 +37,7 @@ struct cfi_row {
 	bool signal;		/* the kernel made this frame: its ip is no return  */
 	int64_t cfa_value;
 	const uint8_t *end;	/* expressions end before this                      */
+	uintptr_t start;	/* first instruction of the function                */
 };
 
 /* Room to work in, kept off the program's small stacks. */
@@ -99,7 +100,10 @@ static inline intptr_t cfi_rule_cfa(uint32_t rule)
 
 uint32_t cfi_rule(const struct cfi_row *row);
 
-/* All of it: the rule of the instruction at pc. */
-uint32_t cfi_rule_at(uintptr_t pc, struct cfi_work *w);
+/*
+ * All of it.  exact: ip is that of an instruction; else it is a return address, whose
+ * rule is that of the instruction before: the call may have been the function's last.
+ */
+uint32_t cfi_rule_at(uintptr_t ip, bool exact, struct cfi_work *w);
 
 #endif

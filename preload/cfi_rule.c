@@ -85,19 +85,30 @@ uint32_t cfi_rule(const struct cfi_row *row)
 	return pack(CFI_RULE_SP, row->cfa_value, bp);
 }
 
-uint32_t cfi_rule_at(uintptr_t pc, struct cfi_work *w)
+/*
+ * No function has the instruction before ip.  The loader's entry, which calls constructors,
+ * says nothing of itself; and a return address that is the start of a function was left by
+ * no call: that stack was built by hand, like makecontext's, and ip is its outermost frame.
+ */
+static uint32_t without_entry(const struct cfi_section *s, uintptr_t ip, struct cfi_work *w)
+{
+	if (s->loader)
+		return CFI_RULE_END;
+	if (s->hdr && !cfi_read(s, ip, w) && w->row.start == ip)
+		return CFI_RULE_END;
+	return CFI_RULE_NO_ENTRY;
+}
+
+uint32_t cfi_rule_at(uintptr_t ip, bool exact, struct cfi_work *w)
 {
 	struct cfi_section s;
+	int err = cfi_section_of(ip - !exact, &s);
 
-	switch (cfi_section_of(pc, &s)) {
-	case 0: break;
-	case -ENODATA: return s.loader ? CFI_RULE_END : CFI_RULE_NO_ENTRY;
-	default: return CFI_RULE_NO_MODULE;
-	}
-	switch (cfi_read(&s, pc, w)) {
-	case 0: return cfi_rule(&w->row);
-	/* The loader's entry calls constructors, and says nothing of itself: a stack ends there. */
-	case -ENODATA: return s.loader ? CFI_RULE_END : CFI_RULE_NO_ENTRY;
-	default: return CFI_RULE_DAMAGED;
-	}
+	if (err == -ENOENT)
+		return CFI_RULE_NO_MODULE;
+	if (!err)
+		err = cfi_read(&s, ip - !exact, w);
+	if (err == -ENODATA)
+		return without_entry(&s, ip, w);
+	return err ? CFI_RULE_DAMAGED : cfi_rule(&w->row);
 }

@@ -138,7 +138,7 @@ static uint64_t read_rule(uint64_t key, struct cfi_work *w)
 	uintptr_t ip = key & (RULES_EXACT - 1);
 	bool exact = key & RULES_EXACT;
 	uint32_t loc = location_of(exact ? ip + 1 : ip);
-	uint32_t rule = cfi_rule_at(exact ? ip : ip - 1, w);
+	uint32_t rule = cfi_rule_at(ip, exact, w);
 
 	unwind_count(UNWIND_RULES_READ);
 	return (uint64_t)loc << 32 | rule | (exact ? CFI_RULE_EXACT : 0);

@@ -53,8 +53,7 @@ static inline uint64_t rules_hash(uint64_t key, uint32_t shift)
 }
 
 /*
- * key: the address | RULES_EXACT if it is no return address | rules_tag.  Return addresses
- * have the rule of the instruction before them: the call may have been the last one.
+ * key: the address | RULES_EXACT if it is no return address | rules_tag.
  */
 static inline uint64_t rules_get(struct rules *t, uint64_t key, struct cfi_work *w)
 {

@@ -472,6 +472,7 @@ static void set_cut(struct unwind *u, struct found *at)
 	/* No room left and none to be made: the inner half stays, for the same reason. */
 	unwind_count(UNWIND_CUT_DEPTH);
 	u->cut = UNWIND_TOO_DEEP;
+	u->n = 0;		/* written over */
 	at->tail = UNWIND_DEPTH / 2;
 }
 
