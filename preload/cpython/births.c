@@ -15,12 +15,12 @@
 #include "../detour.h"
 
 typedef int tracer(void *op, int event, void *data);
-enum { TRACER_CREATE = 0, TRACER_DESTROY = 1 };
+enum { TRACER_CREATE = 0 };
 
 int births_wanted;
 
 static bool seen_one;			/* preconfiguration is over */
-static uintptr_t wrapped_type;		/* a type with a free list and no exported name */
+static uintptr_t resized_on_list;	/* frames, to 3.10: made to fit when taken from a list */
 
 static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 {
@@ -36,11 +36,10 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 	if (!guard_enter(&g, frame))
 		return;
 	own = py_thread(g.t);
-	if (!own)
-		goto out;
 	if (op - own->placed < 64) {		/* grown or shrunk: the same object, moved */
 		own->placed = 0;
-		goto out;
+		if (py_ptr(op, OB_TYPE) != resized_on_list)
+			goto out;
 	}
 	type = types_number(py_ptr(op, OB_TYPE), &flags);
 	if (__builtin_expect(flags, 0)) {
@@ -50,8 +49,8 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 			codes_retire(op);
 		if (flags & TYPE_OF_MODULES)
 			control_module_made();
-		if (flags & TYPE_OF_WRAPPED)
-			wrapped_type = py_ptr(op, OB_TYPE);
+		if (flags & TYPE_TO_WATCH)
+			deaths_watch(py_ptr(op, OB_TYPE));
 	}
 	if (!event_amend_birth(&g, op, type)) {
 		own->state = layout_thread();
@@ -87,8 +86,6 @@ static int trace(void *op, int what, void *data)
 
 	if (what == TRACER_CREATE && births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
-	else if (what == TRACER_DESTROY && py_ptr((uintptr_t)op, OB_TYPE) == wrapped_type)
-		deaths_traced((uintptr_t)op);
 	return next.call ? next.call(op, what, next.data) : 0;
 }
 
@@ -188,6 +185,8 @@ static const char *start_helper(void)
 
 const char *births_start(void)
 {
+	if (py.minor <= 10)
+		resized_on_list = (uintptr_t)cpython_find("PyFrame_Type");
 	return py.minor >= 13 ? start_tracer() : start_helper();
 }
 

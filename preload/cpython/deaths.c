@@ -3,7 +3,7 @@
  * is recorded there.  Types with a free list keep the block: for them the
  * entry of the function in tp_dealloc is detoured.
  *
- * The slot itself is never changed: deallocators of subclasses look for the
+ * The slot itself is not changed (with one exception): deallocators of subclasses look for the
  * base whose slot differs, and the trashcan compares it with the function.
  * The evaluator and, in builds with link time optimisation, everybody else
  * calls these functions directly, so _Py_Dealloc sees only some deaths.
@@ -76,6 +76,18 @@ static const struct kept {
 	{ "PyExc_MemoryError", POINTER, 8, 13, memory_error_dealloc, &memory_error_original },
 };
 
+/*
+ * The two types of asynchronous generators have no subclasses and do not use
+ * the trashcan: for them alone the slot itself may say ours.
+ */
+static void take_slot(uintptr_t type, void (*ours)(void *op), void (**original)(void *op))
+{
+	void (**slot)(void *) = (void (**)(void *))(type + TP_DEALLOC);
+
+	*original = *slot;
+	__atomic_store_n(slot, ours, __ATOMIC_RELEASE);
+}
+
 static void *deallocator(const struct kept *k)
 {
 	uintptr_t at = (uintptr_t)cpython_find(k->symbol);
@@ -104,17 +116,19 @@ const char *deaths_start(void)
 				 : 0;
 		if (target && refusal >= 0)
 			continue;
+		if (target && k->detour == asend_dealloc) {
+			take_slot((uintptr_t)cpython_find(k->symbol), k->detour, k->original);
+			continue;
+		}
 		snprintf(why, sizeof why, "deaths of %s are told late: %s", k->symbol,
 			 target ? detour_refusal_name(refusal) : "it is not exported");
 	}
 	return why[0] ? why : NULL;
 }
 
-/*
- * 3.13 hides one type with a free list.  Its objects die through
- * _Py_Dealloc, which tells the tracer.
- */
-void deaths_traced(uintptr_t op)
+/* 3.13 does not export this one. */
+void deaths_watch(uintptr_t type)
 {
-	death((void *)op, (uintptr_t)__builtin_frame_address(0));
+	if (!wrapped_original)
+		take_slot(type, wrapped_dealloc, &wrapped_original);
 }
