@@ -191,6 +191,24 @@ static void partial_arguments(struct walk *w, uintptr_t op)
 			OURO_EDGE_BORROWED, (uint64_t)i);
 }
 
+/*
+ * A cache owns the links of its list, and those key and result.  They are not
+ * the collector's, so that traverse shows what they hold in their place.
+ */
+enum { LRU_NEXT = 24, LRU_KEY = 40, LRU_RESULT = 48 };
+
+static void lru_links(struct walk *w, uintptr_t op)
+{
+	uintptr_t link = py_ptr(op, LRU_NEXT);
+
+	for (uint64_t i = 0; link && link != op; link = py_ptr(link, LRU_NEXT)) {
+		bag_take(&w->bag, py_ptr(link, LRU_KEY));
+		bag_take(&w->bag, py_ptr(link, LRU_RESULT));
+		bag_take(&w->bag, py_ptr(link, OB_TYPE));
+		heap_own(w, link, OURO_EDGE_INDEX, i++);
+	}
+}
+
 static void generator_edges(struct walk *w, uintptr_t op)
 {
 	if (py.gen_iframe < 0)
@@ -320,6 +338,9 @@ static void shape_edges(struct walk *w, const struct type *t, uintptr_t op)
 	case SHAPE_MODULE:
 		heap_own(w, py_ptr(op, py.module_dict), OURO_EDGE_DICT, 0);
 		break;
+	case SHAPE_LRU:
+		lru_links(w, op);
+		break;
 	case SHAPE_PARTIAL:
 		partial_arguments(w, op);
 		break;
@@ -355,14 +376,41 @@ static int64_t words_of(const struct type *t)
 	return n < WORDS_MAX ? n : WORDS_MAX;
 }
 
+/*
+ * A type written in C may hold more than its traverse shows (ctypes does).  A
+ * word that is an object's address and was not told as an edge may be such.
+ */
+static void hidden_words(struct walk *w, const struct type *t, uintptr_t op)
+{
+	for (int64_t word = 2; word < words_of(t); word++) {
+		uintptr_t held = py_ptr(op, (int32_t)word * 8);
+		const struct heap_node *n;
+		bool named = word * 8 == t->weak_offset || word * 8 == t->dict_offset;
+
+		if (held < 4096 || held % 8 || named)
+			continue;
+		for (unsigned i = 0; i < t->nfield && !named; i++)
+			named = t->field[i].offset == word * 8;
+		if (named || held == op)
+			continue;
+		if (bag_take(&w->bag, held)) {
+			heap_edge(w, held, OURO_EDGE_OFFSET, 0, (uint64_t)word * 8);
+			continue;
+		}
+		n = heap_find(w, held);
+		if (n && n->queued)
+			heap_edge(w, held, OURO_EDGE_OFFSET, OURO_EDGE_MAYBE, (uint64_t)word * 8);
+	}
+}
+
 static void unnamed(struct walk *w, const struct type *t, uintptr_t op)
 {
 	uintptr_t held;
 	size_t i = 0;
 
-	if (!w->bag.n)
-		return;
-	for (int64_t word = 2; word < words_of(t); word++) {
+	if (t->hides)
+		hidden_words(w, t, op);
+	for (int64_t word = 2; w->bag.n && word < words_of(t); word++) {
 		held = py_ptr(op, (int32_t)word * 8);
 		if (held > 4096 && bag_take(&w->bag, held))
 			heap_edge(w, held, OURO_EDGE_OFFSET, 0, (uint64_t)word * 8);

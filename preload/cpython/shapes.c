@@ -19,6 +19,7 @@ static const struct { const char *name; enum shape shape; } shapes[] = {
 	{ "bytearray", SHAPE_LEAF }, { "NoneType", SHAPE_LEAF }, { "ellipsis", SHAPE_LEAF },
 	{ "NotImplementedType", SHAPE_LEAF }, { "array.array", SHAPE_LEAF },
 	{ "decimal.Decimal", SHAPE_LEAF }, { "_thread.lock", SHAPE_LEAF },
+	{ "_abc_data", SHAPE_PLAIN }, { "_abc._abc_data", SHAPE_PLAIN },
 	{ "datetime.timedelta", SHAPE_LEAF }, { "datetime.date", SHAPE_LEAF },
 	{ "list", SHAPE_LIST }, { "tuple", SHAPE_TUPLE }, { "collections.OrderedDict", SHAPE_ODICT },
 	{ "dict", SHAPE_DICT }, { "set", SHAPE_SET }, { "frozenset", SHAPE_SET },
@@ -29,7 +30,8 @@ static const struct { const char *name; enum shape shape; } shapes[] = {
 	{ "weakref", SHAPE_WEAKREF }, { "weakref.ReferenceType", SHAPE_WEAKREF },
 	{ "weakproxy", SHAPE_WEAKREF }, { "weakcallableproxy", SHAPE_WEAKREF },
 	{ "weakref.ProxyType", SHAPE_WEAKREF }, { "weakref.CallableProxyType", SHAPE_WEAKREF },
-	{ "functools.partial", SHAPE_PARTIAL },
+	{ "functools.partial", SHAPE_PARTIAL }, { "functools._lru_cache_wrapper", SHAPE_LRU },
+	{ "functools._lru_list_elem", SHAPE_LRU_LINK },
 	{ "builtin_function_or_method", SHAPE_BUILTIN }, { "builtin_method", SHAPE_BUILTIN },
 	{ "method_descriptor", SHAPE_DESCRIPTOR }, { "classmethod_descriptor", SHAPE_DESCRIPTOR },
 	{ "member_descriptor", SHAPE_DESCRIPTOR }, { "getset_descriptor", SHAPE_DESCRIPTOR },
@@ -139,6 +141,12 @@ static const struct known_field {
 	{ "dict_keys", AT(16), "dict" }, { "dict_values", AT(16), "dict" },
 	{ "dict_items", AT(16), "dict" }, { "dict_keyiterator", AT(16), "dict" },
 	{ "dict_valueiterator", AT(16), "dict" }, { "dict_itemiterator", AT(16), "dict" },
+	{ "functools._lru_list_elem", AT(40), "key", true },
+	{ "functools._lru_list_elem", AT(48), "result", true },
+	{ "_abc_data", AT(16), "registry", true }, { "_abc_data", AT(24), "cache", true },
+	{ "_abc_data", AT(32), "negative cache", true },
+	{ "_abc._abc_data", AT(16), "registry", true }, { "_abc._abc_data", AT(24), "cache", true },
+	{ "_abc._abc_data", AT(32), "negative cache", true },
 	{ "mappingproxy", AT(16), "mapping" },
 };
 #undef L
@@ -184,6 +192,18 @@ static void find_shape(struct type *t)
 			return;
 		}
 	}
+}
+
+/* Not what we know field by field, and not what a class statement makes of object alone. */
+static bool hides(const struct type *t)
+{
+	uintptr_t b = t->address;
+
+	if (t->shape != SHAPE_PLAIN && (t->shape != SHAPE_DICT || t->exact))
+		return false;
+	while (b && !native_type(b))
+		b = py_ptr(b, TP_BASE);
+	return b && strcmp(tp_name(b), "object") != 0 && strcmp(tp_name(b), "dict") != 0;
 }
 
 static void add_field(struct walk *w, struct type *t, size_t *cap, const struct field *f)
@@ -297,6 +317,9 @@ static struct type *learn(struct walk *w, uintptr_t address)
 	t->has_dict = py_long(address, TP_DICTOFFSET) != 0 ||
 		      (py.minor >= 11 && (t->flags & PY_TPFLAGS_MANAGED_DICT));
 	find_shape(t);
+	t->hides = hides(t);
+	t->weak_offset = py_long(address, TP_WEAKLISTOFFSET);
+	t->dict_offset = py_long(address, TP_DICTOFFSET);
 	for (uintptr_t b = address; b; b = py_ptr(b, TP_BASE)) {
 		if (native_type(b))
 			add_known(w, t, &cap, tp_name(b));

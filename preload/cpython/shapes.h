@@ -12,7 +12,7 @@ enum shape {
 	SHAPE_OPAQUE,		/* not the collector's: its words are scanned         */
 	SHAPE_LIST, SHAPE_TUPLE, SHAPE_DICT, SHAPE_ODICT, SHAPE_SET, SHAPE_DEQUE,
 	SHAPE_FUNCTION, SHAPE_CODE, SHAPE_FRAME, SHAPE_GENERATOR, SHAPE_TYPE, SHAPE_MODULE,
-	SHAPE_CELL, SHAPE_WEAKREF, SHAPE_PARTIAL, SHAPE_BUILTIN, SHAPE_DESCRIPTOR,
+	SHAPE_CELL, SHAPE_LRU, SHAPE_LRU_LINK, SHAPE_WEAKREF, SHAPE_PARTIAL, SHAPE_BUILTIN, SHAPE_DESCRIPTOR,
 };
 
 /* A field that may hold a reference. */
@@ -34,6 +34,8 @@ struct type {
 	int64_t basic, item;
 	bool exact;			/* the shape's own type, no class derived from it */
 	bool heap, gc, has_dict;
+	bool hides;			/* of C, and may hold more than its traverse shows */
+	int64_t weak_offset, dict_offset;
 	int (*traverse)(void *op, visit_fn *visit, void *arg);
 	int (*is_gc)(void *op);
 	struct field *field;

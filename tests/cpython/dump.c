@@ -53,6 +53,14 @@ static void say(struct snapshot *s, const char *format, ...)
 	va_end(ap);
 }
 
+static void own(struct snapshot *s, void *p, size_t size)
+{
+	if (!p || s->nowned == ARENAS)
+		return;
+	s->owned[s->nowned].start = (uintptr_t)p;
+	s->owned[s->nowned++].end = (uintptr_t)p + size;
+}
+
 static void *map(size_t bytes)
 {
 	void *p = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -73,10 +81,7 @@ void *snapshot_memory(struct snapshot *s, size_t bytes)
 		return p;
 	}
 	p = map(size);
-	if (p && s->nowned < ARENAS) {
-		s->owned[s->nowned].start = (uintptr_t)p;
-		s->owned[s->nowned++].end = (uintptr_t)p + size;
-	}
+	own(s, p, size);
 	if (!p || size != 1 << 20)
 		return p;
 	s->arena = (char *)p + bytes;
@@ -93,7 +98,7 @@ void snapshot_release(struct snapshot *s, void *p, size_t bytes)
 bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
 {
 	for (unsigned i = 0; i < s->nowned; i++)
-		if (start <= s->owned[i].start && end >= s->owned[i].end)
+		if (start < s->owned[i].end && end > s->owned[i].start)
 			return true;
 	return false;
 }
@@ -188,6 +193,8 @@ __attribute__((visibility("default"))) int ouro_dump(const char *path)
 
 		s->stack = (uintptr_t)__builtin_frame_address(0);
 		s->text = map(TEXTS * sizeof *s->text);
+		own(s, s, sizeof *s);
+		own(s, s->text, TEXTS * sizeof *s->text);
 		s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		if (heap_snapshot(s) < 0)
 			_exit(2);
