@@ -118,7 +118,8 @@ static void attributes(struct walk *w, const struct type *t, uintptr_t op)
 		while (dict_next(&d, &key, &value))
 			heap_name(w, value, OURO_EDGE_ATTR, heap_str(w, key));
 	}
-	heap_name(w, in.dict, OURO_EDGE_DICT, 0);
+	/* always owned; 3.13's traverse shows it or the inline values, not both */
+	heap_own(w, in.dict, OURO_EDGE_DICT, 0);
 }
 
 /* --- other containers ---------------------------------------------------------------- */
