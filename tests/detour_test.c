@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -625,6 +626,53 @@ START_TEST(memory_deny_write_execute_is_obeyed)
 }
 END_TEST
 
+START_TEST(without_descriptors_nothing_is_claimed_about_memory)
+{
+	struct rlimit was, none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	refuses(DETOUR_NO_MAPS, "push", corpus("push"), spy, &spied);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	places("push", corpus("push"), spy, &spied);
+}
+END_TEST
+
+/* vm.max_map_count: a page that was taken away and not replaced would be the end. */
+START_TEST(at_the_limit_of_mappings_functions_stay_whole)
+{
+	enum { LIMIT = 1 << 17, KEPT = 16 };
+	static void *last[KEPT];
+	struct cpu in = poisoned(), out;
+	void *fn = corpus("push");
+	int n, placed = 0;
+
+	for (n = 0; n < LIMIT; n++) {
+		void *p = mmap(NULL, 4096, n & 1 ? PROT_READ : PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			break;
+		last[n % KEPT] = p;
+	}
+	if (n == LIMIT)
+		return;		/* a machine without the usual limit */
+	for (int i = 0; i < KEPT && !placed; i++) {
+		int err = detour_place("push", fn, spy, &spied);
+
+		if (err)
+			ck_assert(err == -DETOUR_DENIED || err == -DETOUR_NO_PAGE);
+		placed = !err;
+		call_with(&in, &out, fn, 0, 0);
+		ck_assert_int_eq(out.rax, 11);
+		ck_assert_int_eq(munmap(last[(n - 1 - i) % KEPT], 4096), 0);
+	}
+	ck_assert(placed);
+	ck_assert_uint_eq(seen.r9, in.r9);
+}
+END_TEST
+
 START_TEST(more_detours_than_a_page_holds_find_their_stubs)
 {
 	enum { FUNCTIONS = 100, SIZE = 32 };
@@ -726,6 +774,40 @@ START_TEST(functions_are_detoured_and_restored_while_threads_run_them)
 	stop = true;
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
+}
+END_TEST
+
+static void *places_and_removes(void *arg)
+{
+	for (int placed = 0; placed < 300; ) {
+		void *mine;
+		int err = detour_place_unrun("race", arg, forty_two, &mine);
+
+		ck_assert(!err || err == -DETOUR_BUSY);
+		if (err)
+			continue;
+		placed++;
+		while ((err = detour_remove(arg)))
+			ck_assert_int_eq(err, -DETOUR_BUSY);
+	}
+	return NULL;
+}
+
+START_TEST(of_two_threads_one_is_told_to_come_again)
+{
+	void *fn[2] = { corpus("push"), corpus("zeroes") };
+	struct cpu in = poisoned(), out;
+	pthread_t thread[2];
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, places_and_removes, fn[i]),
+				 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	call_with(&in, &out, fn[0], 0, 0);
+	ck_assert_int_eq(out.rax, 11);
+	call_with(&in, &out, fn[1], 0, 0);
+	ck_assert_int_eq(out.rax, 5);
 }
 END_TEST
 
@@ -925,9 +1007,12 @@ int main(void)
 			    LENGTH(denials));
 	tcase_add_test(t, a_denial_that_comes_after_placing_leaves_the_detour);
 	tcase_add_test(t, memory_deny_write_execute_is_obeyed);
+	tcase_add_test(t, without_descriptors_nothing_is_claimed_about_memory);
+	tcase_add_test(t, at_the_limit_of_mappings_functions_stay_whole);
 	tcase_add_test(t, more_detours_than_a_page_holds_find_their_stubs);
 	tcase_add_test(t, a_library_loaded_again_in_the_same_place_can_be_detoured_again);
 	tcase_add_test(t, functions_are_detoured_and_restored_while_threads_run_them);
+	tcase_add_test(t, of_two_threads_one_is_told_to_come_again);
 	tcase_add_loop_test(t, most_functions_of_real_libraries_can_be_detoured, 0,
 			    LENGTH(swept));
 	tcase_add_loop_test(t, no_detour_of_python_is_in_the_way_of_a_cold_part, 0,
