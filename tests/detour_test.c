@@ -659,7 +659,7 @@ START_TEST(at_the_limit_of_mappings_functions_stay_whole)
 	if (n == LIMIT)
 		return;		/* a machine without the usual limit */
 	for (int i = 0; i < KEPT && !placed; i++) {
-		int err = detour_place("push", fn, spy, &spied);
+		int err = detour_place_unrun("push", fn, spy, &spied);
 
 		if (err)
 			ck_assert(err == -DETOUR_DENIED || err == -DETOUR_NO_PAGE);
