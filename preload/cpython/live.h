@@ -100,7 +100,8 @@ void types_forget(void);		/* a trace of its own begins */
 
 /* deaths.c */
 const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
-void deaths_watch(uintptr_t type);	/* one that is not exported was met, with the GIL */
+bool deaths_hidden(const char *type);	/* keeps memory, and is found only when met    */
+void deaths_watch(uintptr_t type);	/* it was met; with the GIL                    */
 
 /* codes.c */
 extern uint32_t codes_epoch;		/* changes when an address may stand for another code */
