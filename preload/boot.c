@@ -1,9 +1,11 @@
 #include "clock.h"
 #include "defs.h"
 #include "environment.h"
+#include "exec.h"
 #include "file.h"
 #include "hooks.h"
 #include "hooks_process.h"
+#include "leave.h"
 #include "modules.h"
 #include "options.h"
 #include "process.h"
@@ -82,6 +84,8 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
+	leave_setup();
+	exec_setup();
 	runtime_start();
 	process_snapshot_on_signal();
 	__atomic_store_n(&recording, 1, __ATOMIC_RELEASE);

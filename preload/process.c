@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "defs.h"
 #include "events.h"
+#include "exec.h"
 #include "file.h"
 #include "options.h"
 #include "runtime.h"
@@ -210,6 +211,7 @@ static bool start_over_in_child(void)
 	if (create_trace(OURO_ORIGIN_FORK, parent))
 		return false;
 	defs_copy();
+	exec_prepare();
 	define_ourselves();
 	*self.epoch = ++self.generation;
 	thr_forked(self.generation);

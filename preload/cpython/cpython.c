@@ -3,6 +3,7 @@
 #include "../defs.h"
 #include "../loader.h"
 #include "../runtime.h"
+#include "heap.h"
 #include "live.h"
 
 struct py_api api;
@@ -101,6 +102,6 @@ const struct runtime cpython_runtime = {
 	.frames = frames_take,
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,
-	.snapshot = cpython_snapshot,
+	.snapshot = heap_snapshot,
 	.forked = forked,
 };
