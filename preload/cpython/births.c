@@ -2,8 +2,8 @@
  * Every object CPython makes, one from a free list included, passes one
  * routine.  Up to 3.12 that routine calls a helper of tracemalloc while its
  * flag is set: we set the flag and put a jump to ourselves at the helper,
- * whose own work (newer tracebacks for reused blocks) only a running
- * tracemalloc would miss.  From 3.13 on there is a place for a tracer.
+ * whose own work (newer tracebacks for reused blocks) is done while the
+ * program itself runs tracemalloc.  From 3.13 on there is a place for a tracer.
  *
  * The caller may count on registers that it saw the helper leave alone: but
  * the helper calls into libc, so the compiler had to give up all of them.
@@ -61,11 +61,13 @@ out:
 	guard_leave(&g);
 }
 
+static int (*helper_original)(void *op);	/* NULL: it could not be moved */
+
 static int new_reference(void *op)
 {
 	if (births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
-	return 0;
+	return tracemalloc_running && helper_original ? helper_original(op) : 0;
 }
 
 /* --- 3.13 ------------------------------------------------------------------------- */
@@ -175,7 +177,10 @@ static const char *start_helper(void)
 	if (!flag || !helper)
 		return "the place where CPython announces new objects was not found";
 	refusal = detour_place("_PyTraceMalloc_NewReference", helper, (void *)new_reference,
-			       NULL);
+			       (void **)&helper_original);
+	if (refusal < 0)
+		refusal = detour_place("_PyTraceMalloc_NewReference", helper,
+				       (void *)new_reference, NULL);
 	if (refusal < 0)
 		return detour_refusal_name(refusal);
 	births_wanted = 1;

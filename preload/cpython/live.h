@@ -116,6 +116,7 @@ void frames_take(struct thr *t, struct interp_stack *s);
 void frames_define_evaluator(void);
 
 /* tracemalloc.c: only where the program's own tracer shares a flag with ours (to 3.12) */
+extern bool tracemalloc_running;	/* the program has started it, and not stopped it */
 void tracemalloc_start(int *initialized, int *tracing);
 void tracemalloc_ready(void);
 void tracemalloc_stop(void);
