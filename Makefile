@@ -77,7 +77,7 @@ $(O)/ouro: $(ANALYZER_OBJ)
 	$(Q)$(CC) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
 
 # Tests link what they use of either half, out of archives.
-$(O)/libguest.a: $(GUEST_OBJ)
+$(O)/libguest.a: $(filter-out $(O)/preload/hooks.o,$(GUEST_OBJ))
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
 
@@ -101,11 +101,19 @@ $(O)/tests/%_test: tests/%_test.c $(O)/libguest.a $(O)/libanalyzer.a | deps-pres
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libguest.a $(O)/libanalyzer.a $(TEST_LIBS)
 
+# What a test preloads into another program: the guest's modules without the guest.
+$(O)/tests/%.so: tests/%.c $(O)/libguest.a | deps-present
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D); $(CC) $(GUEST_CFLAGS) -Itests -shared -o $@ $< $(O)/libguest.a $(GUEST_LIBS)
+
+$(O)/tests/detour_test: $(O)/tests/detour/inside.so
+
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libanalyzer.a $(ANALYZER_LIBS)
 
--include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
+-include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
+	$(patsubst tests/%.c,$(O)/tests/%.d,$(wildcard tests/*/*.c))
 
 # --- what must be installed ----------------------------------------------------------
 

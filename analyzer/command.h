@@ -14,6 +14,7 @@ enum status {
 	STATUS_TRACE    = 3,	/* a trace that cannot be read         */
 };
 
+int cmd_dump(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */

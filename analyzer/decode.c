@@ -21,7 +21,7 @@ int cursor_init(struct cursor *c, struct trace *t, uint32_t index, struct stacks
 	*c = (struct cursor){ .trace = t, .stacks = s, .stream = &t->event[index],
 		.index = index };
 	for (int i = 0; i < 2; i++) {
-		c->path[i].room = 128;
+		c->path[i].room = 64;
 		c->path[i].at = calloc(c->path[i].room, sizeof(*c->path[i].at));
 		if (!c->path[i].at) {
 			cursor_fini(c);

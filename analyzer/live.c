@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TABLE_MIN 4096
+#define TABLE_MIN 64
 
 /* Addresses are multiples of 8, and neighbours are common: the high bits of a product spread both. */
 static size_t place(uint64_t addr, size_t mask)

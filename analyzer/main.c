@@ -12,6 +12,7 @@ static const struct command {
 	int (*main)(int argc, char **argv);
 	const char *help;
 } commands[] = {
+	{ "dump", cmd_dump, "print a trace as it stands, for people who debug ouro" },
 	{ NULL, NULL, NULL },
 };
 

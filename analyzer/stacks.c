@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES_MIN 1024
+#define NODES_MIN 64
 
 enum step {
 	STEP_MERGE = 0,

@@ -380,7 +380,7 @@ static void add_missing(struct trace *t, struct trace_stream *s, const struct en
 	if (gap > possible)		/* its number is damaged, not the file short */
 		gap = 1;
 	s->missing += gap;
-	damaged_at(t, e->offset, "%" PRIu64 " chunk%s of stream %" PRIu32 " missing before it", gap,
+	damaged_at(t, e->offset, "%" PRIu64 " chunk%s missing before it of stream %" PRIu32, gap,
 		gap == 1 ? " is" : "s are", s->number);
 }
 

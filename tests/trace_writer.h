@@ -60,6 +60,7 @@ struct trace_writer {
 	uint8_t *bytes;
 	size_t size;
 	uint32_t chunk_size;		/* OURO_CHUNK_SIZE unless set before         */
+	uint32_t header_size;		/* OURO_HEADER_SIZE unless set before        */
 	uint32_t state;			/* EXITED unless set before                  */
 	uint64_t ticks;
 	unsigned current;		/* stream                                    */
@@ -87,13 +88,14 @@ static inline void writer_begin(struct trace_writer *w)
 	if (w->bytes)
 		return;
 	w->chunk_size = w->chunk_size ? w->chunk_size : OURO_CHUNK_SIZE;
-	w->size = OURO_HEADER_SIZE;
+	w->header_size = w->header_size ? w->header_size : OURO_HEADER_SIZE;
+	w->size = w->header_size;
 	w->bytes = (uint8_t *)calloc(1, w->size);
 	assert(w->bytes);
 	h = writer_head(w);
-	*h = (struct ouro_file){ .format = OURO_FORMAT, .header_size = OURO_HEADER_SIZE,
+	*h = (struct ouro_file){ .format = OURO_FORMAT, .header_size = w->header_size,
 		.chunk_size = w->chunk_size, .id = 1, .pid = 1, .clock = OURO_CLOCK_MONOTONIC,
-		.state = w->state ? w->state : OURO_STATE_EXITED, .end = OURO_HEADER_SIZE };
+		.state = w->state ? w->state : OURO_STATE_EXITED, .end = w->header_size };
 	memcpy(h->magic, OURO_MAGIC, sizeof(h->magic));
 	w->current = 1;
 	w->ticks = w->ticks ? w->ticks : 1;
