@@ -3,7 +3,6 @@
 #include "buf.h"
 #include "mem.h"
 #include "notes.h"
-#include "term.h"
 #include "words.h"
 
 #include <errno.h>
@@ -172,6 +171,13 @@ static void name_stacks(struct report *r)
 			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
 }
 
+/* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
+static void tell_progress(void *arg, const struct replay *r, const struct event *e)
+{
+	if (!(r->total.events & 4095))
+		progress_step(arg, r->total.events, 0);
+}
+
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
 {
@@ -184,6 +190,10 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		e = defs_load(&r->defs, &r->trace);
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e && o->progress) {
+		r->replay.watch = tell_progress;
+		r->replay.watch_arg = o->progress;
+	}
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, NULL);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
