@@ -37,7 +37,7 @@ static int add_run(void *arg, const struct shaped *run, uint32_t n)
 	struct overview *o = x->o;
 	const struct heap_node *first = &x->h->node[run[0].at];
 	struct overview_row row = { .type = heap_type_name(x->h, run[0].at),
-		.site = tally_site(x->h, first->site), .objects = n };
+		.site = tally_site(x->h, first->site), .at = first->site, .objects = n };
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
@@ -170,7 +170,7 @@ static int add_rows(struct collecting *c)
 			return -ENOMEM;
 		o->row[o->n++] = (struct overview_row){
 			.type = name ? heap_text(h, name) : "memory block",
-			.site = tally_site(h, x->site), .objects = 1, .bytes = x->bytes };
+			.site = tally_site(h, x->site), .at = x->site, .objects = 1, .bytes = x->bytes };
 	}
 	return 0;
 }

@@ -160,6 +160,22 @@ static int analyse_events(struct report *r)
 	return e;
 }
 
+#define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
+
+/* A place in machine code, for what no line of the program made. */
+static void name_native(struct report *r, struct overview_row *row)
+{
+	const struct heap_site *s = &r->heap.site[row->at];
+	const struct heap_frame *f = &r->heap.frame[s->first];
+
+	if (s->here < s->n || !s->n)
+		return;
+	heap_load_symbols(&r->heap, r->symbols, row->at);
+	row->site.function = heap_text(&r->heap, f->function);
+	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
+	row->site.line = f->line;
+}
+
 /* Stacks of what is shown get their native frames named; all others stay numbers. */
 static void name_stacks(struct report *r)
 {
@@ -169,6 +185,8 @@ static void name_stacks(struct report *r)
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < list[k]->n; i++)
 			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
+		name_native(r, &r->overview.row[i]);
 }
 
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
