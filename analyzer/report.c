@@ -149,15 +149,34 @@ static int analyse_snapshot(struct report *r, bool each)
 	return e ? e : replay_to_end(&r->replay);
 }
 
+/*
+ * What lives at the end of a program that ended well is nothing: what is of
+ * interest lived when it began to end, a moment that is known only afterwards.
+ */
+static int replay_to_exiting(struct report *r)
+{
+	uint64_t exiting;
+	int e = replay_to_end(&r->replay);
+
+	exiting = r->replay.exiting;
+	if (e || !exiting)
+		return e;
+	replay_fini(&r->replay);
+	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = replay_to_ticks(&r->replay, exiting);
+	return e < 0 ? e : 0;
+}
+
 static int analyse_events(struct report *r)
 {
-	int e = replay_to_end(&r->replay);
+	int e = replay_to_exiting(r);
 
 	if (!e)
 		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
-	return e;
+	return e ? e : replay_to_end(&r->replay);
 }
 
 #define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
