@@ -86,6 +86,7 @@ struct heap_site {
 	uint32_t first, n;	/* heap.frame[first] is the innermost   */
 	uint32_t here;		/* the innermost interpreted frame, counted from first; n: none */
 	text_id name;		/* the variable that got the object; 0: not known */
+	bool startup;		/* below the runtime's own import of what it begins with */
 };
 
 struct heap {
