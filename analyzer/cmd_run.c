@@ -6,7 +6,7 @@
  */
 #include "command.h"
 #include "launch.h"
-#include "report.h"
+#include "summary.h"
 
 #include <errno.h>
 #include <getopt.h>
