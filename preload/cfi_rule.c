@@ -41,9 +41,11 @@ static bool is_kernel_frame(const struct cfi_row *row)
 
 static uint32_t pack(enum cfi_kind kind, int64_t cfa, int64_t bp)
 {
-	if (cfa % 8 || cfa / 8 != (int16_t)(cfa / 8) || bp % 8 || bp < 0 || bp / 8 > 0x3ff)
+	if (cfa % 8 || cfa > CFI_RULE_CFA_MAX || cfa < -CFI_RULE_CFA_MAX)
 		return CFI_RULE_FULL;
-	return kind | (uint32_t)(bp / 8) << 6 | (uint32_t)(cfa / 8) << 16;
+	if (bp % 8 || bp < 0 || bp / 8 > CFI_RULE_BP_MAX)
+		return CFI_RULE_FULL;
+	return kind | (uint32_t)(bp / 8) << 6 | (uint32_t)cfa << 13;
 }
 
 /* CFA = *(bp + n), and bp at *bp. */
