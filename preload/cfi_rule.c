@@ -81,8 +81,9 @@ uint32_t cfi_rule(const struct cfi_row *row)
 		return CFI_RULE_FULL;
 	if (row->cfa_reg == MACHINE_BP)
 		return pack(CFI_RULE_BP, row->cfa_value, bp);
-	/* What is saved below the stack pointer is not in a frame. */
-	if (row->cfa_reg != MACHINE_SP || row->cfa_value < 8 || bp > row->cfa_value)
+	/* In epilogues the slot lies below sp already; further than the red zone it is lost. */
+	if (row->cfa_reg != MACHINE_SP || row->cfa_value < 8
+			|| bp > row->cfa_value + MACHINE_RED_ZONE)
 		return CFI_RULE_FULL;
 	return pack(CFI_RULE_SP, row->cfa_value, bp);
 }

@@ -164,10 +164,25 @@ static enum step step_off_stack(struct walk *w, uint32_t rule)
 	return w->at.ip ? ON : END;
 }
 
+/* Interrupted after rbp was taken off the stack, or where it is kept in the red zone. */
+static enum step step_epilogue(struct walk *w, uint32_t rule)
+{
+	uintptr_t cfa = w->at.sp + cfi_rule_cfa(rule), bp_at = cfa - cfi_rule_bp(rule);
+
+	if (!bounds_reach(&w->span, cfa) || (bp_at < w->span.lo && !bounds_readable(bp_at))
+			|| bp_at + MACHINE_RED_ZONE < w->at.sp)
+		return lost(UNWIND_CUT_BOUNDS);
+	w->at.ip = bounds_word(cfa - 8);
+	w->at.bp = bounds_word(bp_at);
+	w->at.sp = cfa;
+	w->at.exact = 0;
+	return w->at.ip ? ON : END;
+}
+
 static __attribute__((noinline)) enum step step_rare(struct walk *w, uint32_t rule)
 {
 	switch (cfi_rule_kind(rule)) {
-	case CFI_RULE_SP: return lost(UNWIND_CUT_BOUNDS);
+	case CFI_RULE_SP: return step_epilogue(w, rule);
 	case CFI_RULE_BP: return step_off_stack(w, rule);
 	case CFI_RULE_BP_DEREF: return step_deref(w, rule);
 	case CFI_RULE_END: return END;

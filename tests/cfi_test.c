@@ -90,7 +90,7 @@ START_TEST(a_rule_says_what_its_row_says)
 	ck_assert_uint_eq(rule(MACHINE_SP, 4096, CFI_AT, -1024), CFI_RULE_FULL);
 	ck_assert_uint_eq(rule(MACHINE_SP, CFI_RULE_CFA_MAX + 1, CFI_SAME, 0), CFI_RULE_FULL);
 	ck_assert_uint_eq(rule(MACHINE_SP, 12, CFI_SAME, 0), CFI_RULE_FULL);
-	ck_assert_uint_eq(rule(MACHINE_SP, 16, CFI_AT, -24), CFI_RULE_FULL);
+	ck_assert_uint_eq(rule(MACHINE_SP, 16, CFI_AT, -152), CFI_RULE_FULL);
 	ck_assert_uint_eq(rule(MACHINE_SP, 16, CFI_AT, 8), CFI_RULE_FULL);
 	ck_assert_uint_eq(rule(MACHINE_RBX, 16, CFI_SAME, 0), CFI_RULE_FULL);
 	ck_assert_uint_eq(rule(MACHINE_BP, 16, CFI_UNDEFINED, 0), CFI_RULE_FULL);
