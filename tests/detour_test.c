@@ -68,6 +68,7 @@ FUNCTION("recursive",	"mov eax, 0; test edi, edi; je 1f; push rdi; mov edi, 0;"
 FUNCTION("self_lea",	"push rbx; nop; nop; nop; nop; lea rax, c_self_lea[rip]; sub rax, rax; pop rbx; ret")
 
 FUNCTION("back_to_4",	"xor eax, eax; nop; nop; 1: add eax, edi; dec edi; jne 1b; ret")
+FUNCTION("back_to_last", "nop; nop; nop; nop; 1: nop; add rax, rdi; dec edi; jne 1b; ret")
 FUNCTION("back_to_0",	"1: add rax, rdi; dec edi; jne 1b; ret")
 FUNCTION("back_far",	"xor eax, eax; 1: add eax, edi; .skip 300, 0x90; dec edi; jne 1b; ret")
 FUNCTION("endbr_loop",	"endbr64; 1: add rax, rdi; dec edi; jne 1b; ret")
@@ -97,6 +98,7 @@ FUNCTION("cold_fine",	"mov eax, 0; test edi, edi; jne cold_5; 1: ret")
 "cold_5: .cfi_startproc; lea eax, [rdi+1]; jmp 1b\n.cfi_endproc\n"
 FUNCTION("mutual",	"sub rdi, 1; jne mutual_2; mov eax, 7; ret")
 "mutual_2: .cfi_startproc; sub rdi, 1; jne c_mutual; mov eax, 8; ret\n.cfi_endproc\n"
+FUNCTION("far",		".byte 0x48, 0x8d, 0x05, 0x00, 0xf0, 0xff, 0x7f; ret")
 "c_no_cfi: .type c_no_cfi,@function; push rbx; mov rbx, rdi; mov rax, rbx; pop rbx; ret\n"
 ".size c_no_cfi,.-c_no_cfi\n"
 ".data\n.p2align 3\ndatum: .quad 0x11223344\nreal: .double 1.5\npointer: .quad c_push\n"
@@ -172,7 +174,7 @@ static void *corpus(const char *name)
 	ONE(tail_jmp); ONE(late_loop);
 	ONE(loop_at_7); ONE(endbr); ONE(stack_args); ONE(aligned);
 	ONE(zeroes); ONE(recursive); ONE(self_lea); ONE(cold_fine); ONE(mutual);
-	ONE(cold_back); ONE(cold_loop); ONE(cold_twice);
+	ONE(cold_back); ONE(cold_loop); ONE(cold_twice); ONE(far); ONE(back_to_last);
 	ONE(back_to_4); ONE(back_to_0); ONE(back_far); ONE(endbr_loop); ONE(forward_in);
 	ONE(call_first); ONE(call_second); ONE(call_reg); ONE(ret_only); ONE(short);
 	ONE(endbr_short); ONE(plt); ONE(plt_bnd); ONE(unknown); ONE(unknown_first);
@@ -196,7 +198,8 @@ static const struct {
 	const char *name;
 	int refusal;
 } immovable[] = {
-	{ "back_to_4", DETOUR_BRANCH }, { "back_to_0", DETOUR_BRANCH },
+	{ "back_to_last", DETOUR_BRANCH }, { "back_to_4", DETOUR_BRANCH },
+	{ "back_to_0", DETOUR_BRANCH },
 	{ "back_far", DETOUR_BRANCH }, { "endbr_loop", DETOUR_BRANCH },
 	{ "cold_back", DETOUR_BRANCH }, { "cold_loop", DETOUR_BRANCH },
 	{ "cold_twice", DETOUR_BRANCH }, { "forward_in", DETOUR_BRANCH }, { "call_first", DETOUR_CALL },
@@ -322,6 +325,14 @@ START_TEST(what_is_no_code_is_refused)
 	ck_assert_int_eq(detour_check((void *)4096, 64), -DETOUR_NOT_CODE);
 	ck_assert_int_eq(detour_check((void *)-4096, 64), -DETOUR_NOT_CODE);
 	free(heap);
+}
+END_TEST
+
+/* What lies two GiB above it is out of reach for a page below it; its own jump is not. */
+START_TEST(what_refers_to_the_end_of_its_reach_is_refused)
+{
+	refuses(DETOUR_FAR, "far", corpus("far"), spy, &spied);
+	places("far", corpus("far"), spy, NULL);
 }
 END_TEST
 
@@ -994,6 +1005,7 @@ int main(void)
 	tcase_add_loop_test(t, what_cannot_be_moved_is_refused_by_name_and_left_alone, 0,
 			    LENGTH(immovable));
 	tcase_add_test(t, what_is_no_code_is_refused);
+	tcase_add_test(t, what_refers_to_the_end_of_its_reach_is_refused);
 	tcase_add_test(t, a_given_size_stands_in_for_unwind_tables);
 	tcase_add_test(t, the_resolver_of_an_indirect_function_is_not_taken_for_the_function);
 	tcase_add_test(t, a_function_replaced_for_good_may_begin_with_what_cannot_move);
