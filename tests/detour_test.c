@@ -563,6 +563,9 @@ START_TEST(endbr64_stays_the_first_instruction_everywhere)
 	ck_assert_mem_eq(fn, endbr, 4);
 	ck_assert_uint_eq(fn[4], 0xe9);
 	ck_assert_mem_eq(spied, endbr, 4);
+	/* what is left of the last instruction traps */
+	places("zeroes", corpus("zeroes"), spy, &original);
+	ck_assert_mem_eq((char *)corpus("zeroes") + 5, "\xcc\xcc", 2);
 	/* labs is far away, so there is a stub to jump to */
 	{
 		struct code_insn i;
@@ -625,6 +628,20 @@ START_TEST(a_denial_that_comes_after_placing_leaves_the_detour)
 	call_with(&in, &out, fn, 0, 0);
 	ck_assert_uint_eq(seen.r9, in.r9);
 	ck_assert_int_eq(out.rax, 11);
+}
+END_TEST
+
+START_TEST(a_denial_at_the_last_step_puts_the_original_back)
+{
+	void *fn = corpus("push");
+
+	/* the second time the stub is there already, and only the jump is written */
+	places("push", fn, spy, &spied);
+	ck_assert_int_eq(detour_remove(fn), 0);
+	spied = &spied;
+	forbid(SYS_mremap, 3, MREMAP_FIXED);
+	refuses(DETOUR_DENIED, "push", fn, spy, &spied);
+	ck_assert_ptr_eq(spied, &spied);
 }
 END_TEST
 
@@ -1018,6 +1035,7 @@ int main(void)
 	tcase_add_loop_test(t, a_system_that_denies_changing_code_is_obeyed, 0,
 			    LENGTH(denials));
 	tcase_add_test(t, a_denial_that_comes_after_placing_leaves_the_detour);
+	tcase_add_test(t, a_denial_at_the_last_step_puts_the_original_back);
 	tcase_add_test(t, memory_deny_write_execute_is_obeyed);
 	tcase_add_test(t, without_descriptors_nothing_is_claimed_about_memory);
 	tcase_add_test(t, at_the_limit_of_mappings_functions_stay_whole);
