@@ -1,0 +1,138 @@
+/*
+ * record.h - what happened, as the events of one stream
+ *
+ * A record is a 16-bit head and the fields the head announces:
+ *
+ *   bit  0..4    kind (enum ouro_kind)
+ *        5..7    length code of dt    ticks since the previous record of the chunk
+ *        8..10   length code of addr  zigzag((addr - previous addr of the chunk) / 8)
+ *        11..13  length code of arg   see enum ouro_kind
+ *        14..15  stack form (enum ouro_stack_form)
+ *
+ * Length codes 0..7 stand for 0, 1, 2, 3, 4, 5, 6, 8 bytes, little-endian; a
+ * field of no bytes is 0.  Order: head, dt, addr, arg, [stack], [tail].
+ * At the start of a chunk the previous time is ouro_chunk.ticks, the previous
+ * address is 0 and both stacks are empty, so each chunk can be read alone.
+ * Within a stream, the order of records is the order of events; time may
+ * stand still but never goes back.
+ *
+ * A stack is two lists of locations (define.h), outermost first: native
+ * frames and interpreter frames.  A delta is: one byte, pop in its high
+ * nibble and push in its low one; a nibble of 15 is followed by a LEB128
+ * varint of what exceeds 15 (pop's first); then `push` locations as LEB128,
+ * from the outside in.  Location numbers are given in define.h.
+ */
+#ifndef OURO_RECORD_H
+#define OURO_RECORD_H
+
+#include <assert.h>
+#include <stdint.h>
+
+/*
+ * "Block" is memory of an allocator, "object" something a runtime counts.  An
+ * object dies at the latest when the block it lies in is freed, and moves
+ * with its block: from a RELEASE to the PLACE that follows it in the stream.
+ * POOL kinds are the runtime's own allocator (CPython's object and memory
+ * domains); what it takes from malloc to serve them is not recorded again.
+ */
+enum ouro_kind {
+	OURO_ALLOC        = 1,	/* arg: size in bytes                               stack */
+	OURO_FREE         = 2,	/* arg: unused; written before the block is free          */
+	OURO_RELEASE      = 3,	/* a block was handed to realloc                          */
+	OURO_PLACE        = 4,	/* ... and what came back; arg: size                stack */
+				/* failed realloc: addr is the old one, arg the old size  */
+				/* or 0 when that is not known                            */
+	OURO_POOL_ALLOC   = 5,
+	OURO_POOL_FREE    = 6,
+	OURO_POOL_RELEASE = 7,
+	OURO_POOL_PLACE   = 8,
+	OURO_POOL_BIRTH   = 9,	/* POOL_ALLOC of a block for one object; tail: varint     */
+				/* (object - block) / 8, varint type.  A reader that finds*/
+				/* no room for the tail takes it for a POOL_ALLOC         */
+	OURO_BIRTH        = 10,	/* an object in memory known before (free list) or       */
+				/* foreign; addr: object, arg: type                 stack */
+	OURO_DEATH        = 11,	/* an object died, its block stays; addr: object          */
+	OURO_INCREF       = 12,	/* arg: the count after the change                  stack */
+	OURO_DECREF       = 13,	/* arg: the count after the change                  stack */
+	OURO_EDGE         = 14,	/* addr holds the object arg from now on            stack */
+	OURO_UNEDGE       = 15,	/* ... and no longer                                      */
+	OURO_COLLECT      = 16,	/* a collection starts; arg: generation | cause << 8 stack*/
+	OURO_COLLECTED    = 17,	/* ... ends; arg: objects it freed, where known           */
+	OURO_EXT          = 31,	/* arg: bytes of the tail; tail: varint enum ouro_ext,    */
+				/* then varints.  Unknown ones are skipped                */
+};
+
+enum ouro_ext {
+	OURO_EXT_THREAD   = 1,	/* from here on: thread number (DEF_THREAD)               */
+	OURO_EXT_SNAPSHOT = 2,	/* at this moment: snapshot number                        */
+	OURO_EXT_FORK     = 3,	/* this thread forked: child's pid                        */
+	OURO_EXT_READY    = 4,	/* the runtime has started up; what follows is the program*/
+	OURO_EXT_EXITING  = 5,	/* the runtime begins to tear itself down                 */
+	OURO_EXT_GAP      = 6,	/* records lost just before this one, by reason, count    */
+	OURO_EXT_MARK     = 7,	/* the program set a mark: string number                  */
+};
+
+enum ouro_stack_form {
+	OURO_STACK_NONE   = 0,	/* not taken for this record                        */
+	OURO_STACK_SAME   = 1,	/* both lists as in the last record that has a stack */
+	OURO_STACK_NATIVE = 2,	/* delta of the native list; interpreter list as before */
+	OURO_STACK_BOTH   = 3,	/* delta of the native list, delta of the interpreter list */
+};
+
+#define OURO_HEAD(kind, dt, addr, arg, form) \
+	((uint16_t)((kind) | (dt) << 5 | (addr) << 8 | (arg) << 11 | (form) << 14))
+
+static inline unsigned ouro_code_bytes(unsigned code)
+{
+	return code < 7 ? code : 8;
+}
+
+/* The shortest length code that holds v; 7 bytes are written as 8. */
+static inline unsigned ouro_code_for(uint64_t v)
+{
+	unsigned bytes = v ? (71 - (unsigned)__builtin_clzll(v)) / 8 : 0;
+
+	return bytes < 7 ? bytes : 7;
+}
+
+static inline uint64_t ouro_zigzag(int64_t v)
+{
+	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+
+static inline int64_t ouro_unzigzag(uint64_t v)
+{
+	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+#define OURO_VARINT_MAX 10
+
+/* LEB128; returns the byte after the last one written. */
+static inline uint8_t *ouro_put_varint(uint8_t *p, uint64_t v)
+{
+	for (; v >= 128; v >>= 7)
+		*p++ = (uint8_t)(v | 128);
+	*p++ = (uint8_t)v;
+	return p;
+}
+
+/* NULL when the number does not end before `end` or does not fit 64 bits. */
+static inline const uint8_t *ouro_get_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
+		uint8_t b = *p++;
+
+		if (shift == 63 && b > 1)
+			return 0;
+		v |= (uint64_t)(b & 127) << shift;
+		if (b < 128) {
+			*ret = v;
+			return p;
+		}
+	}
+	return 0;
+}
+
+#endif

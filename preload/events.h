@@ -1,0 +1,44 @@
+/*
+ * events.h - write what happened into this thread's stream (ouro/record.h)
+ *
+ * Stamp deaths before the memory is given back, and births after it was
+ * taken: so an address is never seen alive twice.
+ */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include "thr.h"
+
+#include <ouro/record.h>
+
+/* Where the program called the hook: the state after the hook returns. */
+struct caller {
+	uintptr_t ip, sp, bp;
+};
+/* In a hook itself (interposed or entered by a detour), never in what it calls. */
+#define CALLER() ((struct caller){ \
+	(uintptr_t)__builtin_return_address(0), \
+	(uintptr_t)__builtin_frame_address(0) + 16, \
+	*(uintptr_t *)__builtin_frame_address(0) })
+
+/* An event without a stack; one with. */
+void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg);
+void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	struct caller caller);
+
+/*
+ * The object `op` of `type` was made in the block of the last event_at() of
+ * this thread, a POOL_ALLOC: turn that into a POOL_BIRTH.  False when other
+ * events came between, or op does not lie within 64 bytes of the block's start: write a BIRTH instead.
+ */
+bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type);
+
+void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n);
+/* Was this the last event that this thread wrote? */
+bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr);
+
+uint64_t event_ticks(void);		/* the trace's clock, now                    */
+void event_thread_start(struct thr *t);	/* its block changed hands: say whose events follow */
+void event_statistics(struct thr *t);	/* into the header                           */
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * snapshot.h - a forked child writes the heap into the trace (ouro/snapshot.h)
+ *
+ * The child owns a copy of the process at one moment, and nothing else: no
+ * thread but itself, no descriptor, no lock it may wait for.  Its memory comes
+ * from snapshot_memory.  It leaves by _exit, never by a destructor.
+ */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include "thr.h"
+
+#include <ouro/define.h>
+#include <ouro/snapshot.h>
+#include <stddef.h>
+
+struct snapshot;
+
+/* Fork, and have the runtime write its heap; returns in the parent at once.  0 or -errno. */
+int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason);
+bool snapshot_wanted(enum ouro_snapshot_reason reason);	/* as the user's options say */
+
+/* For the runtime, in the child. ------------------------------------------------- */
+
+/* Memory that lives until the child ends: zeroed, 16-byte aligned.  NULL: none. */
+void *snapshot_memory(struct snapshot *s, size_t bytes);
+void snapshot_release(struct snapshot *s, void *p, size_t bytes);	/* large ones are given back */
+bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end); /* memory of that kind */
+uintptr_t snapshot_stack(const struct snapshot *s);	/* of who called snapshot_take */
+
+uint32_t snapshot_string(struct snapshot *s, const char *text, size_t length); /* one number per text */
+uint32_t snapshot_type(struct snapshot *s, uintptr_t address, uint32_t name, unsigned flags,
+	uint64_t basic, uint64_t item);
+struct snapshot_node {
+	uintptr_t address;
+	uint32_t type;
+	uint64_t size, count;
+	unsigned flags, generation;
+	uint32_t label;
+};
+void snapshot_node(struct snapshot *s, const struct snapshot_node *n);
+void snapshot_edge(struct snapshot *s, uintptr_t held, enum ouro_edge_name name, unsigned flags,
+	uint64_t operand);
+struct snapshot_root {
+	uintptr_t held;
+	enum ouro_root kind;
+	unsigned flags;
+	uint32_t what, function, file;	/* strings */
+	uint32_t line, thread, number;
+};
+void snapshot_root(struct snapshot *s, const struct snapshot_root *r);
+void snapshot_word(struct snapshot *s, uintptr_t held, enum ouro_region region, uintptr_t where);
+void snapshot_note(struct snapshot *s, const char *text);
+
+#endif
