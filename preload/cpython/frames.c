@@ -145,7 +145,7 @@ static bool check(struct interp_stack *s, struct state *st, size_t top, uint32_t
 		link = py_ptr(f->frame, py.frame_back);
 		code = py_ptr(f->frame, py.frame_code);
 		instr = instr_of(f->frame);
-		if (link != f->link)
+		if (link != f->link || is_shim(link) != f->shim)
 			return false;
 		expected = f->shim ? real_frame(link) : link;
 		if (i > 0 && !expected)
