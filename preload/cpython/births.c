@@ -53,6 +53,8 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 			deaths_watch(py_ptr(op, OB_TYPE));
 	}
 	if (!event_amend_birth(&g, op, type)) {
+		if (own->dying_n)
+			deaths_before_birth(&g, own, op);
 		own->state = layout_thread();
 		event_at(&g, OURO_BIRTH, op, type, caller);
 		own->state = 0;

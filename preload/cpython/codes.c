@@ -140,7 +140,7 @@ uint32_t codes_location(uint32_t number, uintptr_t code, int unit, bool entry)
 {
 	uint64_t key = (uint64_t)number << 32 | ((uint32_t)(unit + 1) << 1 | entry);
 	uint64_t check = mix(key) & ~(uint64_t)0xffffffff;
-	size_t home = (size_t)(mix(number) + (uint64_t)(unit + 1)) % LOCATIONS;
+	size_t home = (size_t)(mix(number) + (uint32_t)key) % LOCATIONS;	/* lines side by side */
 	struct location_slot *s, *room;
 	uint32_t location;
 
