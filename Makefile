@@ -38,11 +38,12 @@ BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DOURO_VERSION='"$(VERSION)"'
 	-Iinclude -MMD -MP $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
 # The guest lives in somebody else's process: nothing of it may be seen by the loader but
-# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was.
+# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was (for which
+# the C library's start files, not all built for it, are left out).
 GUEST_CFLAGS  := $(BASE) -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 	-fcf-protection=full -fno-plt -fno-exceptions -fasynchronous-unwind-tables
-GUEST_LDFLAGS := -shared -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
-	-Wl,-z,noexecstack -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
+GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+	-Wl,-z,noexecstack -Wl,-z,defs -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
 GUEST_LIBS    := -lZydis
 
 ANALYZER_CFLAGS := $(BASE) -Ianalyzer
@@ -76,8 +77,8 @@ $(O)/ouro: $(ANALYZER_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
 
-# Tests link what they use of either half, out of archives.
-$(O)/libguest.a: $(GUEST_OBJ)
+# Tests link what they use of either half, out of archives; not the names that are interposed.
+$(O)/libguest.a: $(filter-out $(O)/preload/hooks%.o,$(GUEST_OBJ))
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
 
@@ -101,20 +102,37 @@ $(O)/tests/%_test: tests/%_test.c $(O)/libguest.a $(O)/libanalyzer.a | deps-pres
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libguest.a $(O)/libanalyzer.a $(TEST_LIBS)
 
+# What a test preloads into another program: the guest's modules without the guest.
+$(O)/tests/%.so: tests/%.c $(O)/libguest.a | deps-present
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D); $(CC) $(GUEST_CFLAGS) -Itests -shared -o $@ $< $(O)/libguest.a $(GUEST_LIBS)
+
+$(O)/tests/detour_test: $(O)/tests/detour/inside.so
+
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libanalyzer.a $(ANALYZER_LIBS)
 
--include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
+-include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
+	$(patsubst tests/%.c,$(O)/tests/%.d,$(wildcard tests/*/*.c))
 
 # --- what must be installed ----------------------------------------------------------
 
-PACKAGES := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check libdw-dev \
-	libzydis-dev libzstd-dev
+PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
+	libdw-dev libzydis-dev libzstd-dev
+CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind binutils
+BENCH_PACKAGES := g++ heaptrack
 
 .PHONY: deps deps-present
 deps: ## install what building and testing need (Debian 12; root or sudo)
 	@sh tests/install-packages.sh $(PACKAGES)
+
+.PHONY: check-deps bench-deps
+check-deps:
+	@sh tests/install-packages.sh $(PACKAGES) $(CHECK_PACKAGES)
+
+bench-deps:
+	@sh tests/install-packages.sh $(PACKAGES) $(BENCH_PACKAGES)
 
 deps-present:
 	@for h in libunwind.h uthash.h check.h elfutils/libdw.h Zydis/Zydis.h zstd.h; do \
@@ -123,12 +141,60 @@ deps-present:
 
 # --- targets for people --------------------------------------------------------------
 
-.PHONY: unit check-headers clean help
-unit: all $(UNIT_BIN) ## run the unit tests alone
-	@for t in $(UNIT_BIN); do $$t || exit 1; done
+# Each of these installs what it needs first, and only then looks for headers and flags:
+# so the work is done by a second make.
+AGAIN = +$(MAKE) --no-print-directory
+
+.PHONY: demo check bench
+demo: deps ## install what is needed, build, record real programs, print the reports
+	$(Q)$(AGAIN) all
+	$(Q)O=$(O) bash samples/demo.sh
+
+E2E := $(sort $(wildcard tests/e2e/*_test.py))
+
+check: check-deps ## install what is needed, build, run every test
+	$(Q)$(AGAIN) all check-headers test-programs
+	$(Q)$(AGAIN) O=$(O)/san-address-undefined SAN=address,undefined test-programs
+	$(Q)$(AGAIN) O=$(O)/san-thread SAN=thread ring-tests
+	$(Q)O=$(O) tests/check.sh $(UNIT_BIN) $(E2E) \
+		$(patsubst $(O)/%,$(O)/san-address-undefined/%,$(UNIT_BIN) $(FUZZ_BIN)) \
+		$(patsubst %,$(O)/san-thread/tests/%,$(RING_TESTS))
+
+.PHONY: test-programs ring-tests unit
+test-programs: $(UNIT_BIN) $(FUZZ_BIN)
+
+# What several threads write to at once, for the thread sanitizer.
+RING_TESTS := events_test defs_test file_test
+ring-tests: $(patsubst %,$(O)/tests/%,$(RING_TESTS))
+
+unit: all $(UNIT_BIN) ## build and run the unit tests alone
+	$(Q)tests/check.sh $(UNIT_BIN)
+
+bench: bench-deps ## measure against bare runs and heaptrack; writes docs/benchmarks.md
+	$(Q)$(AGAIN) all
+	$(Q)O=$(O) python3 tests/bench/bench.py
+
+.PHONY: install uninstall check-headers clean help
+LIBDIR     = $(DESTDIR)$(PREFIX)/lib
+INCLUDEDIR = $(DESTDIR)$(PREFIX)/include/ouro
+MANDIR     = $(DESTDIR)$(PREFIX)/share/man/man1
+
+install: all ## install under PREFIX (/usr/local), with DESTDIR before it
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)
+	$(Q)install -m 755 $(O)/ouro $(DESTDIR)$(PREFIX)/bin/ouro
+	$(Q)install -m 755 $(O)/libouro.so $(LIBDIR)/libouro.so
+	$(Q)install -m 644 include/ouro/*.h $(INCLUDEDIR)
+	$(Q)install -m 644 docs/ouro.1 $(MANDIR)/ouro.1
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docs/ouro.pc.in \
+		>$(LIBDIR)/pkgconfig/ouro.pc
+
+uninstall: ## remove what install put there
+	rm -rf $(INCLUDEDIR)
+	rm -f $(DESTDIR)$(PREFIX)/bin/ouro $(LIBDIR)/libouro.so $(MANDIR)/ouro.1 \
+		$(LIBDIR)/pkgconfig/ouro.pc
 
 check-headers: ## every header compiles alone
-	@for h in $(wildcard include/ouro/*.h preload/*.h preload/*/*.h analyzer/*.h); do \
+	$(Q)for h in $(wildcard include/ouro/*.h preload/*.h preload/*/*.h analyzer/*.h); do \
 		$(CC) $(BASE) -MF /dev/null -Ipreload -Ianalyzer -fsyntax-only -x c $$h || exit 1; done
 
 clean: ## remove what was built

@@ -1,0 +1,62 @@
+/*
+ * main.c - finds the command's entry
+ */
+#include "command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "run", cmd_run, "record a program, then print what was found" },
+	{ "dump", cmd_dump, "print a trace as it stands, for people who debug ouro" },
+	{ "report", cmd_report, "what the program keeps alive, and why" },
+	{ "cycles", cmd_cycles, "objects that hold each other, dead and alive" },
+	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
+	{ NULL, NULL, NULL },
+};
+
+int complain(int status, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("ouro: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+static void help(FILE *out)
+{
+	fputs("usage: ouro COMMAND [OPTIONS] ...\n\n", out);
+	for (size_t i = 0; commands[i].name; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("\n`ouro COMMAND --help` lists the options; `man ouro` has the rest.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return STATUS_USAGE;
+	}
+	for (size_t i = 0; commands[i].name; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return STATUS_DONE;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("ouro " OURO_VERSION);
+		return STATUS_DONE;
+	}
+	return complain(STATUS_USAGE, "%s is no command; `ouro help` lists them", argv[1]);
+}

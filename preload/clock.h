@@ -1,0 +1,40 @@
+/*
+ * clock.h - the trace's clock
+ *
+ * Ticks of about 10 ns: the processor's counter where the kernel itself
+ * trusts it, else CLOCK_MONOTONIC.  Neither needs a system call.
+ */
+#ifndef OURO_CLOCK_H
+#define OURO_CLOCK_H
+
+#include "x86_64/counter.h"
+
+#include <ouro/trace.h>
+#include <stdbool.h>
+#include <time.h>
+
+struct clock {
+	uint32_t kind;			/* enum ouro_clock                         */
+	uint32_t shift;
+	uint64_t per_second;		/* ticks, to about one percent             */
+};
+extern struct clock ticking;
+
+void clock_setup(void);
+uint64_t clock_ns(clockid_t id);
+
+/* Now, for what is to be stamped before something that follows. */
+static inline uint64_t clock_before(void)
+{
+	return ticking.kind == OURO_CLOCK_TSC ? counter_read() >> ticking.shift
+		: clock_ns(CLOCK_MONOTONIC) >> ticking.shift;
+}
+
+/* Now, for what has just been done: not earlier than the loads before it. */
+static inline uint64_t clock_after(void)
+{
+	return ticking.kind == OURO_CLOCK_TSC ? counter_read_ordered() >> ticking.shift
+		: clock_ns(CLOCK_MONOTONIC) >> ticking.shift;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * rules.h - instruction address -> unwind rule and location, for all threads, without a lock
+ *
+ * Open addressing in mapped memory that starts small and is replaced by one four times the
+ * size when half full; old tables stay mapped, since nobody knows who still reads them.
+ *
+ *            written by                    read by     ordered by
+ *   key      who claims the slot, by CAS   everyone    acquire / release
+ *   word     who claimed it                everyone    key, read before and after
+ *
+ * Keys carry the generation, that is how often the set of modules has changed.  A slot of
+ * an older generation matches nothing and may be claimed again; so a rule can't outlive
+ * the code it was read for, and changing modules costs nothing by itself.
+ */
+#ifndef RULES_H
+#define RULES_H
+
+#include "cfi.h"
+
+#include <stdatomic.h>
+
+struct rule_slot {
+	_Atomic uint64_t key;
+	_Atomic uint64_t word;		/* location << 32 | rule                            */
+};
+
+struct rules {
+	uint32_t shift;			/* 64 - log2(slots)                                 */
+	_Atomic uint32_t used;		/* slots that were ever claimed                     */
+	struct rule_slot slot[];
+};
+
+extern _Atomic(struct rules *) rules_table;
+extern _Atomic uint64_t rules_tag;	/* the generation, where keys have it               */
+
+#define RULES_EXACT	(1ull << MACHINE_IP_BITS)
+#define RULES_GENERATION (RULES_EXACT << 1)
+#define RULES_FIRST_BITS 14
+#define RULES_LAST_BITS	20
+
+/* False: no memory. */
+bool rules_setup(uint32_t (*loc_of)(uintptr_t ip));
+
+/* From now on every address is looked up anew. */
+void rules_new_generation(void);
+
+/* Reads the rule and, if there is room, keeps it.  Counts in unwind_stats. */
+uint64_t rules_miss(uint64_t key, struct cfi_work *w);
+
+static inline uint64_t rules_hash(uint64_t key, uint32_t shift)
+{
+	return key * 0x9e3779b97f4a7c15ull >> shift;
+}
+
+/*
+ * key: the address | RULES_EXACT if it is no return address | rules_tag.
+ */
+static inline uint64_t rules_get(struct rules *t, uint64_t key, struct cfi_work *w)
+{
+	struct rule_slot *s = &t->slot[rules_hash(key, t->shift)];
+	uint64_t word;
+
+	if (atomic_load_explicit(&s->key, memory_order_acquire) == key) {
+		word = atomic_load_explicit(&s->word, memory_order_acquire);
+		/* Still ours?  Generations only grow, so equal twice is equal between. */
+		if (atomic_load_explicit(&s->key, memory_order_relaxed) == key)
+			return word;
+	}
+	return rules_miss(key, w);
+}
+
+#endif
