@@ -82,8 +82,6 @@ int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t 
 		if (frames[i].interpreted && site.here == n)
 			site.here = i;
 	}
-	if (site.here == n && n)
-		site.here = 0;
 	at = ADD(h, site, nsites, SITES, &site);
 	if (at < 0)
 		h->nframes = before;

@@ -77,14 +77,16 @@ struct heap_word {
 struct heap_frame {
 	text_id function, file, module;
 	uint32_t line;
+	uint32_t location;	/* of the trace, when it is not named yet */
 	bool interpreted;	/* a line of the program, not machine code */
 };
 
 /* Where objects were made. */
 struct heap_site {
 	uint32_t first, n;	/* heap.frame[first] is the innermost   */
-	uint32_t here;		/* the frame that names the place, counted from first; n: none */
+	uint32_t here;		/* the innermost interpreted frame, counted from first; n: none */
 	text_id name;		/* the variable that got the object; 0: not known */
+	bool startup;		/* below the runtime's own import of what it begins with */
 };
 
 struct heap {

@@ -13,6 +13,9 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "dump", cmd_dump, "print a trace as it stands, for people who debug ouro" },
+	{ "report", cmd_report, "what the program keeps alive, and why" },
+	{ "cycles", cmd_cycles, "objects that hold each other, dead and alive" },
+	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
 	{ NULL, NULL, NULL },
 };
 

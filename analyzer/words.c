@@ -272,7 +272,7 @@ void words_function(struct buf *out, const char *function)
 	size_t n = strlen(function);
 
 	buf_puts(out, n ? function : "?");
-	if (n && function[n - 1] != '>')
+	if (n && function[n - 1] != '>' && !strstr(function, "+0x"))
 		buf_puts(out, "()");
 }
 
@@ -283,7 +283,7 @@ const char *words_file(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static void put_place(struct buf *out, const char *function, const char *file, uint32_t line)
+void words_place(struct buf *out, const char *function, const char *file, uint32_t line)
 {
 	words_function(out, function);
 	if (!*file)
@@ -302,7 +302,7 @@ void words_root(struct buf *out, const struct heap *h, const struct heap_root *r
 	switch ((enum ouro_root)r->kind) {
 	case OURO_ROOT_LOCAL:
 		buf_printf(out, "local variable `%s` of ", what);
-		put_place(out, function, file, r->line);
+		words_place(out, function, file, r->line);
 		return;
 	case OURO_ROOT_STACK:
 		buf_puts(out, "evaluation stack of ");
@@ -312,7 +312,7 @@ void words_root(struct buf *out, const struct heap *h, const struct heap_root *r
 		return;
 	case OURO_ROOT_FRAME:
 		buf_puts(out, "the running frame of ");
-		put_place(out, function, file, r->line);
+		words_place(out, function, file, r->line);
 		return;
 	case OURO_ROOT_THREAD:
 		buf_printf(out, "`%s` of thread %u", what, r->thread);
@@ -420,7 +420,7 @@ void words_holder(struct buf *out, const struct heap *h, const struct heap_edge 
 	}
 	if (place && !h->node[e->from].label) {
 		buf_puts(out, " made in ");
-		put_place(out, heap_text(h, place->function), heap_text(h, place->file),
+		words_place(out, heap_text(h, place->function), heap_text(h, place->file),
 			  place->line);
 	}
 	spoken_fini(&holder);

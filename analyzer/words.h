@@ -52,6 +52,9 @@ void words_function(struct buf *out, const char *function);
 /* "make.<locals>.on_click" is on_click. */
 const char *words_last(const char *qualname);
 
+/* "entangle() (cycle.py:8)" */
+void words_place(struct buf *out, const char *function, const char *file, uint32_t line);
+
 /* The file's own name, without folders. */
 const char *words_file(const char *path);
 

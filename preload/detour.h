@@ -14,11 +14,11 @@
  * expect.  Code is never writable and executable at once (text.h).
  *
  * A function is only touched when that is known to be right; otherwise the refusal has a
- * name.  Known means: its bounds are known, every instruction decodes, no branch of it leads
- * into the bytes that are replaced.  Taken for granted: tables of a `switch` and the jumps
- * of other functions (the cold parts that compilers split off included) do not lead into the
- * first bytes of a function other than to call it.  Compilers keep to that; assembly with
- * entries a few bytes apart need not.
+ * name.  Known means: its bounds are known, every instruction decodes, no branch in it or in
+ * the cold parts that compilers split off leads into the bytes that are replaced.  Taken for
+ * granted: the tables of a `switch`, and functions that it doesn't jump to, do not lead into
+ * its first bytes other than to call it.  Compilers keep to that (detour_test sweeps real
+ * libraries for it); assembly with entries a few bytes apart need not.
  *
  * Placing reads /proc and may take the loader's lock.  It is for start-up and the loading of
  * libraries; one thread at a time may place or remove (others are refused, not blocked).

@@ -69,7 +69,7 @@ static inline uint32_t heap_of_site(struct heap *h, const char *at, const char *
 
 		ck_assert_int_eq(sscanf(s, "%63[^,],%127[^,],%u", function, file, &line), 3);
 		f[n++] = (struct heap_frame){ texts_add0(&h->texts, function),
-			texts_add0(&h->texts, file), 0, line, true };
+			texts_add0(&h->texts, file), .line = line, .interpreted = true };
 	}
 	return (uint32_t)heap_add_site(h, f, n, texts_add0(&h->texts, var));
 }

@@ -2,8 +2,8 @@
  * Every object CPython makes, one from a free list included, passes one
  * routine.  Up to 3.12 that routine calls a helper of tracemalloc while its
  * flag is set: we set the flag and put a jump to ourselves at the helper,
- * whose own work (newer tracebacks for reused blocks) only a running
- * tracemalloc would miss.  From 3.13 on there is a place for a tracer.
+ * whose own work (newer tracebacks for reused blocks) is done while the
+ * program itself runs tracemalloc.  From 3.13 on there is a place for a tracer.
  *
  * The caller may count on registers that it saw the helper leave alone: but
  * the helper calls into libc, so the compiler had to give up all of them.
@@ -15,12 +15,12 @@
 #include "../detour.h"
 
 typedef int tracer(void *op, int event, void *data);
-enum { TRACER_CREATE = 0, TRACER_DESTROY = 1 };
+enum { TRACER_CREATE = 0 };
 
 int births_wanted;
 
 static bool seen_one;			/* preconfiguration is over */
-static uintptr_t wrapped_type;		/* a type with a free list and no exported name */
+static uintptr_t resized_on_list;	/* frames, to 3.10: made to fit when taken from a list */
 
 static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 {
@@ -36,11 +36,10 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 	if (!guard_enter(&g, frame))
 		return;
 	own = py_thread(g.t);
-	if (!own)
-		goto out;
 	if (op - own->placed < 64) {		/* grown or shrunk: the same object, moved */
 		own->placed = 0;
-		goto out;
+		if (py_ptr(op, OB_TYPE) != resized_on_list)
+			goto out;
 	}
 	type = types_number(py_ptr(op, OB_TYPE), &flags);
 	if (__builtin_expect(flags, 0)) {
@@ -50,8 +49,8 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 			codes_retire(op);
 		if (flags & TYPE_OF_MODULES)
 			control_module_made();
-		if (flags & TYPE_OF_WRAPPED)
-			wrapped_type = py_ptr(op, OB_TYPE);
+		if (flags & TYPE_TO_WATCH)
+			deaths_watch(py_ptr(op, OB_TYPE));
 	}
 	if (!event_amend_birth(&g, op, type)) {
 		own->state = layout_thread();
@@ -62,11 +61,13 @@ out:
 	guard_leave(&g);
 }
 
+static int (*helper_original)(void *op);	/* NULL: it could not be moved */
+
 static int new_reference(void *op)
 {
 	if (births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
-	return 0;
+	return tracemalloc_running && helper_original ? helper_original(op) : 0;
 }
 
 /* --- 3.13 ------------------------------------------------------------------------- */
@@ -87,8 +88,6 @@ static int trace(void *op, int what, void *data)
 
 	if (what == TRACER_CREATE && births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
-	else if (what == TRACER_DESTROY && py_ptr((uintptr_t)op, OB_TYPE) == wrapped_type)
-		deaths_traced((uintptr_t)op);
 	return next.call ? next.call(op, what, next.data) : 0;
 }
 
@@ -178,7 +177,10 @@ static const char *start_helper(void)
 	if (!flag || !helper)
 		return "the place where CPython announces new objects was not found";
 	refusal = detour_place("_PyTraceMalloc_NewReference", helper, (void *)new_reference,
-			       NULL);
+			       (void **)&helper_original);
+	if (refusal < 0)
+		refusal = detour_place("_PyTraceMalloc_NewReference", helper,
+				       (void *)new_reference, NULL);
 	if (refusal < 0)
 		return detour_refusal_name(refusal);
 	births_wanted = 1;
@@ -188,6 +190,8 @@ static const char *start_helper(void)
 
 const char *births_start(void)
 {
+	if (py.minor <= 10)
+		resized_on_list = (uintptr_t)cpython_find("PyFrame_Type");
 	return py.minor >= 13 ? start_tracer() : start_helper();
 }
 

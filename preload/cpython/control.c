@@ -26,7 +26,7 @@ int control_wanted = 1;
 static enum { STARTING, QUEUED, READY, EXITING } stage;
 static bool sound;			/* offsets held when they were checked         */
 static void (*request)(void);		/* taken by serve()                            */
-static bool request_queued, call_pending;
+static bool call_pending;
 
 static void leave(void)
 {

@@ -3,7 +3,7 @@
  * is recorded there.  Types with a free list keep the block: for them the
  * entry of the function in tp_dealloc is detoured.
  *
- * The slot itself is never changed: deallocators of subclasses look for the
+ * The slot itself is not changed (with few exceptions): deallocators of subclasses look for the
  * base whose slot differs, and the trashcan compares it with the function.
  * The evaluator and, in builds with link time optimisation, everybody else
  * calls these functions directly, so _Py_Dealloc sees only some deaths.
@@ -52,6 +52,7 @@ DEALLOC(context)
 DEALLOC(asend)
 DEALLOC(wrapped)
 DEALLOC(memory_error)
+DEALLOC(future_iter)
 
 enum { TYPE, POINTER, FUNCTION };	/* what the symbol is: a type, a variable with one, code */
 
@@ -75,6 +76,18 @@ static const struct kept {
 	{ "_PyAsyncGenWrappedValue_Type", TYPE, 8, 12, wrapped_dealloc, &wrapped_original },
 	{ "PyExc_MemoryError", POINTER, 8, 13, memory_error_dealloc, &memory_error_original },
 };
+
+/*
+ * Types that can have no subclasses and do not use the trashcan: for them the
+ * slot itself may say ours, where a detour is refused or the type not exported.
+ */
+static void take_slot(uintptr_t type, void (*ours)(void *op), void (**original)(void *op))
+{
+	void (**slot)(void *) = (void (**)(void *))(type + TP_DEALLOC);
+
+	*original = *slot;
+	__atomic_store_n(slot, ours, __ATOMIC_RELEASE);
+}
 
 static void *deallocator(const struct kept *k)
 {
@@ -104,17 +117,41 @@ const char *deaths_start(void)
 				 : 0;
 		if (target && refusal >= 0)
 			continue;
+		if (target && k->detour == asend_dealloc) {
+			take_slot((uintptr_t)cpython_find(k->symbol), k->detour, k->original);
+			continue;
+		}
 		snprintf(why, sizeof why, "deaths of %s are told late: %s", k->symbol,
 			 target ? detour_refusal_name(refusal) : "it is not exported");
 	}
 	return why[0] ? why : NULL;
 }
 
-/*
- * 3.13 hides one type with a free list.  Its objects die through
- * _Py_Dealloc, which tells the tracer.
- */
-void deaths_traced(uintptr_t op)
+static const struct {
+	const char *type;
+	int from;
+	void (*ours)(void *op);
+	void (**original)(void *op);
+} hidden[] = {
+	{ "async_generator_wrapped_value", 13, wrapped_dealloc, &wrapped_original },
+	{ "_asyncio.FutureIter", 8, future_iter_dealloc, &future_iter_original },
+};
+
+bool deaths_hidden(const char *type)
 {
-	death((void *)op, (uintptr_t)__builtin_frame_address(0));
+	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+		if (py.minor >= hidden[i].from && !strcmp(type, hidden[i].type))
+			return true;
+	return false;
+}
+
+/* The slot is ours already when an interpreter of its own GIL met it at the same time. */
+void deaths_watch(uintptr_t type)
+{
+	const char *name = (const char *)py_ptr(type, TP_NAME);
+
+	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+		if (py_ptr(type, TP_DEALLOC) != (uintptr_t)hidden[i].ours &&
+		    !strcmp(name, hidden[i].type))
+			take_slot(type, hidden[i].ours, hidden[i].original);
 }

@@ -29,6 +29,7 @@ struct seen {
 #define INDEX 512			/* frames by address; the last one to take a place has it */
 
 struct state {
+	struct py_thread own;
 	uint32_t epoch, n;
 	uint16_t index[INDEX];
 	struct seen seen[];
@@ -89,9 +90,9 @@ static uintptr_t innermost(uintptr_t thread)
  */
 static uintptr_t thread_of(struct thr *t)
 {
-	const struct py_thread *own = t->runtime;
+	const struct py_thread *own = py_thread(t);
 
-	if (own && own->state)
+	if (own->state)
 		return own->state;
 	/* Daemon threads outlive their states while the interpreter ends. */
 	if (!api.is_initialized() || api.is_finalizing())
