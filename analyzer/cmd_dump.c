@@ -60,7 +60,7 @@ static void named_text(const char *name, struct text t)
 	put_text(t);
 }
 
-/* --- header and chunks --------------------------------------------------------------- */
+/* --- header and chunks ------------------------------------------------------------- */
 
 static void dump_header(const struct trace *t)
 {
@@ -103,7 +103,7 @@ static void dump_chunks(const struct trace *t)
 			dump_chunk("snapshot", &t->snapshot[i], &t->snapshot[i].chunk[j]);
 }
 
-/* --- definitions ---------------------------------------------------------------------- */
+/* --- definitions ------------------------------------------------------------------- */
 
 static void dump_process(const struct defs *d)
 {
@@ -197,7 +197,7 @@ static void dump_definitions(const struct defs *d, struct symbols *names)
 		dump_location(d, names, i);
 }
 
-/* --- records --------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------------- */
 
 static void put_stack(const struct stacks *s, const char *name, stack_id id)
 {
@@ -249,7 +249,7 @@ static void dump_totals(const struct replay *r)
 		"\n", r->sites, r->stacks.count, r->ready, r->exiting);
 }
 
-/* --- snapshots ------------------------------------------------------------------------- */
+/* --- snapshots --------------------------------------------------------------------- */
 
 static void dump_snapshot(const struct snap *s, bool totals)
 {
@@ -299,7 +299,7 @@ static void dump_snapshot(const struct snap *s, bool totals)
 			s->node[s->word[i].to].addr, s->word[i].region, s->word[i].where);
 }
 
-/* --- the command ------------------------------------------------------------------------ */
+/* --- the command ------------------------------------------------------------------- */
 
 static int dump_contents(struct trace *t, const struct defs *d, bool totals)
 {

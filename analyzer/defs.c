@@ -413,7 +413,7 @@ static void mark_natives(struct defs *d)
 	}
 }
 
-/* --- what is the same --------------------------------------------------------------- */
+/* --- what is the same -------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -530,7 +530,7 @@ static int find_all_same(struct defs *d)
 	return r;
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------- */
 
 static int load(struct defs *d, struct trace *t)
 {
@@ -595,7 +595,7 @@ void defs_free(struct defs *d)
 	*d = (struct defs){ 0 };
 }
 
-/* --- lookups ------------------------------------------------------------------------ */
+/* --- lookups ----------------------------------------------------------------------- */
 
 struct text def_string(const struct defs *d, uint32_t id)
 {

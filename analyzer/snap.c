@@ -105,7 +105,7 @@ static int keep_address(struct addresses *a, uint64_t addr)
 	return 0;
 }
 
-/* --- records: 0, WRONG, -ENOMEM ----------------------------------------------------- */
+/* --- records: 0, WRONG, -ENOMEM ---------------------------------------------------- */
 
 static int read_string(struct reader *r)
 {
@@ -294,7 +294,7 @@ static int read_chunk(struct reader *r)
 	return 0;
 }
 
-/* --- addresses to rows -------------------------------------------------------------- */
+/* --- addresses to rows ------------------------------------------------------------- */
 
 static uint64_t slot_of(const struct snap *s, uint64_t addr)
 {
@@ -417,7 +417,7 @@ static void link_types(struct snap *s)
 			s->node[i].type = 0;
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------- */
 
 static const struct trace_stream *find_stream(const struct trace *t, uint32_t number)
 {

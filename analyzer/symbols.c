@@ -201,7 +201,7 @@ static struct source *find_source(struct symbols *s, uint32_t id)
 	return source;
 }
 
-/* --- native code -------------------------------------------------------------------- */
+/* --- native code ------------------------------------------------------------------- */
 
 static const char *die_name(Dwarf_Die *die)
 {
@@ -332,7 +332,7 @@ static uint32_t native_frames(struct symbols *s, const struct def_location *l, s
 	return count;
 }
 
-/* --- interpreter lines and the rest -------------------------------------------------- */
+/* --- interpreter lines and the rest ------------------------------------------------ */
 
 static uint32_t line_frames(struct symbols *s, const struct def_location *l, struct frame *frame)
 {
@@ -368,7 +368,7 @@ static uint32_t find_frames(struct symbols *s, uint32_t location, struct frame *
 	}
 }
 
-/* --- the door ----------------------------------------------------------------------- */
+/* --- the door ---------------------------------------------------------------------- */
 
 struct symbols *symbols_new(const struct defs *d, const char *sysroot)
 {

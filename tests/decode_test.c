@@ -113,7 +113,8 @@ START_TEST(a_stack_is_what_the_deltas_make_of_it)
 	struct event e;
 	stack_id first;
 
-	start("alloc a 8 main>f>g|!x:1; alloc b 8 main>f>h|!x:1>y:2; chunk; alloc c 8 main>f>g|!x:1; free c");
+	start("alloc a 8 main>f>g|!x:1; alloc b 8 main>f>h|!x:1>y:2; chunk; "
+		"alloc c 8 main>f>g|!x:1; free c");
 	cursor_next(&c, &e);
 	first = e.native;
 	ck_assert_uint_eq(stacks_depth(&s, e.native), 3);
@@ -225,7 +226,8 @@ START_TEST(streams_are_merged_and_keep_their_own_order)
 	const struct event *e;
 
 	start("at 5; alloc a 8; at 20; alloc b 8; at 20; alloc c 8; "
-		"thread 2; at 10; alloc d 8; thread 3; at 20; free e; thread 2; at 30; alloc f 8");
+		"thread 2; at 10; alloc d 8; thread 3; at 20; free e; thread 2; at 30; "
+			"alloc f 8");
 	for (const char *p = order; *p; p++) {
 		ck_assert_int_eq(merge_next(&m, &e), 1);
 		ck_assert_uint_eq(e->addr, (uint64_t)(*p - 'a' + 1) << 20);

@@ -404,7 +404,7 @@ static inline void writer_birth(struct trace_writer *w, uint64_t block, uint64_t
 	writer_event(w, OURO_POOL_BIRTH, block, size, stack, tail, (size_t)(p - tail));
 }
 
-/* --- snapshots ---------------------------------------------------------------------- */
+/* --- snapshots --------------------------------------------------------------------- */
 
 static inline unsigned writer_keyword(const char *name, const char *const *list)
 {
@@ -562,7 +562,7 @@ static inline void writer_end(struct trace_writer *w)
 	writer_snap(w, buffer, p);
 }
 
-/* --- the script --------------------------------------------------------------------- */
+/* --- the script -------------------------------------------------------------------- */
 
 static inline bool writer_snap_statement(struct trace_writer *w, char **word)
 {

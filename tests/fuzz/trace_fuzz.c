@@ -110,15 +110,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 /* --- seeds ------------------------------------------------------------------------- */
 
 static const char *const seeds[] = {
-	"alloc a 64 main>f>g; alloc b 32 main>h; free a; release b; place c 128 main>grow",
+	"alloc a 64 main>f>g; alloc b 32 main>h; free a; release b; "
+		"place c 128 main>grow",
 	"pbirth a 64 16 list main>eval1>new|!run:3>go:7=x; ready; pbirth b 64 16 dict "
-		"main>eval1>call>eval2>new|!run:3>go:8>!inner:9; death a+16; birth a+16 list "
-		"main>eval1|!run:3; prelease b; pplace c 96; collect 2 main>eval1|!run:4; collected 3; exiting",
-	"alloc a 8 main; thread 2; alloc b 8 cut>x|cut>in:2; thread 1; chunk; free b; free a; "
-		"thread 2; chunk; alloc a 24 lost>y>guest1; incref a 2 main; decref a 1 main",
-	"pbirth a 64 16 list main; pbirth b 64 16 list main; snapshot 1; pfree a; snap 1; "
-		"node a+16 list 64 2 4 1; edge b+16 index 0; node b+16 list 64 1 4 2 label; "
-		"edge a+16 ?attr self; chunk; more; edge a+16 &class; root a+16 local x f /f.py 3; "
+		"main>eval1>call>eval2>new|!run:3>go:8>!inner:9; death a+16; "
+			"birth a+16 list "
+		"main>eval1|!run:3; prelease b; pplace c 96; "
+			"collect 2 main>eval1|!run:4; collected 3; exiting",
+	"alloc a 8 main; thread 2; alloc b 8 cut>x|cut>in:2; thread 1; chunk; free b; "
+		"free a; "
+		"thread 2; chunk; alloc a 24 lost>y>guest1; incref a 2 main; "
+			"decref a 1 main",
+	"pbirth a 64 16 list main; pbirth b 64 16 list main; snapshot 1; pfree a; "
+		"snap 1; "
+		"node a+16 list 64 2 4 1; edge b+16 index 0; "
+			"node b+16 list 64 1 4 2 label; "
+		"edge a+16 ?attr self; chunk; more; edge a+16 &class; "
+			"root a+16 local x f /f.py 3; "
 		"word b+16 data 0x4000; note careful; end",
 };
 
