@@ -48,12 +48,14 @@ static bool read_entry(struct trace *t, uint64_t offset, struct chunk_entry *e)
 		return false;
 	}
 	*e = (struct chunk_entry){ .offset = offset };
-	memcpy(&e->head, copy ? (const void *)&copy->head : m->bytes + offset, sizeof(e->head));
+	memcpy(&e->head, copy ? (const void *)&copy->head : m->bytes + offset,
+		sizeof(e->head));
 	e->data = copy ? copy->data : m->bytes + offset + sizeof(e->head);
 	if (!e->head.magic)
 		return false;
 	if (e->head.magic != OURO_CHUNK_MAGIC) {
-		damaged_at(t, offset, "this is no chunk: it begins with %08" PRIx32, e->head.magic);
+		damaged_at(t, offset, "this is no chunk: it begins with %08" PRIx32,
+			e->head.magic);
 		return false;
 	}
 	if (e->head.kind < OURO_CHUNK_EVENTS || e->head.kind > OURO_CHUNK_SNAPSHOT) {
@@ -65,14 +67,17 @@ static bool read_entry(struct trace *t, uint64_t offset, struct chunk_entry *e)
 		e->used = room;
 		e->head.stream = 0;
 	} else if (e->used > room) {
-		damaged_at(t, offset, "says that it uses %" PRIu32 " bytes of %" PRIu32, e->used, room);
+		damaged_at(t, offset, "says that it uses %" PRIu32 " bytes of %" PRIu32,
+			e->used, room);
 		e->used = room;
 	}
 	if (!copy && e->used > left - sizeof(e->head)) {
 		e->cut = e->head.kind != OURO_CHUNK_DEFS;
 		e->used = (uint32_t)(left - sizeof(e->head));
 		if (e->cut)
-			damaged_at(t, offset, "the file ends after %" PRIu32 " of its %" PRIu32 " bytes",
+			damaged_at(t, offset,
+				"the file ends after %" PRIu32 " of its %" PRIu32
+				" bytes",
 				e->used, e->head.used);
 	}
 	return true;
@@ -145,11 +150,12 @@ static int copy_chunk(struct trace_memory *m, uint32_t room, uint64_t offset)
 		c->head.used = used;
 		memcpy(c->data, live + 1, used < room ? used : room);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (__atomic_load_n(&live->seq, __ATOMIC_RELAXED) == seq && c->head.seq == seq &&
+		if (__atomic_load_n(&live->seq, __ATOMIC_RELAXED) == seq &&
+		    c->head.seq == seq &&
 		    __atomic_load_n(&live->used, __ATOMIC_RELAXED) >= used)
 			return 0;
 	}
-	c->head.used = 0;		/* a writer that laps us a thousand times: take none of it */
+	c->head.used = 0; /* a writer that laps us a thousand times: take none of it */
 	return 0;
 }
 
@@ -190,7 +196,8 @@ int chunks_copy(struct trace *t, const struct chunk_list *l)
 static bool was_copied(const struct trace_memory *m, const struct chunk_entry *e)
 {
 	for (size_t i = 0; i < m->copies; i++)
-		if (m->copy[i].head.kind == e->head.kind && m->copy[i].head.stream == e->head.stream)
+		if (m->copy[i].head.kind == e->head.kind &&
+		    m->copy[i].head.stream == e->head.stream)
 			return true;
 	return false;
 }

@@ -49,7 +49,7 @@ bool chunks_same_stream(const struct chunk_entry *a, const struct chunk_entry *b
 /* Copies those in use; the next list has the copies in their place.  0 or -ENOMEM. */
 int chunks_copy(struct trace *t, const struct chunk_list *l);
 
-/* Leaves out streams that began after the copies were made: nothing of them is kept still. */
+/* Leaves out streams that began after the copies were made. */
 void chunks_drop_newborn(const struct trace_memory *m, struct chunk_list *l);
 
 /* Note a damage at a place in the file (trace.c's). */

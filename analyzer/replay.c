@@ -23,7 +23,10 @@ int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 		replay_fini(r);
 		return -ENOMEM;
 	}
-	/* Real stacks share far more than this; a hostile file must not multiply them for ever. */
+	/*
+	 * Real stacks share far more than this; a hostile file must not multiply them for
+	 * ever.
+	 */
 	if (t->size < r->stacks.limit - (1u << 20))
 		r->stacks.limit = (1u << 20) + (uint32_t)t->size;
 	if (merge_init(&r->merge, t, &r->stacks)) {

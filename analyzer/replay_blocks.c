@@ -232,7 +232,7 @@ int replay_place(struct replay *r, const struct event *e)
 	struct stream_state *s = &r->private->stream[e->stream];
 	struct pending p;
 
-	if (!s->pendings)		/* its RELEASE was lost, or there was none: realloc(NULL) */
+	if (!s->pendings) /* its RELEASE was lost, or there was none: realloc(NULL) */
 		return replay_alloc(r, e);
 	p = s->pending[--s->pendings];
 	r->private->pendings--;

@@ -37,7 +37,8 @@ static struct block *block_for(struct replay *r, const struct event *e)
 	struct block *b;
 
 	for (size_t i = 0; i < sizeof(headers); i++) {
-		b = e->object > headers[i] ? live_block(&r->live, e->object - headers[i]) : NULL;
+		b = e->object > headers[i] ? live_block(&r->live, e->object - headers[i])
+					   : NULL;
 		if (replay_inside(b, e->object))
 			return b;
 	}

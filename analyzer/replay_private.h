@@ -12,10 +12,10 @@
 
 #include "replay.h"
 
-#define RECENT   4			/* blocks of a stream in which a birth is looked for */
+#define RECENT   4			/* blocks of a stream, asked when one is born      */
 #define PENDING  4			/* reallocs of a stream that have not come back */
 #define LATE     8
-#define SIZE_MAX_SANE ((uint64_t)1 << 47)	/* no block is larger than the address space */
+#define SIZE_MAX_SANE ((uint64_t)1 << 47)	/* larger than all addresses */
 
 /* A block between RELEASE and PLACE: in no table, its objects in no index. */
 struct pending {
@@ -57,7 +57,7 @@ struct replay_private {
 
 /* These give 0 or -ENOMEM. --------------------------------------------------------- */
 
-int replay_site_of(struct replay *r, const struct event *e, site_id *ret);	/* 0: no stack */
+int replay_site_of(struct replay *r, const struct event *e, site_id *ret);
 
 int replay_alloc(struct replay *r, const struct event *e);
 int replay_release(struct replay *r, const struct event *e);
@@ -73,10 +73,10 @@ void replay_death(struct replay *r, const struct event *e);
 /* One block more or less at its site, and in all. */
 void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks);
 void replay_count_out(struct replay *r, const struct block *b);
-void replay_settle_peak(struct replay *r);	/* at_peak of all sites is true after it */
+void replay_settle_peak(struct replay *r);	/* at_peak of all is true after it */
 
 void replay_object_dies(struct replay *r, struct object *o);
-void replay_objects_die(struct replay *r, uint32_t row);	/* a block's, gone with it */
+void replay_objects_die(struct replay *r, uint32_t row);	/* a whole block's */
 
 /* The order of replay_block_around is of the last run. */
 void replay_forget_order(struct replay *r);

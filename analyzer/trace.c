@@ -81,28 +81,32 @@ static int read_header(struct trace *t, char error[200])
 	const struct ouro_file *h = &t->head;
 
 	if (t->memory->size < sizeof(t->head))
-		return refuse(error, -ENODATA, "not a trace: %" PRIu64 " bytes are too few",
-			t->memory->size);
+		return refuse(error, -ENODATA,
+			"not a trace: %" PRIu64 " bytes are too few", t->memory->size);
 	memcpy(&t->head, t->memory->bytes, sizeof(t->head));
 	if (memcmp(h->magic, OURO_MAGIC, sizeof(h->magic)))
-		return refuse(error, -ENODATA, "not a trace: it does not begin with OUROTRC");
+		return refuse(
+			error, -ENODATA, "not a trace: it does not begin with OUROTRC");
 	if (h->format != OURO_FORMAT)
-		return refuse(error, -EPROTONOSUPPORT, "format %" PRIu32 ", this ouro reads %d",
-			h->format, OURO_FORMAT);
+		return refuse(error, -EPROTONOSUPPORT,
+			"format %" PRIu32 ", this ouro reads %d", h->format, OURO_FORMAT);
 	if (h->header_size < sizeof(*h) || h->header_size > 1 << 20 || h->header_size % 8)
 		return refuse(error, -ENODATA, "damaged: a header of %" PRIu32 " bytes",
 			h->header_size);
 	if (h->chunk_size < 2 * sizeof(struct ouro_chunk) || h->chunk_size > 1 << 24 ||
 	    h->chunk_size % 8)
-		return refuse(error, -ENODATA, "damaged: chunks of %" PRIu32 " bytes", h->chunk_size);
+		return refuse(error, -ENODATA, "damaged: chunks of %" PRIu32 " bytes",
+			h->chunk_size);
 	t->size = t->memory->size;
 	for (size_t i = 0; i < OURO_LOST_MAX; i++)
-		if (i != OURO_LOST_RING && __builtin_add_overflow(t->lost, h->lost[i], &t->lost))
+		if (i != OURO_LOST_RING &&
+		    __builtin_add_overflow(t->lost, h->lost[i], &t->lost))
 			t->lost = UINT64_MAX;
 	return 0;
 }
 
-/* Does the process have this very file mapped?  Its number may belong to another one now. */
+/* Does the process have this very file mapped?  Its number may belong to another one now.
+ */
 static bool maps_file(pid_t pid, const struct stat *st)
 {
 	char path[64], want[64], line[4096];
@@ -113,8 +117,8 @@ static bool maps_file(pid_t pid, const struct stat *st)
 	f = fopen(path, "re");
 	if (!f)
 		return errno == EACCES || errno == EPERM;
-	snprintf(want, sizeof(want), " %02x:%02x %ju ", major(st->st_dev), minor(st->st_dev),
-		(uintmax_t)st->st_ino);
+	snprintf(want, sizeof(want), " %02x:%02x %ju ", major(st->st_dev),
+		minor(st->st_dev), (uintmax_t)st->st_ino);
 	while (!found && fgets(line, sizeof(line), f))
 		found = strstr(line, want);
 	fclose(f);
@@ -132,27 +136,31 @@ static bool process_lives(const struct trace *t, const struct stat *st)
 
 /* --- streams ----------------------------------------------------------------------- */
 
-static void add_missing(struct trace *t, struct trace_stream *s, const struct chunk_entry *e,
-	uint64_t expected)
+static void add_missing(struct trace *t, struct trace_stream *s,
+	const struct chunk_entry *e, uint64_t expected)
 {
 	uint64_t gap = e->head.seq - expected;
-	uint64_t possible = t->head.end / t->head.chunk_size + t->size / t->head.chunk_size + 1;
+	uint64_t possible =
+		t->head.end / t->head.chunk_size + t->size / t->head.chunk_size + 1;
 
 	if (gap > possible)		/* its number is damaged, not the file short */
 		gap = 1;
 	s->missing += gap;
-	damaged_at(t, e->offset, "%" PRIu64 " chunk%s missing before it of stream %" PRIu32, gap,
+	damaged_at(t, e->offset,
+		"%" PRIu64 " chunk%s missing before it of stream %" PRIu32, gap,
 		gap == 1 ? " is" : "s are", s->number);
 }
 
-static void add_chunk(struct trace *t, struct trace_stream *s, const struct chunk_entry *e)
+static void add_chunk(
+	struct trace *t, struct trace_stream *s, const struct chunk_entry *e)
 {
 	const bool ring = t->head.flags & OURO_FILE_RING;
 	uint64_t expected = s->count ? s->chunk[s->count - 1].seq + 1 : 0;
 
 	if (s->count && s->chunk[s->count - 1].seq == e->head.seq && s != &t->defs)
 		return;			/* the same content, not yet emptied */
-	if (e->head.seq > expected && s != &t->defs && !(ring && e->head.kind == OURO_CHUNK_EVENTS))
+	if (e->head.seq > expected && s != &t->defs &&
+	    !(ring && e->head.kind == OURO_CHUNK_EVENTS))
 		add_missing(t, s, e, expected);
 	s->chunk[s->count++] = (struct trace_chunk){
 		.data = e->data, .offset = e->offset, .used = e->used, .cut = e->cut,
@@ -231,10 +239,15 @@ uint64_t trace_elapsed(const struct trace *t, uint64_t ticks)
 
 /* --- opening ----------------------------------------------------------------------- */
 
-/* Chunks are handed out before they are written: a writer that did not finish leaves some open. */
+/*
+ * Chunks are handed out before they are written: a writer that did not finish leaves some
+ * open.
+ */
 static uint64_t begun(const struct trace *t)
 {
-	return t->running || t->killed ? ((uint64_t)t->head.threads + 2) * t->head.chunk_size : 0;
+	return t->running || t->killed
+		? ((uint64_t)t->head.threads + 2) * t->head.chunk_size
+		: 0;
 }
 
 static void look_at_state(struct trace *t, bool lives)
@@ -247,8 +260,8 @@ static void look_at_state(struct trace *t, bool lives)
 	if (t->killed)
 		t->truncated = true;
 	if (h->end < h->header_size || (h->end - h->header_size) % h->chunk_size)
-		damaged_at(t, h->header_size, "the header says that chunks end at byte %" PRIu64,
-			h->end);
+		damaged_at(t, h->header_size,
+			"the header says that chunks end at byte %" PRIu64, h->end);
 	else if (h->end > t->size && h->end - t->size > begun(t))
 		damaged_at(t, h->end - h->chunk_size, "the file should have %" PRIu64
 			" bytes and has %" PRIu64, h->end, t->size);

@@ -59,7 +59,8 @@ static const char *living(void)
 	return text;
 }
 
-/* The stack of a site, as the writer's script has it but without addresses: "n>n|line:3". */
+/* The stack of a site, as the writer's script has it but without addresses: "n>n|line:3".
+ */
 static const char *stack_text(stack_id id)
 {
 	static char text[256];
@@ -74,11 +75,13 @@ static const char *stack_text(stack_id id)
 				TEXT_ARG(def_code(&d, l->line.code)->name), l->line.line);
 		else if (l->kind == LOCATION_NATIVE)
 			snprintf(part, sizeof(part), "%s",
-				w.name[WRITER_LOCATION][(l->native.address & 0xfffff) / 16 - 16]);
+				w.name[WRITER_LOCATION]
+				      [(l->native.address & 0xfffff) / 16 - 16]);
 		else
 			snprintf(part, sizeof(part), "...");
 		snprintf(rest, sizeof(rest), "%s", text);
-		snprintf(text, sizeof(text), "%.120s%s%.120s", part, *rest ? ">" : "", rest);
+		snprintf(text, sizeof(text), "%.120s%s%.120s", part, *rest ? ">" : "",
+			rest);
 	}
 	return text;
 }
@@ -141,8 +144,11 @@ START_TEST(an_object_dies_with_its_block)
 	ck_assert_str_eq(living(), "bB");
 	ck_assert_uint_eq(r.total.births, 3);
 	ck_assert_uint_eq(r.total.deaths, 2);
-	ck_assert_str_eq(def_type(&d, replay_object(&r, writer_address("b+16"))->type)->name.s ?
-		"dict" : "", "dict");
+	ck_assert_str_eq(
+		def_type(&d, replay_object(&r, writer_address("b+16"))->type)->name.s
+			? "dict"
+			: "",
+		"dict");
 }
 END_TEST
 
@@ -152,9 +158,11 @@ START_TEST(a_block_outlives_its_object_and_may_get_another)
 	ck_assert_str_eq(living(), "aA");
 	ck_assert_uint_eq(r.total.births, 2);
 	ck_assert_uint_eq(r.total.double_births, 0);
-	ck_assert_str_eq(stack_text(r.site[replay_object(&r, writer_address("a+16"))->site].stack),
+	ck_assert_str_eq(
+		stack_text(r.site[replay_object(&r, writer_address("a+16"))->site].stack),
 		"main>again");
-	ck_assert(!replay_before_ready(&r, replay_object(&r, writer_address("a+16"))->born));
+	ck_assert(!replay_before_ready(
+		&r, replay_object(&r, writer_address("a+16"))->born));
 	ck_assert(replay_before_ready(&r, replay_block(&r, writer_address("a"))->born));
 }
 END_TEST
@@ -182,8 +190,10 @@ START_TEST(realloc_takes_its_objects_along)
 {
 	play("pbirth a 64 16 tuple main>new; prelease a; pplace b 128 main>resize");
 	ck_assert_str_eq(living(), "bB");
-	ck_assert_uint_eq(replay_object(&r, writer_address("b+16"))->block, writer_address("b"));
-	ck_assert_str_eq(stack_text(r.site[replay_object(&r, writer_address("b+16"))->site].stack),
+	ck_assert_uint_eq(
+		replay_object(&r, writer_address("b+16"))->block, writer_address("b"));
+	ck_assert_str_eq(
+		stack_text(r.site[replay_object(&r, writer_address("b+16"))->site].stack),
 		"main>new");
 	ck_assert_str_eq(site_of("b"), "main>resize");
 	ck_assert_uint_eq(r.total.moves, 1);
@@ -248,7 +258,10 @@ START_TEST(at_one_tick_a_death_in_one_thread_precedes_a_birth_in_another)
 }
 END_TEST
 
-/* Stream 1 is at its ALLOC of b, so its FREE of a is not to be seen when stream 2 is asked. */
+/*
+ * Stream 1 is at its ALLOC of b, so its FREE of a is not to be seen when stream 2 is
+ * asked.
+ */
 START_TEST(a_free_that_comes_late_within_its_tick_frees_the_old_block)
 {
 	play("thread 2; at 10; alloc a 8; at 20; alloc b 8; at 20; free a; "

@@ -36,7 +36,8 @@ static const char *edges(void)
 
 	text[0] = 0;
 	for (uint32_t i = 0; i < s.nodes; i++)
-		for (uint32_t j = s.node[i].edge; j < s.node[i].edge + s.node[i].edges; j++)
+		for (uint32_t j = s.node[i].edge; j < s.node[i].edge + s.node[i].edges;
+			j++)
 			sprintf(text + strlen(text), "%s%c>%c", *text ? " " : "",
 				(int)('a' + (s.node[i].addr >> 20) - 1),
 				(int)('a' + (s.node[s.edge[j].to].addr >> 20) - 1));

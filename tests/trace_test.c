@@ -107,7 +107,8 @@ START_TEST(what_is_no_trace_is_refused_with_a_reason)
 		uint8_t was = w.bytes[wrong[i].at];
 
 		w.bytes[wrong[i].at] = wrong[i].value;
-		ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, error), wrong[i].result);
+		ck_assert_int_eq(
+			trace_open_memory(&t, w.bytes, w.size, error), wrong[i].result);
 		ck_assert_str_eq(error, wrong[i].says);
 		w.bytes[wrong[i].at] = was;
 	}
@@ -228,7 +229,9 @@ START_TEST(a_chunk_in_use_is_read_as_it_was_when_opened)
 	live->seq = 1;
 	live->used = 0;
 	ck_assert_uint_eq(t.event[0].chunk[0].used, used);
-	ck_assert_int_eq(memcmp(t.event[0].chunk[0].data, w.bytes + OURO_HEADER_SIZE + 64, used), 0);
+	ck_assert_int_eq(
+		memcmp(t.event[0].chunk[0].data, w.bytes + OURO_HEADER_SIZE + 64, used),
+		0);
 	munmap(map, w.size);
 	close(fd);
 	unlink(path);
