@@ -126,7 +126,7 @@ void defs_free(struct defs *d);
 
 struct text def_string(const struct defs *d, uint32_t id);
 const struct def_module *def_module(const struct defs *d, uint32_t id);
-const struct def_location *def_location(const struct defs *d, uint32_t id);	/* not NULL */
+const struct def_location *def_location(const struct defs *d, uint32_t id); /* not NULL */
 const struct def_code *def_code(const struct defs *d, uint32_t id);
 const struct def_type *def_type(const struct defs *d, uint32_t id);
 const struct def_thread *def_thread(const struct defs *d, uint32_t id);

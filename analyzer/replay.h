@@ -29,7 +29,7 @@ struct site {
 	uint64_t peak_bytes;		/* its own highest                           */
 	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest */
 	uint64_t objects, live_objects;
-	uint64_t brief;			/* blocks freed before their thread made another */
+	uint64_t brief;			/* freed before their thread made another    */
 	uint64_t epoch;			/* replay.c's                                */
 };
 

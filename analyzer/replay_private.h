@@ -12,7 +12,7 @@
 
 #include "replay.h"
 
-#define RECENT   4			/* blocks of a stream, asked when one is born      */
+#define RECENT   4			/* blocks asked when one is born           */
 #define PENDING  4			/* reallocs of a stream that have not come back */
 #define LATE     8
 #define SIZE_MAX_SANE ((uint64_t)1 << 47)	/* larger than all addresses */
