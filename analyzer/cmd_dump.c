@@ -156,9 +156,8 @@ static void dump_process(const struct defs *d)
 		putchar('\n');
 	}
 	for (uint32_t i = 0; i < d->snapshots; i++)
-		printf("snapshot %" PRIu32 " reason=%" PRIu32 " pid=%" PRIu32
-		       " ticks=%" PRIu64 "\n",
-			d->snapshot[i].id, d->snapshot[i].reason, d->snapshot[i].pid,
+		printf("snapshot %" PRIu32 " reason=%" PRIu32 " ticks=%" PRIu64 "\n",
+			d->snapshot[i].id, d->snapshot[i].reason,
 			d->snapshot[i].ticks);
 }
 

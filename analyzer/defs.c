@@ -294,7 +294,7 @@ static int read_snapshot(struct defs *d, const struct raw *raw)
 	if (APPEND(d->snapshot, d->snapshots))
 		return -ENOMEM;
 	d->snapshot[d->snapshots - 1] = (struct def_snapshot){ .id = def.id,
-		.reason = def.reason, .pid = def.pid, .ticks = def.ticks };
+		.reason = def.reason, .ticks = def.ticks };
 	return 0;
 }
 

@@ -88,7 +88,7 @@ struct def_note {
 };
 
 struct def_snapshot {
-	uint32_t id, reason, pid;
+	uint32_t id, reason;
 	uint64_t ticks;
 };
 
