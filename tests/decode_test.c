@@ -53,14 +53,15 @@ static uint8_t *events(void)
 
 START_TEST(fields_of_all_lengths_come_back)
 {
-	static const uint64_t odd[] = { 0, 1, 255, 256, 65535, 1u << 24, UINT32_MAX, 1ull << 32,
-		1ull << 40, 1ull << 47, 1ull << 48, 1ull << 55, UINT64_MAX / 16 };
+	static const uint64_t odd[] = { 0, 1, 255, 256, 65535, 1u << 24, UINT32_MAX,
+		1ull << 32, 1ull << 40, 1ull << 47, 1ull << 48, 1ull << 55,
+		UINT64_MAX / 16 };
 	struct event e;
 
 	writer_begin(&w);
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
-		writer_event(&w, OURO_ALLOC, odd[i] * 8, odd[sizeof(odd) / sizeof(*odd) - 1 - i], NULL,
-			NULL, 0);
+		writer_event(&w, OURO_ALLOC, odd[i] * 8,
+			odd[sizeof(odd) / sizeof(*odd) - 1 - i], NULL, NULL, 0);
 	start("");
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
 		ck_assert_int_eq(cursor_next(&c, &e), 1);
@@ -113,7 +114,8 @@ START_TEST(a_stack_is_what_the_deltas_make_of_it)
 	struct event e;
 	stack_id first;
 
-	start("alloc a 8 main>f>g|!x:1; alloc b 8 main>f>h|!x:1>y:2; chunk; alloc c 8 main>f>g|!x:1; free c");
+	start("alloc a 8 main>f>g|!x:1; alloc b 8 main>f>h|!x:1>y:2; chunk; "
+		"alloc c 8 main>f>g|!x:1; free c");
 	cursor_next(&c, &e);
 	first = e.native;
 	ck_assert_uint_eq(stacks_depth(&s, e.native), 3);
@@ -185,8 +187,10 @@ START_TEST(what_makes_no_sense_ends_its_chunk_and_no_other)
 		uint8_t bytes[4];
 		const char *says;
 	} table[] = {
-		{ { 0, 0 }, "chunk 0 (byte 4096): record at byte 0: its kind is unknown (0)" },
-		{ { 20, 0 }, "chunk 0 (byte 4096): record at byte 0: its kind is unknown (20)" },
+		{ { 0, 0 },
+			"chunk 0 (byte 4096): record at byte 0: its kind is unknown (0)" },
+		{ { 20, 0 },
+			"chunk 0 (byte 4096): record at byte 0: its kind is unknown (20)" },
 		{ { OURO_ALLOC, 0x80, 0x10 },
 			"chunk 0 (byte 4096): record at byte 0: its stack makes no sense (2)" },
 		{ { OURO_EXT, 0x08, 200 },
@@ -225,7 +229,8 @@ START_TEST(streams_are_merged_and_keep_their_own_order)
 	const struct event *e;
 
 	start("at 5; alloc a 8; at 20; alloc b 8; at 20; alloc c 8; "
-		"thread 2; at 10; alloc d 8; thread 3; at 20; free e; thread 2; at 30; alloc f 8");
+		"thread 2; at 10; alloc d 8; thread 3; at 20; free e; thread 2; at 30; "
+			"alloc f 8");
 	for (const char *p = order; *p; p++) {
 		ck_assert_int_eq(merge_next(&m, &e), 1);
 		ck_assert_uint_eq(e->addr, (uint64_t)(*p - 'a' + 1) << 20);

@@ -36,7 +36,8 @@ static const char *edges(void)
 
 	text[0] = 0;
 	for (uint32_t i = 0; i < s.nodes; i++)
-		for (uint32_t j = s.node[i].edge; j < s.node[i].edge + s.node[i].edges; j++)
+		for (uint32_t j = s.node[i].edge; j < s.node[i].edge + s.node[i].edges;
+			j++)
 			sprintf(text + strlen(text), "%s%c>%c", *text ? " " : "",
 				(int)('a' + (s.node[i].addr >> 20) - 1),
 				(int)('a' + (s.node[s.edge[j].to].addr >> 20) - 1));
@@ -45,7 +46,8 @@ static const char *edges(void)
 
 START_TEST(nodes_edges_and_roots_are_rows)
 {
-	ck_assert_int_eq(load("snap 1; node a list 64 2 4 1; edge b index 3; edge a ?attr self; "
+	ck_assert_int_eq(load("snap 1; node a list 64 2 4 1; edge b index 3; "
+		"edge a ?attr self; "
 		"node b dict 232 1 0 3 spam; edge a &class; root b local x f /f.py 12; "
 		"word a data 0x4000; note careful; end"), 0);
 	ck_assert(s.complete);
@@ -78,7 +80,8 @@ END_TEST
 
 START_TEST(what_leads_nowhere_is_left_out_and_counted)
 {
-	load("snap 1; node a list 8 1; edge z other; edge b other; node b list 8 1; edge y index 1; "
+	load("snap 1; node a list 8 1; edge z other; edge b other; node b list 8 1; "
+		"edge y index 1; "
 		"edge a other; root z local; root a local; word z heap 8; end");
 	ck_assert_str_eq(edges(), "a>b b>a");
 	ck_assert_uint_eq(s.dropped_edges, 2);
@@ -91,7 +94,8 @@ END_TEST
 
 START_TEST(edges_go_on_in_the_next_chunk)
 {
-	load("snap 1; node a list 8 1; edge a index 0; chunk; more; edge a index 1; node b list 8 1; "
+	load("snap 1; node a list 8 1; edge a index 0; chunk; more; edge a index 1; "
+		"node b list 8 1; "
 		"edge a index 0; end");
 	ck_assert_str_eq(edges(), "a>a a>a b>a");
 	ck_assert(s.complete);
@@ -129,7 +133,8 @@ END_TEST
 
 START_TEST(after_a_missing_chunk_nothing_is_read)
 {
-	write_trace(&w, "snap 1; node a list 8 1; chunk; node b list 8 1; chunk; node c list 8 1; end");
+	write_trace(&w, "snap 1; node a list 8 1; chunk; node b list 8 1; chunk; "
+		"node c list 8 1; end");
 	writer_chunk(&w, OURO_HEADER_SIZE + OURO_CHUNK_SIZE)->magic = 0;
 	load("");
 	ck_assert(!s.complete);
@@ -152,7 +157,8 @@ END_TEST
 
 START_TEST(the_newest_complete_one_is_chosen)
 {
-	load("snap 1; node a list 8 1; end; snap 2; node a list 8 1; end; snap 3; node a list 8 1");
+	load("snap 1; node a list 8 1; end; snap 2; node a list 8 1; end; snap 3; "
+		"node a list 8 1");
 	ck_assert_uint_eq(snap_newest(&t), 2);
 	ck_assert_uint_eq(t.damages, 0);
 	snap_free(&s);
@@ -164,7 +170,8 @@ START_TEST(cut_at_any_byte_it_gives_what_stands)
 {
 	size_t chunk, used;
 
-	load("snap 1; node a list 64 2 4 1; edge b index 3; node b dict 232 1 0 3 spam; edge a attr x; "
+	load("snap 1; node a list 64 2 4 1; edge b index 3; node b dict 232 1 0 3 spam; "
+		"edge a attr x; "
 		"root b local x f /f.py 12; word a data 0x4000; end");
 	chunk = w.stream[9].chunk;
 	used = writer_chunk(&w, chunk)->used;

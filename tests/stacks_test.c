@@ -55,8 +55,11 @@ static const char *merged(const char *script)
 		char rest[256];
 
 		snprintf(rest, sizeof(rest), "%s", text);
-		snprintf(text, sizeof(text), "%s%s%s", l == OURO_LOC_CUT ? "cut" :
-			l == OURO_LOC_LOST ? "lost" : w.name[WRITER_LOCATION][l - OURO_LOC_FIRST],
+		snprintf(text, sizeof(text), "%s%s%s",
+			l == OURO_LOC_CUT ? "cut"
+				: l == OURO_LOC_LOST
+				? "lost"
+				: w.name[WRITER_LOCATION][l - OURO_LOC_FIRST],
 			*rest ? ">" : "", rest);
 	}
 	return text;
@@ -68,13 +71,17 @@ START_TEST(runs_stand_in_for_the_frames_of_evaluators)
 		{ "main>f|", "main>f" },
 		{ "main>eval1>new|!a:1", "main>!a:1>new" },
 		{ "main>eval1>new|!a:1>b:2>c:3", "main>!a:1>b:2>c:3>new" },
-		{ "main>eval1>call>eval2>new|!a:1>b:2>!c:3", "main>!a:1>b:2>call>!c:3>new" },
+		{ "main>eval1>call>eval2>new|!a:1>b:2>!c:3",
+			"main>!a:1>b:2>call>!c:3>new" },
 		{ "main>eval1>eval2>eval3|!a:1>!b:2>!c:3", "main>!a:1>!b:2>!c:3" },
 		/* no interpreter stack was taken: the machine's stands as it is */
 		{ "main>eval1>new|", "main>eval1>new" },
 		/* more evaluators than runs: the outer ones stay */
 		{ "main>eval1>call>eval2>new|!a:1", "main>eval1>call>!a:1>new" },
-		/* the machine's stack was cut: what is left of the other goes on the outside */
+		/*
+		 * the machine's stack was cut: what is left of the other goes on the
+		   outside
+		 */
 		{ "cut>call>eval2>new|!a:1>!b:2", "cut>!a:1>call>!b:2>new" },
 		{ "lost>new|!a:1", "lost>!a:1>new" },
 		{ "new|!a:1", "!a:1>new" },

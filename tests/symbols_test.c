@@ -145,7 +145,8 @@ END_TEST
 
 START_TEST(files_that_are_gone_or_no_files_give_offsets)
 {
-	static const char *const paths[] = { "/nonexistent/lib.so", "/dev/zero", "[vdso]", "", "/" };
+	static const char *const paths[] = { "/nonexistent/lib.so", "/dev/zero", "[vdso]",
+		"", "/" };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		define_self(paths[i], "");
@@ -185,7 +186,8 @@ START_TEST(any_number_has_an_answer)
 	ck_assert_str_eq(symbols_frames(names, UINT32_MAX, &n)->function, "?");
 	ck_assert_str_eq(symbols_frames(names, 0, &n)->function, "?");
 	ck_assert_uint_eq(n, 1);
-	ck_assert_str_eq(symbols_frame(names, OURO_LOC_CUT)->function, "[frames left out]");
+	ck_assert_str_eq(
+		symbols_frame(names, OURO_LOC_CUT)->function, "[frames left out]");
 }
 END_TEST
 
@@ -193,8 +195,10 @@ START_TEST(data_has_a_name_too)
 {
 	define_self(self, "");
 	load();
-	ck_assert_str_eq(symbols_data(names, (uint64_t)(uintptr_t)&here), "symbols_test: here");
-	ck_assert_str_eq(symbols_data(names, (uint64_t)(uintptr_t)&here + 8), "symbols_test: here+0x8");
+	ck_assert_str_eq(
+		symbols_data(names, (uint64_t)(uintptr_t)&here), "symbols_test: here");
+	ck_assert_str_eq(symbols_data(names, (uint64_t)(uintptr_t)&here + 8),
+		"symbols_test: here+0x8");
 }
 END_TEST
 
