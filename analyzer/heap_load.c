@@ -20,7 +20,7 @@ int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
 	l->site = mem_array(r->sites, sizeof(*l->site));
 	l->string = mem_array(snap ? snap->strings : 0, sizeof(*l->string));
 	l->guest = mem_array(d->modules, sizeof(*l->guest));
-	if (!l->site || !l->string || !l->guest) {
+	if (!l->site || !l->string || !l->guest || heap_init(h)) {
 		heap_loader_fini(l);
 		return -ENOMEM;
 	}

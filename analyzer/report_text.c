@@ -66,8 +66,10 @@ static void count_kind(struct buf *b, const struct findings *s, enum finding_kin
 		buf_puts(b, "; ");
 	buf_number(b, count);
 	buf_printf(b, " %s (", count == 1 ? one : many);
-	buf_number(b, objects);
-	buf_printf(b, " %s, ", objects == 1 ? "object" : "objects");
+	if (kind != FINDING_OVER_RETAINED) {
+		buf_number(b, objects);
+		buf_printf(b, " %s, ", objects == 1 ? "object" : "objects");
+	}
 	buf_bytes(b, bytes);
 	buf_putc(b, ')');
 }
@@ -180,13 +182,16 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 {
 	char head[32];
 	int n = snprintf(head, sizeof(head), "%3u. %s ", number, finding_severity_name(f->severity));
+	struct buf b = {0};
 
 	putc('\n', t->out);
 	term_style(t, style_of(f->severity));
 	fputs(head, t->out);
 	term_style(t, TERM_PLAIN);
 	term_style(t, TERM_BOLD);
-	term_wrap(t, (unsigned)n, 5, f->headline);
+	buf_printf(&b, "%s:", f->headline);
+	term_wrap(t, (unsigned)n, 5, buf_text(&b));
+	buf_fini(&b);
 	term_style(t, TERM_PLAIN);
 	put(t, TERM_PLAIN, 6, f->story);
 	put_numbers(t, f);
@@ -357,16 +362,19 @@ static void put_totals(const struct term *t, const struct report *r)
 	buf_fini(&b);
 }
 
-/* A variable that a holders query would find. */
+/* What a holders query would find. */
 static const char *example(const struct report *r)
 {
 	const struct findings *s = &r->analysis.findings;
+	const char *variable;
 	uint32_t i, k;
 
 	for (i = 0; i < s->n; i++)
-		for (k = 0; k < s->f[i].nsites; k++)
-			if (*s->f[i].site[k].variable)
-				return s->f[i].site[k].variable;
+		for (k = 0; k < s->f[i].nmembers; k++) {
+			variable = words_variable(&r->heap, s->f[i].member[k].node);
+			if (*variable)
+				return variable;
+		}
 	return r->overview.n ? words_type(r->overview.row[0].type) : "list";
 }
 
