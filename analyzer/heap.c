@@ -88,6 +88,20 @@ int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t 
 	return at;
 }
 
+/* Roots that are perhaps references count while a count asks for them. */
+static void believe_roots(struct heap *h, uint64_t *missing, bool of_frames)
+{
+	for (uint32_t i = 0; i < h->nroots; i++) {
+		struct heap_root *r = &h->root[i];
+		bool of_frame = r->kind == OURO_ROOT_STACK || r->kind == OURO_ROOT_LOCAL;
+
+		if (r->flags == OURO_EDGE_MAYBE && missing[r->node] && of_frame == of_frames) {
+			r->owned = true;
+			missing[r->node]--;
+		}
+	}
+}
+
 /* Counts of what each node has for certain, then of what it still lacks. */
 static void decide_owned(struct heap *h, uint64_t *missing)
 {
@@ -103,16 +117,15 @@ static void decide_owned(struct heap *h, uint64_t *missing)
 	}
 	for (i = 0; i < h->nnodes; i++)
 		missing[i] = h->node[i].count > missing[i] ? h->node[i].count - missing[i] : 0;
-	for (i = 0; i < h->nroots; i++)
-		if (h->root[i].flags == OURO_EDGE_MAYBE && missing[h->root[i].node]) {
-			h->root[i].owned = true;
-			missing[h->root[i].node]--;
-		}
+	/* What is most likely a reference first: a slot of a frame that runs ... */
+	believe_roots(h, missing, true);
+	/* ... then a word inside an object, then one among the interpreter's fields. */
 	for (i = 0; i < h->nedges; i++)
 		if (h->edge[i].flags == OURO_EDGE_MAYBE && missing[h->edge[i].to]) {
 			h->edge[i].owned = true;
 			missing[h->edge[i].to]--;
 		}
+	believe_roots(h, missing, false);
 }
 
 static uint32_t graph_count(const struct heap_node *n)

@@ -9,7 +9,8 @@
  *
  * It is filled (heap_add_*), then built once.  Building decides about the
  * references a snapshot was not sure of: they count as far as the count of what they
- * point to needs them, the roots' first, so that doubt keeps alive.
+ * point to needs them: slots of running frames first, then words in objects, then fields of the
+ * interpreter.
  */
 #ifndef OURO_HEAP_H
 #define OURO_HEAP_H

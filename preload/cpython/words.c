@@ -1,6 +1,7 @@
 #include "words.h"
 
 #include "layout.h"
+#include "roots.h"
 
 #define FILTER_BITS	16
 #define SCAN_MAX	(64ull << 30)	/* bytes; more is left out, and said */
@@ -99,7 +100,7 @@ static void scan_words(struct scan *s, uintptr_t start, uintptr_t end, enum ouro
 		if (!(s->filter[filter_bit(*p) / 64] >> filter_bit(*p) % 64 & 1))
 			continue;
 		t = target_at(s, *p);
-		if (!t->address || s->nhit == WORDS_ALL)
+		if (!t->address || s->nhit == WORDS_ALL || roots_tell((uintptr_t)p))
 			continue;
 		s->hit[s->nhit++] = (struct hit){ (uintptr_t)p, *p, region, false };
 	}
