@@ -39,4 +39,9 @@ static inline void file_count(uint64_t *field, uint64_t n)
 	__atomic_fetch_add(field, n, __ATOMIC_RELAXED);
 }
 
+static inline void file_count32(uint32_t *field, uint32_t n)
+{
+	__atomic_fetch_add(field, n, __ATOMIC_RELAXED);
+}
+
 #endif

@@ -261,12 +261,10 @@ void process_state(enum ouro_state state, int status)
 
 /* --- snapshots ----------------------------------------------------------------- */
 
-#pragma weak snapshot_take
-#pragma weak snapshot_wanted
 
 static bool snapshot_possible(enum ouro_snapshot_reason reason)
 {
-	return !confined && snapshot_take && snapshot_wanted(reason) && runtime && runtime->snapshot
+	return !confined && snapshot_wanted(reason) && runtime && runtime->snapshot
 		&& runtime->quiescent();
 }
 

@@ -62,6 +62,7 @@ static inline void record_given(enum ouro_kind kind, void *p, uintptr_t frame)
 	own = py_thread(g.t);
 	if (own->placed == (uintptr_t)p)
 		own->placed = 0;
+	deaths_block_given(own, (uintptr_t)p);
 	event(&g, kind, (uintptr_t)p, 0);
 	guard_leave(&g);
 }

@@ -10,7 +10,8 @@
  *
  * A deallocator can run twice for one object: the trashcan puts off what is
  * nested too deep and calls again.  The object's memory is its own until
- * then, so nothing was born there in between and a second DEATH says nothing new.
+ * then, so nothing was born there in between: the first DEATH is early, the
+ * second says nothing new.
  *
  * Late, and told by the next birth at the address: floats up to 3.12 that the
  * evaluator puts on their free list inline.
@@ -21,22 +22,70 @@
 
 #include <stdio.h>
 
-static void death(void *op, uintptr_t frame)
+/*
+ * An object is noted as dying while its deallocator runs.  When that gives
+ * the block back, the record of it says all; when it returns without, the
+ * memory was kept and the death is written.  What runs in between (finalisers
+ * of what the object held, the trashcan) can take kept memory from the list
+ * again: the birth then writes the death that is still owed before itself.
+ *
+ * Notes are found by place, not by pointers into stacks: a finaliser may
+ * switch to another coroutine's stack and come back after others have come and
+ * gone.  A note that is not there any more is a death told late.
+ */
+static uint32_t begin(void *op, uintptr_t frame)
 {
+	struct py_thread *own;
+	struct guard g;
+	uint32_t at = PY_DYING_MAX;
+
+	if (!guard_enter(&g, frame))
+		return at;
+	own = py_thread(g.t);
+	if (own->dying_n < PY_DYING_MAX) {
+		at = own->dying_n++;
+		own->dying[at].op = (uintptr_t)op;
+	} else {
+		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+	}
+	guard_leave(&g);
+	return at;
+}
+
+static void finish(void *op, uint32_t at, uintptr_t frame)
+{
+	struct py_thread *own;
 	struct guard g;
 
-	if (!recording || !guard_enter(&g, frame))
+	if (at == PY_DYING_MAX || !guard_enter(&g, frame))
 		return;
-	event(&g, OURO_DEATH, (uintptr_t)op, 0);
+	own = py_thread(g.t);
+	if (own->dying_n > at && own->dying[at].op == (uintptr_t)op)
+		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+	if (own->dying_n > at)
+		own->dying_n = at;
 	guard_leave(&g);
+}
+
+void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
+{
+	for (uint32_t i = own->dying_n; i-- > 0;) {
+		if (own->dying[i].op != op)
+			continue;
+		own->dying[i].op = 0;
+		event(g, OURO_DEATH, op, 0);
+	}
 }
 
 #define DEALLOC(name) \
 	static void (*name##_original)(void *op); \
 	static void name##_dealloc(void *op) \
 	{ \
-		death(op, (uintptr_t)__builtin_frame_address(0)); \
+		uintptr_t frame = (uintptr_t)__builtin_frame_address(0); \
+		uint32_t at = begin(op, frame); \
+\
 		name##_original(op); \
+		finish(op, at, frame); \
 	}
 
 DEALLOC(list)
