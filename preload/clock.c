@@ -30,7 +30,7 @@ uint64_t clock_otherwise(void)
 
 void clock_stop(void)
 {
-	stopped_ticks = clock_before();
+	stopped_ticks = clock_now();
 	stopped_ns = clock_ns(CLOCK_MONOTONIC);
 	__atomic_store_n(&ticking.kind, 0, __ATOMIC_RELEASE);
 }

@@ -27,15 +27,12 @@ uint64_t clock_ns(clockid_t id);
 void clock_stop(void);
 uint64_t clock_otherwise(void);		/* ticks without the processor's counter     */
 
-/* Now, for what is to be stamped before something that follows. */
-static inline uint64_t clock_before(void)
-{
-	return ticking.kind == OURO_CLOCK_TSC ? counter_read() >> ticking.shift
-		: clock_otherwise();
-}
-
-/* Now, for what has just been done: not earlier than the loads before it. */
-static inline uint64_t clock_after(void)
+/*
+ * Now: not earlier than the loads before it.  Without that order a FREE may
+ * be stamped while the load that got the block from another thread is still
+ * under way, before that thread's ALLOC.
+ */
+static inline uint64_t clock_now(void)
 {
 	return ticking.kind == OURO_CLOCK_TSC ? counter_read_ordered() >> ticking.shift
 		: clock_otherwise();

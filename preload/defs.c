@@ -249,7 +249,7 @@ void define_eval(uintptr_t start, uintptr_t end)
 void define_note(unsigned severity, const char *text)
 {
 	struct ouro_def_note d = { .severity = severity, .text = define_cstring(text),
-		.ticks = clock_before() };
+		.ticks = clock_now() };
 
 	put(&d, OURO_DEF_NOTE, sizeof d);
 }

@@ -134,7 +134,7 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 
 	if (!options_path(&options, self.pid, self.program, path, sizeof path))
 		return -ENAMETOOLONG;
-	head.start_ticks = clock_before();
+	head.start_ticks = clock_now();
 	head.start_ns = clock_ns(CLOCK_MONOTONIC);
 	head.start_real_ns = clock_ns(CLOCK_REALTIME);
 	r = make_way(path, origin, parent_id);
@@ -157,7 +157,7 @@ static void define_ourselves(void)
 static void set_interval(void)
 {
 	if (options.snapshot_every)
-		process_snapshot_due = clock_before()
+		process_snapshot_due = clock_now()
 			+ options.snapshot_every * ticking.per_second;
 }
 

@@ -452,7 +452,7 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason)
 	s->stack = (uintptr_t)__builtin_frame_address(0);
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);
 	number = __atomic_add_fetch(&file->snapshots_begun, 1, __ATOMIC_RELAXED);
-	define_snapshot((uint32_t)number, reason, clock_before());
+	define_snapshot((uint32_t)number, reason, clock_now());
 	event_ext(g, OURO_EXT_SNAPSHOT, &number, 1);
 
 	mask_all(&before);

@@ -97,7 +97,7 @@ static void move_in(struct thr *t, bool used_before)
 	t->runtime = NULL;
 	t->inside = 0;
 	t->error = &errno;
-	t->thread = define_thread(sys_gettid(), thread_name(), clock_before());
+	t->thread = define_thread(sys_gettid(), thread_name(), clock_now());
 	t->epoch = *process_epoch;
 	if (used_before)
 		event_thread_start(t);
@@ -182,7 +182,7 @@ void thr_forked(uint32_t epoch)
 	self->owner = sys_gettid();
 	self->inside = 0;
 	self->error = &errno;
-	self->thread = define_thread(self->owner, thread_name(), clock_before());
+	self->thread = define_thread(self->owner, thread_name(), clock_now());
 	self->epoch = epoch;
 	unwind_forget(self->unwind);
 }

@@ -104,7 +104,7 @@ static int family(void)
 static int keeps_errno(void)
 {
 	errno = E2BIG;
-	churn(50000);
+	churn(10000);
 	sink = realloc(malloc(10), 5000);
 	free(sink);
 	printf("%d\n", errno == E2BIG);
@@ -345,7 +345,7 @@ static volatile int stop;
 static void *allocate_on(void *arg)
 {
 	while (!stop)
-		churn(100);
+		churn(100), usleep(200);
 	return NULL;
 }
 
@@ -478,7 +478,7 @@ static int descriptors(void)
 		snprintf(name, sizeof name, "f%d", i);
 		fd = open(name, O_CREAT | O_RDWR | O_TRUNC, 0600);
 		bad += fd != 3 + i || write(fd, name, strlen(name)) < 1;
-		churn(20000);
+		churn(10000);
 	}
 	for (int i = 0; i < 30; i++) {
 		ssize_t n = pread(3 + i, text, sizeof text, 0);
@@ -571,10 +571,12 @@ static int filtered(void)
 
 /* --- loading ---------------------------------------------------------------------------- */
 
+static const char *library;		/* the third argument: its constructor allocates */
+
 static int loading(void)
 {
 	for (long i = 0; i < N; i++) {
-		void *h = dlopen(i & 1 ? "libm.so.6" : "libz.so.1", RTLD_NOW | RTLD_LOCAL);
+		void *h = dlopen(library, RTLD_NOW | RTLD_LOCAL);
 
 		if (!h)
 			return 1;
@@ -637,6 +639,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	N = argc > 2 ? atol(argv[2]) : 0;
+	library = argc > 3 ? argv[3] : "libm.so.6";
 	for (unsigned i = 0; argc > 1 && i < sizeof hazards / sizeof *hazards; i++)
 		if (!strcmp(hazards[i].name, argv[1]))
 			return hazards[i].run();
