@@ -11,7 +11,7 @@ enum { TYPES, NODES, EDGES, ROOTS, WORDS, SITES, FRAMES };
 static_assert(sizeof(((struct heap *)0)->cap) / sizeof(uint32_t) == FRAMES + 1, "one each");
 
 /* Index 0 of types and sites stands for "not known". */
-static int add_first(struct heap *h)
+int heap_init(struct heap *h)
 {
 	if (!h->ntypes) {
 		if (mem_room(&h->type, 0, &h->cap[TYPES], sizeof(*h->type)))
@@ -30,7 +30,7 @@ static int add_first(struct heap *h)
 
 #define ADD(h, array, n, which, item) ({					\
 	int64_t at_ = -ENOMEM;							\
-	if (!add_first(h) &&							\
+	if (!heap_init(h) &&							\
 	    !mem_room(&(h)->array, (h)->n, &(h)->cap[which], sizeof(*(h)->array))) {	\
 		at_ = (h)->n;							\
 		(h)->array[(h)->n++] = *(item);					\

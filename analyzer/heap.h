@@ -86,6 +86,7 @@ struct heap_site {
 	uint32_t first, n;	/* heap.frame[first] is the innermost   */
 	uint32_t here;		/* the innermost interpreted frame, counted from first; n: none */
 	text_id name;		/* the variable that got the object; 0: not known */
+	bool startup;		/* below the runtime's own import of what it begins with */
 };
 
 struct heap {
@@ -104,7 +105,10 @@ struct heap {
 	struct graph graph;	/* after heap_build                     */
 };
 
-/* A zeroed heap is empty.  All return an index, or -ENOMEM; the heap is then as it was. */
+/* A zeroed heap is empty; this gives it its rows 0, as adding anything does.  -ENOMEM. */
+int heap_init(struct heap *h);
+
+/* All return an index, or -ENOMEM; the heap is then as it was. */
 int64_t heap_add_type(struct heap *h, const struct heap_type *t);
 int64_t heap_add_node(struct heap *h, const struct heap_node *n);
 int64_t heap_add_edge(struct heap *h, const struct heap_edge *e);

@@ -20,7 +20,7 @@ int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
 	l->site = mem_array(r->sites, sizeof(*l->site));
 	l->string = mem_array(snap ? snap->strings : 0, sizeof(*l->string));
 	l->guest = mem_array(d->modules, sizeof(*l->guest));
-	if (!l->site || !l->string || !l->guest) {
+	if (!l->site || !l->string || !l->guest || heap_init(h)) {
 		heap_loader_fini(l);
 		return -ENOMEM;
 	}
@@ -66,6 +66,23 @@ static struct heap_frame line_frame(struct heap_loader *l, const struct def_loca
 	return f;
 }
 
+/*
+ * The runtime counts as ready just before it imports `site`, by itself: there the
+ * outermost frame is the import system's.  In a program it is the program's.
+ */
+static bool is_startup(struct heap_loader *l, uint32_t code)
+{
+	const struct def_code *c = def_code(l->r->defs, code);
+	struct text f;
+
+	if (!c)
+		return false;
+	f = c->file;
+	return text_is(f, "<frozen site>") ||
+		(f.length > 17 && !memcmp(f.s, "<frozen importlib", 17)) ||
+		(f.length > 8 && !memcmp(f.s + f.length - 8, "/site.py", 8));
+}
+
 static text_id variable_of(struct heap_loader *l, stack_id stack)
 {
 	stack_id line = stacks_line(&l->r->stacks, stack);
@@ -83,24 +100,30 @@ int64_t heap_load_site(struct heap_loader *l, site_id id)
 	const struct stacks *s = &l->r->stacks;
 	struct heap_frame frame[STACK_KEPT];
 	stack_id at;
-	uint32_t n = 0;
+	uint32_t n = 0, outermost = 0;
 	int64_t row;
 
 	if (!id || id >= l->sites)
 		return 0;
 	if (l->site[id])
 		return l->site[id];
-	for (at = l->r->site[id].stack; at && n < STACK_KEPT; at = stack_parent(s, at)) {
+	for (at = l->r->site[id].stack; at; at = stack_parent(s, at)) {
 		const struct def_location *x = stack_location(s, at);
 
+		if (x->kind == LOCATION_LINE)
+			outermost = x->line.code;
+		if (n == STACK_KEPT)
+			continue;
 		if (x->kind == LOCATION_LINE)
 			frame[n++] = line_frame(l, x);
 		else if (x->kind == LOCATION_NATIVE && !(x->flags & LOCATION_GUEST))
 			frame[n++] = (struct heap_frame){ .location = s->node[at].location };
 	}
 	row = heap_add_site(l->h, frame, n, variable_of(l, l->r->site[id].stack));
-	if (row > 0)
+	if (row > 0) {
 		l->site[id] = (uint32_t)row;
+		l->h->site[row].startup = is_startup(l, outermost);
+	}
 	return row;
 }
 
@@ -141,11 +164,11 @@ static int load_types(struct heap_loader *l)
 	return 0;
 }
 
-static enum heap_born born(const struct heap_loader *l, const struct object *o)
+enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site)
 {
-	if (!o)
-		return HEAP_BORN_UNKNOWN;
-	return replay_before_ready(l->r, o->born) ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
+	bool early = replay_before_ready(l->r, born) || l->h->site[site].startup;
+
+	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
 }
 
 static int load_nodes(struct heap_loader *l)
@@ -164,7 +187,8 @@ static int load_nodes(struct heap_loader *l)
 				.when = o ? o->born : 0, .type = n->type < s->types ? n->type : 0,
 				.site = (uint32_t)r, .label = string_of(l, n->label),
 				.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation,
-				.born = (uint8_t)born(l, o) });
+				.born = o ? heap_load_born(l, o->born, (uint32_t)r) :
+					HEAP_BORN_UNKNOWN });
 		if (r < 0)
 			return (int)r;
 	}

@@ -37,6 +37,9 @@ int heap_load(struct heap_loader *l);
 /* A birth site's number in the heap; 0: not known.  -ENOMEM. */
 int64_t heap_load_site(struct heap_loader *l, site_id id);
 
+/* By the program, or before it? */
+enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site);
+
 /* Native frames are named only when they are shown: this names those of one site. */
 void heap_load_symbols(struct heap *h, struct symbols *symbols, uint32_t site);
 

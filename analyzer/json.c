@@ -77,7 +77,7 @@ void json_open(struct json *j, const char *key, char bracket)
 void json_close(struct json *j, char bracket)
 {
 	j->depth--;
-	if (j->started)
+	if (j->started && j->depth < 2)
 		new_line(j);
 	putc(bracket, j->out);
 	j->started = true;

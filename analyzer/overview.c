@@ -37,7 +37,7 @@ static int add_run(void *arg, const struct shaped *run, uint32_t n)
 	struct overview *o = x->o;
 	const struct heap_node *first = &x->h->node[run[0].at];
 	struct overview_row row = { .type = heap_type_name(x->h, run[0].at),
-		.site = tally_site(x->h, first->site), .objects = n };
+		.site = tally_site(x->h, first->site), .at = first->site, .objects = n };
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
@@ -85,10 +85,10 @@ int overview_of_heap(struct overview *o, const struct shapes *s)
 /* --------------------------------------------------------------------- the events alone */
 
 struct living {
-	uint64_t key;
+	uint64_t key;			/* type and place                          */
 	uint32_t type;			/* as by type_same(); 0: a block without an object */
 	uint32_t site;
-	uint64_t objects, bytes;
+	uint64_t bytes;
 };
 
 static int by_key(const void *a, const void *b)
@@ -110,20 +110,20 @@ static int add_living(struct collecting *c, uint64_t born, uint32_t type, site_i
 {
 	int64_t place;
 
-	if (replay_before_ready(c->l->r, born)) {
+	place = heap_load_site(c->l, site);
+	if (place < 0)
+		return (int)place;
+	if (heap_load_born(c->l, born, (uint32_t)place) == HEAP_BORN_BEFORE) {
 		c->o->early_objects++;
 		c->o->early_bytes += bytes;
 		return 0;
 	}
 	c->o->objects++;
 	c->o->bytes += bytes;
-	place = heap_load_site(c->l, site);
-	if (place < 0)
-		return (int)place;
 	if (mem_room(&c->living, c->n, &c->cap, sizeof(*c->living)))
 		return -ENOMEM;
-	c->living[c->n++] = (struct living){ (uint64_t)type << 32 | (uint32_t)place, type,
-		(uint32_t)place, 1, bytes };
+	c->living[c->n++] = (struct living){ .type = type, .site = (uint32_t)place,
+		.bytes = bytes };
 	return 0;
 }
 
@@ -148,12 +148,32 @@ static int collect(struct collecting *c)
 	return e;
 }
 
+/* Sites differ by their whole stack; what is told is the place, or for native code the site. */
+static int make_keys(struct collecting *c)
+{
+	struct shapes shapes;
+	uint32_t i;
+
+	if (shapes_init(&shapes, c->l->h))
+		return -ENOMEM;
+	for (i = 0; i < c->n; i++) {
+		struct living *x = &c->living[i];
+		uint64_t place = shapes.place[x->site];
+
+		x->key = shape_mix(x->type, place ? place : x->site);
+	}
+	shapes_fini(&shapes);
+	return 0;
+}
+
 static int add_rows(struct collecting *c)
 {
 	struct overview *o = c->o;
 	struct heap *h = c->l->h;
 	uint32_t i;
 
+	if (make_keys(c))
+		return -ENOMEM;
 	if (c->n)
 		qsort(c->living, c->n, sizeof(*c->living), by_key);
 	for (i = 0; i < c->n; i++) {
@@ -170,7 +190,7 @@ static int add_rows(struct collecting *c)
 			return -ENOMEM;
 		o->row[o->n++] = (struct overview_row){
 			.type = name ? heap_text(h, name) : "memory block",
-			.site = tally_site(h, x->site), .objects = 1, .bytes = x->bytes };
+			.site = tally_site(h, x->site), .at = x->site, .objects = 1, .bytes = x->bytes };
 	}
 	return 0;
 }

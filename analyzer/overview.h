@@ -11,6 +11,7 @@
 struct overview_row {
 	const char *type;
 	struct finding_site site;
+	uint32_t at;			/* the site in the heap                    */
 	uint64_t objects, bytes;
 };
 

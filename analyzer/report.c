@@ -3,7 +3,6 @@
 #include "buf.h"
 #include "mem.h"
 #include "notes.h"
-#include "term.h"
 #include "words.h"
 
 #include <errno.h>
@@ -150,15 +149,50 @@ static int analyse_snapshot(struct report *r, bool each)
 	return e ? e : replay_to_end(&r->replay);
 }
 
+/*
+ * What lives at the end of a program that ended well is nothing: what is of
+ * interest lived when it began to end, a moment that is known only afterwards.
+ */
+static int replay_to_exiting(struct report *r)
+{
+	uint64_t exiting;
+	int e = replay_to_end(&r->replay);
+
+	exiting = r->replay.exiting;
+	if (e || !exiting)
+		return e;
+	replay_fini(&r->replay);
+	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = replay_to_ticks(&r->replay, exiting);
+	return e < 0 ? e : 0;
+}
+
 static int analyse_events(struct report *r)
 {
-	int e = replay_to_end(&r->replay);
+	int e = replay_to_exiting(r);
 
 	if (!e)
 		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
-	return e;
+	return e ? e : replay_to_end(&r->replay);
+}
+
+#define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
+
+/* A place in machine code, for what no line of the program made. */
+static void name_native(struct report *r, struct overview_row *row)
+{
+	const struct heap_site *s = &r->heap.site[row->at];
+	const struct heap_frame *f = &r->heap.frame[s->first];
+
+	if (s->here < s->n || !s->n)
+		return;
+	heap_load_symbols(&r->heap, r->symbols, row->at);
+	row->site.function = heap_text(&r->heap, f->function);
+	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
+	row->site.line = f->line;
 }
 
 /* Stacks of what is shown get their native frames named; all others stay numbers. */
@@ -170,6 +204,15 @@ static void name_stacks(struct report *r)
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < list[k]->n; i++)
 			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
+		name_native(r, &r->overview.row[i]);
+}
+
+/* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
+static void tell_progress(void *arg, const struct replay *r, const struct event *e)
+{
+	if (!(r->total.events & 4095))
+		progress_step(arg, r->total.events, 0);
 }
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
@@ -184,6 +227,10 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		e = defs_load(&r->defs, &r->trace);
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e && o->progress) {
+		r->replay.watch = tell_progress;
+		r->replay.watch_arg = o->progress;
+	}
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, NULL);
 		e = r->symbols ? take_facts(r) : -ENOMEM;

@@ -7,10 +7,12 @@
 #include "analysis.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "term.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	struct progress *progress;	/* NULL: nobody is told                      */
 };
 
 struct report_note {

@@ -75,7 +75,7 @@ void term_wrap(const struct term *t, unsigned column, unsigned indent, const cha
 	unsigned at = column;
 	bool fresh = true;
 
-	while (*text) {
+	for (text += strspn(text, " \n"); *text; text += strspn(text, " \n")) {
 		size_t n = strcspn(text, " \n");
 		unsigned wide = columns_of(text, n);
 
@@ -90,8 +90,6 @@ void term_wrap(const struct term *t, unsigned column, unsigned indent, const cha
 		at += wide;
 		fresh = false;
 		text += n;
-		while (*text == ' ' || *text == '\n')
-			text++;
 	}
 	putc('\n', t->out);
 }

@@ -272,7 +272,7 @@ void words_function(struct buf *out, const char *function)
 	size_t n = strlen(function);
 
 	buf_puts(out, n ? function : "?");
-	if (n && function[n - 1] != '>')
+	if (n && function[n - 1] != '>' && !strstr(function, "+0x"))
 		buf_puts(out, "()");
 }
 

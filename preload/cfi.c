@@ -21,18 +21,24 @@ void cfi_setup(void)
 /* --- where a module keeps it ---------------------------------------------------------- */
 
 /*
- * The loaded segment around p, out of the module's own program headers; between segments
- * there may be holes.  The headers are taken when they lie in the module's first page,
- * where every linker puts them; else the module's whole range has to do.
+ * The loaded segment around s->hdr, out of the module's own program headers, which every
+ * linker puts into its first page; between segments there may be holes.  Of a module with
+ * other things in its holes (node moves its code to huge pages) the loader itself tells
+ * the segments apart; then what it says about the place of the tables has to do.
  */
-static void find_segment(const struct dl_find_object *o, struct cfi_section *s)
+static void find_segment(struct dl_find_object *o, struct cfi_section *s)
 {
 	const uint8_t *start = o->dlfo_map_start;
-	const Elf64_Ehdr *eh = o->dlfo_map_start;
+	const Elf64_Ehdr *eh;
 	const Elf64_Phdr *ph, *end;
 	uintptr_t bias = 0, at = (uintptr_t)s->hdr;
 	bool first = true;
 
+	if (at - (uintptr_t)start >= (size_t)((uint8_t *)o->dlfo_map_end - start)
+			&& _dl_find_object((void *)at, o))
+		return;
+	start = o->dlfo_map_start;
+	eh = o->dlfo_map_start;
 	s->lo = start;
 	s->hi = o->dlfo_map_end;
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_phentsize != sizeof(*ph))
@@ -61,7 +67,7 @@ int cfi_section_of(uintptr_t pc, struct cfi_section *ret_section)
 	if (!_dl_find_object || _dl_find_object((void *)pc, &o))
 		return -ENOENT;
 	ret_section->loader = (uintptr_t)o.dlfo_map_start == loader_base;
-	ret_section->hdr = o.dlfo_eh_frame;
+	ret_section->hdr = ret_section->lo = ret_section->hi = o.dlfo_eh_frame;
 	if (!o.dlfo_eh_frame)
 		return -ENODATA;
 	find_segment(&o, ret_section);

@@ -14,7 +14,7 @@
 #include <time.h>
 
 struct clock {
-	uint32_t kind;			/* enum ouro_clock                         */
+	uint32_t kind;			/* enum ouro_clock; 0: it was stopped      */
 	uint32_t shift;
 	uint64_t per_second;		/* ticks, to about one percent             */
 };
@@ -23,18 +23,22 @@ extern struct clock ticking;
 void clock_setup(void);
 uint64_t clock_ns(clockid_t id);
 
+/* The program is about to be denied all clocks: time stands still from here on. */
+void clock_stop(void);
+uint64_t clock_otherwise(void);		/* ticks without the processor's counter     */
+
 /* Now, for what is to be stamped before something that follows. */
 static inline uint64_t clock_before(void)
 {
 	return ticking.kind == OURO_CLOCK_TSC ? counter_read() >> ticking.shift
-		: clock_ns(CLOCK_MONOTONIC) >> ticking.shift;
+		: clock_otherwise();
 }
 
 /* Now, for what has just been done: not earlier than the loads before it. */
 static inline uint64_t clock_after(void)
 {
 	return ticking.kind == OURO_CLOCK_TSC ? counter_read_ordered() >> ticking.shift
-		: clock_ns(CLOCK_MONOTONIC) >> ticking.shift;
+		: clock_otherwise();
 }
 
 #endif

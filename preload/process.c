@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include "clock.h"
+#include "confine.h"
 #include "defs.h"
 #include "events.h"
 #include "exec.h"
@@ -228,6 +229,10 @@ bool process_noticed_fork(void)
 
 	if (self.noticing)
 		return false;
+	if (confined) {
+		__atomic_store_n(&recording, 0, __ATOMIC_RELAXED);
+		return false;
+	}
 	self.noticing = true;
 	goes_on = start_over_in_child();
 	self.noticing = false;
@@ -243,7 +248,7 @@ void process_forked_child(struct guard *g, uint32_t pid)
 
 bool process_is_ours(void)
 {
-	return *process_epoch && sys_getpid() == self.pid;
+	return *process_epoch && (confined || sys_getpid() == self.pid);
 }
 
 void process_state(enum ouro_state state, int status)
@@ -256,12 +261,10 @@ void process_state(enum ouro_state state, int status)
 
 /* --- snapshots ----------------------------------------------------------------- */
 
-#pragma weak snapshot_take
-#pragma weak snapshot_wanted
 
 static bool snapshot_possible(enum ouro_snapshot_reason reason)
 {
-	return snapshot_take && snapshot_wanted(reason) && runtime && runtime->snapshot
+	return !confined && snapshot_wanted(reason) && runtime && runtime->snapshot
 		&& runtime->quiescent();
 }
 

@@ -68,6 +68,7 @@ FUNCTION("recursive",	"mov eax, 0; test edi, edi; je 1f; push rdi; mov edi, 0;"
 FUNCTION("self_lea",	"push rbx; nop; nop; nop; nop; lea rax, c_self_lea[rip]; sub rax, rax; pop rbx; ret")
 
 FUNCTION("back_to_4",	"xor eax, eax; nop; nop; 1: add eax, edi; dec edi; jne 1b; ret")
+FUNCTION("back_to_last", "nop; nop; nop; nop; 1: nop; add rax, rdi; dec edi; jne 1b; ret")
 FUNCTION("back_to_0",	"1: add rax, rdi; dec edi; jne 1b; ret")
 FUNCTION("back_far",	"xor eax, eax; 1: add eax, edi; .skip 300, 0x90; dec edi; jne 1b; ret")
 FUNCTION("endbr_loop",	"endbr64; 1: add rax, rdi; dec edi; jne 1b; ret")
@@ -97,6 +98,7 @@ FUNCTION("cold_fine",	"mov eax, 0; test edi, edi; jne cold_5; 1: ret")
 "cold_5: .cfi_startproc; lea eax, [rdi+1]; jmp 1b\n.cfi_endproc\n"
 FUNCTION("mutual",	"sub rdi, 1; jne mutual_2; mov eax, 7; ret")
 "mutual_2: .cfi_startproc; sub rdi, 1; jne c_mutual; mov eax, 8; ret\n.cfi_endproc\n"
+FUNCTION("far",		".byte 0x48, 0x8d, 0x05, 0x00, 0xf0, 0xff, 0x7f; ret")
 "c_no_cfi: .type c_no_cfi,@function; push rbx; mov rbx, rdi; mov rax, rbx; pop rbx; ret\n"
 ".size c_no_cfi,.-c_no_cfi\n"
 ".data\n.p2align 3\ndatum: .quad 0x11223344\nreal: .double 1.5\npointer: .quad c_push\n"
@@ -172,7 +174,7 @@ static void *corpus(const char *name)
 	ONE(tail_jmp); ONE(late_loop);
 	ONE(loop_at_7); ONE(endbr); ONE(stack_args); ONE(aligned);
 	ONE(zeroes); ONE(recursive); ONE(self_lea); ONE(cold_fine); ONE(mutual);
-	ONE(cold_back); ONE(cold_loop); ONE(cold_twice);
+	ONE(cold_back); ONE(cold_loop); ONE(cold_twice); ONE(far); ONE(back_to_last);
 	ONE(back_to_4); ONE(back_to_0); ONE(back_far); ONE(endbr_loop); ONE(forward_in);
 	ONE(call_first); ONE(call_second); ONE(call_reg); ONE(ret_only); ONE(short);
 	ONE(endbr_short); ONE(plt); ONE(plt_bnd); ONE(unknown); ONE(unknown_first);
@@ -196,7 +198,8 @@ static const struct {
 	const char *name;
 	int refusal;
 } immovable[] = {
-	{ "back_to_4", DETOUR_BRANCH }, { "back_to_0", DETOUR_BRANCH },
+	{ "back_to_last", DETOUR_BRANCH }, { "back_to_4", DETOUR_BRANCH },
+	{ "back_to_0", DETOUR_BRANCH },
 	{ "back_far", DETOUR_BRANCH }, { "endbr_loop", DETOUR_BRANCH },
 	{ "cold_back", DETOUR_BRANCH }, { "cold_loop", DETOUR_BRANCH },
 	{ "cold_twice", DETOUR_BRANCH }, { "forward_in", DETOUR_BRANCH }, { "call_first", DETOUR_CALL },
@@ -322,6 +325,14 @@ START_TEST(what_is_no_code_is_refused)
 	ck_assert_int_eq(detour_check((void *)4096, 64), -DETOUR_NOT_CODE);
 	ck_assert_int_eq(detour_check((void *)-4096, 64), -DETOUR_NOT_CODE);
 	free(heap);
+}
+END_TEST
+
+/* What lies two GiB above it is out of reach for a page below it; its own jump is not. */
+START_TEST(what_refers_to_the_end_of_its_reach_is_refused)
+{
+	refuses(DETOUR_FAR, "far", corpus("far"), spy, &spied);
+	places("far", corpus("far"), spy, NULL);
 }
 END_TEST
 
@@ -552,6 +563,9 @@ START_TEST(endbr64_stays_the_first_instruction_everywhere)
 	ck_assert_mem_eq(fn, endbr, 4);
 	ck_assert_uint_eq(fn[4], 0xe9);
 	ck_assert_mem_eq(spied, endbr, 4);
+	/* what is left of the last instruction traps */
+	places("zeroes", corpus("zeroes"), spy, &original);
+	ck_assert_mem_eq((char *)corpus("zeroes") + 5, "\xcc\xcc", 2);
 	/* labs is far away, so there is a stub to jump to */
 	{
 		struct code_insn i;
@@ -614,6 +628,20 @@ START_TEST(a_denial_that_comes_after_placing_leaves_the_detour)
 	call_with(&in, &out, fn, 0, 0);
 	ck_assert_uint_eq(seen.r9, in.r9);
 	ck_assert_int_eq(out.rax, 11);
+}
+END_TEST
+
+START_TEST(a_denial_at_the_last_step_puts_the_original_back)
+{
+	void *fn = corpus("push");
+
+	/* the second time the stub is there already, and only the jump is written */
+	places("push", fn, spy, &spied);
+	ck_assert_int_eq(detour_remove(fn), 0);
+	spied = &spied;
+	forbid(SYS_mremap, 3, MREMAP_FIXED);
+	refuses(DETOUR_DENIED, "push", fn, spy, &spied);
+	ck_assert_ptr_eq(spied, &spied);
 }
 END_TEST
 
@@ -994,6 +1022,7 @@ int main(void)
 	tcase_add_loop_test(t, what_cannot_be_moved_is_refused_by_name_and_left_alone, 0,
 			    LENGTH(immovable));
 	tcase_add_test(t, what_is_no_code_is_refused);
+	tcase_add_test(t, what_refers_to_the_end_of_its_reach_is_refused);
 	tcase_add_test(t, a_given_size_stands_in_for_unwind_tables);
 	tcase_add_test(t, the_resolver_of_an_indirect_function_is_not_taken_for_the_function);
 	tcase_add_test(t, a_function_replaced_for_good_may_begin_with_what_cannot_move);
@@ -1006,6 +1035,7 @@ int main(void)
 	tcase_add_loop_test(t, a_system_that_denies_changing_code_is_obeyed, 0,
 			    LENGTH(denials));
 	tcase_add_test(t, a_denial_that_comes_after_placing_leaves_the_detour);
+	tcase_add_test(t, a_denial_at_the_last_step_puts_the_original_back);
 	tcase_add_test(t, memory_deny_write_execute_is_obeyed);
 	tcase_add_test(t, without_descriptors_nothing_is_claimed_about_memory);
 	tcase_add_test(t, at_the_limit_of_mappings_functions_stay_whole);

@@ -13,6 +13,7 @@
 #include "../code.h"
 #include "../defs.h"
 #include "../detour.h"
+#include "../loader.h"
 
 typedef int tracer(void *op, int event, void *data);
 enum { TRACER_CREATE = 0 };
@@ -70,6 +71,15 @@ static int new_reference(void *op)
 	if (births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
 	return tracemalloc_running && helper_original ? helper_original(op) : 0;
+}
+
+static void (*routine_original)(void *op);
+
+static void whole_new_reference(void *op)
+{
+	routine_original(op);
+	if (births_wanted)
+		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
 }
 
 /* --- 3.13 ------------------------------------------------------------------------- */
@@ -158,12 +168,14 @@ enum { NEW_REFERENCE_HEAD = 96 };	/* bytes in which flag and helper are mentione
 /*
  * Where the flag is exported its name says it; else the first thing that
  * _Py_NewReference tests is the flag, and the helper the first it calls.
+ *
+ * Link-time optimisation may have put the helper's body into its callers
+ * (Debian's libpython3.11.so): then the first call is of something else, which
+ * has a name of its own.  There _Py_NewReference itself is called nearly everywhere.
  */
-static const char *start_helper(void)
+static const char *start_helper(void *routine, void *helper)
 {
 	const int *config = cpython_find("_Py_tracemalloc_config");
-	void *routine = cpython_find("_Py_NewReference");
-	void *helper = cpython_find("_PyTraceMalloc_NewReference");
 	int *flag = config ? (int *)config + 1 : NULL;
 	int refusal;
 
@@ -174,8 +186,6 @@ static const char *start_helper(void)
 		if (size != sizeof *flag)
 			flag = NULL;
 	}
-	if (!helper && routine)
-		helper = code_first_call(routine, NEW_REFERENCE_HEAD);
 	if (!flag || !helper)
 		return "the place where CPython announces new objects was not found";
 	refusal = detour_place("_PyTraceMalloc_NewReference", helper, (void *)new_reference,
@@ -190,11 +200,36 @@ static const char *start_helper(void)
 	return NULL;
 }
 
+/* The flag stays as the program has it, so tracemalloc needs no care. */
+static const char *start_routine(void *routine)
+{
+	int refusal = detour_place("_Py_NewReference", routine, (void *)whole_new_reference,
+				   (void **)&routine_original);
+
+	if (refusal < 0)
+		return detour_refusal_name(refusal);
+	births_wanted = 1;
+	return NULL;
+}
+
+static const char *start_before_13(void)
+{
+	void *routine = cpython_find("_Py_NewReference");
+	void *helper = cpython_find("_PyTraceMalloc_NewReference");
+
+	if (helper || !routine)
+		return start_helper(routine, helper);
+	helper = code_first_call(routine, NEW_REFERENCE_HEAD);
+	if (helper && !loader_exports("_Py_NewReference", code_behind_jump(helper)))
+		return start_helper(routine, helper);
+	return start_routine(routine);
+}
+
 const char *births_start(void)
 {
 	if (py.minor <= 10)
 		resized_on_list = (uintptr_t)cpython_find("PyFrame_Type");
-	return py.minor >= 13 ? start_tracer() : start_helper();
+	return py.minor >= 13 ? start_tracer() : start_before_13();
 }
 
 /* What comes now is the interpreter taking itself apart: as if we were not here. */

@@ -89,7 +89,7 @@ static void dict_items(struct walk *w, uintptr_t op)
 }
 
 /* An OrderedDict has, beside its table, a list of nodes that hold the keys once more. */
-enum { ODICT_FIRST = 80, ODICT_INSTANCE_DICT = 96, ODICT_NODE_NEXT = 16 };
+enum { ODICT_FIRST = 48, ODICT_INSTANCE_DICT = 96, ODICT_NODE_NEXT = 16 };
 
 static void odict_items(struct walk *w, uintptr_t op)
 {
@@ -278,8 +278,8 @@ static void type_edges(struct walk *w, uintptr_t op)
 
 	heap_own(w, subclasses, OURO_EDGE_FIELD, heap_cstring(w, "__subclasses__"));
 	if (!(flags & PY_TPFLAGS_HEAPTYPE)) {
-		heap_own(w, kept ? static_type_part(op, py.static_type_dict) : py_ptr(op, TP_DICT),
-			OURO_EDGE_DICT, 0);
+		if (kept)
+			heap_own(w, static_type_part(op, py.static_type_dict), OURO_EDGE_DICT, 0);
 		heap_own(w, py_ptr(op, TP_BASES), OURO_EDGE_FIELD, heap_cstring(w, "__bases__"));
 		heap_own(w, py_ptr(op, TP_MRO), OURO_EDGE_FIELD, heap_cstring(w, "__mro__"));
 		/* PyType_Ready counts it only where it set it itself */
@@ -287,7 +287,6 @@ static void type_edges(struct walk *w, uintptr_t op)
 			heap_cstring(w, "__base__"));
 		return;
 	}
-	heap_own(w, py_ptr(op, TP_DICT), OURO_EDGE_DICT, 0);
 	heap_own(w, py_ptr(op, py.heap_name), OURO_EDGE_FIELD, heap_cstring(w, "__name__"));
 	heap_own(w, py_ptr(op, py.heap_qualname), OURO_EDGE_FIELD,
 		heap_cstring(w, "__qualname__"));
@@ -335,9 +334,6 @@ static void shape_edges(struct walk *w, const struct type *t, uintptr_t op)
 		break;
 	case SHAPE_TYPE:
 		type_edges(w, op);
-		break;
-	case SHAPE_MODULE:
-		heap_own(w, py_ptr(op, py.module_dict), OURO_EDGE_DICT, 0);
 		break;
 	case SHAPE_LRU:
 		lru_links(w, op);

@@ -256,7 +256,7 @@ static void add_members(struct walk *w, struct type *t, size_t *cap, uintptr_t b
 
 		if (type != MEMBER_OBJECT && type != MEMBER_OBJECT_EX)
 			continue;
-		if (f.offset < 16 || f.offset + 8 > t->basic)
+		if (f.offset < 16 || f.offset + 8 > t->basic || f.offset == t->dict_offset)
 			continue;
 		if (heap_type(base) && type == MEMBER_OBJECT_EX && !native_type(base))
 			f.name = OURO_EDGE_SLOT;
@@ -316,10 +316,10 @@ static struct type *learn(struct walk *w, uintptr_t address)
 	t->is_gc = (int (*)(void *))py_ptr(address, TP_IS_GC);
 	t->has_dict = py_long(address, TP_DICTOFFSET) != 0 ||
 		      (py.minor >= 11 && (t->flags & PY_TPFLAGS_MANAGED_DICT));
-	find_shape(t);
-	t->hides = hides(t);
 	t->weak_offset = py_long(address, TP_WEAKLISTOFFSET);
 	t->dict_offset = py_long(address, TP_DICTOFFSET);
+	find_shape(t);
+	t->hides = hides(t);
 	for (uintptr_t b = address; b; b = py_ptr(b, TP_BASE)) {
 		if (native_type(b))
 			add_known(w, t, &cap, tp_name(b));

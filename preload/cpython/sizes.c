@@ -6,7 +6,9 @@
 static uint64_t before(const struct type *t, uintptr_t op)
 {
 	uintptr_t managed = PY_TPFLAGS_MANAGED_DICT;
-	uint64_t bytes = type_is_gc(t, op) ? 16 : 0;
+	/* 3.11 and 3.12 count it for types in C's static memory, which have none */
+	bool gc = py.minor == 11 || py.minor == 12 ? t->gc : type_is_gc(t, op);
+	uint64_t bytes = gc ? 16 : 0;
 
 	if (py.minor >= 12)
 		managed |= PY_TPFLAGS_MANAGED_WEAKREF;
@@ -48,10 +50,10 @@ static uint64_t size_of_int(const struct type *t, uintptr_t op)
 {
 	uint64_t digits = py.int_tag >= 0 ? py_ptr(op, py.int_tag) >> 3 : count_of(op);
 
-	if (py.minor >= 12) {
-		digits = digits ? digits : 1;
+	if (py.minor >= 11 && digits == 0)
+		digits = 1;
+	if (py.minor >= 12)
 		return (uint64_t)t->basic + digits * 4 - (t->basic > py.int_digits ? 4 : 0);
-	}
 	return (uint64_t)py.int_digits + digits * 4;
 }
 
@@ -67,7 +69,7 @@ static uint64_t size_of_dict(const struct type *t, uintptr_t op)
 	return bytes;
 }
 
-enum { ODICT_FAST_SIZE = 56, ODICT_NODE = 32, DEQUE_LEFT_INDEX = 40, DEQUE_LEN = 64,
+enum { ODICT_FAST_SIZE = 72, ODICT_NODE = 32, DEQUE_LEFT_INDEX = 40, DEQUE_LEN = 64,
        DEQUE_BLOCK_BYTES = 528, BYTEARRAY_ALLOCATED = 24 };
 
 static uint64_t size_of_set(const struct type *t, uintptr_t op)
@@ -127,25 +129,13 @@ static uint64_t size_of_frame(const struct type *t, uintptr_t op)
 	       code_slots(py_ptr(own, py.frame_code)) * 8;
 }
 
-static uint64_t inline_values_bytes(const struct type *t)
-{
-	uintptr_t keys = py_ptr(t->address, py.heap_cached_keys);
-	uint64_t n;
-
-	if (py.minor < 13 || !(t->flags & PY_TPFLAGS_INLINE_VALUES) || !keys)
-		return 0;
-	/* values, then the order in which they were set, a byte each behind a length */
-	n = (uint64_t)(py_long(keys, py.keys_usable) + py_long(keys, py.keys_nentries));
-	return (((uint64_t)py.values_values + n + 7) & ~7ull) + n * 8;
-}
-
 static uint64_t size_of_plain(const struct type *t, uintptr_t op)
 {
 	uint64_t bytes = (uint64_t)t->basic;
 
 	if (t->item)
 		bytes += (uint64_t)t->item * count_of(op);
-	return bytes + inline_values_bytes(t);
+	return bytes;
 }
 
 static uint64_t without_head(const struct type *t, uintptr_t op)
@@ -156,7 +146,7 @@ static uint64_t without_head(const struct type *t, uintptr_t op)
 		return size_of_int(t, op);
 	switch (t->shape) {
 	case SHAPE_LIST:
-		return (uint64_t)t->basic + py_ptr(op, py.list_allocated) * 8 + inline_values_bytes(t);
+		return (uint64_t)t->basic + py_ptr(op, py.list_allocated) * 8;
 	case SHAPE_DICT:
 		return size_of_dict(t, op);
 	case SHAPE_ODICT:
@@ -172,6 +162,8 @@ static uint64_t without_head(const struct type *t, uintptr_t op)
 		return size_of_generator(t, op);
 	case SHAPE_FRAME:
 		return size_of_frame(t, op);
+	case SHAPE_CODE:
+		return (size_of_plain(t, op) + 7) & ~7ull;
 	case SHAPE_LEAF:
 		if (strcmp(t->base, "bytearray") == 0)
 			return (uint64_t)t->basic + py_ptr(op, BYTEARRAY_ALLOCATED);
@@ -184,6 +176,19 @@ static uint64_t without_head(const struct type *t, uintptr_t op)
 uint64_t size_of(const struct walk *w, const struct type *t, uintptr_t op)
 {
 	return without_head(t, op) + before(t, op);
+}
+
+/* sys.getsizeof() leaves them out. */
+static uint64_t inline_values_bytes(const struct type *t)
+{
+	uintptr_t keys = py_ptr(t->address, py.heap_cached_keys);
+	uint64_t n;
+
+	if (py.minor < 13 || !(t->flags & PY_TPFLAGS_INLINE_VALUES) || !keys)
+		return 0;
+	/* values, then the order in which they were set, a byte each behind a length */
+	n = (uint64_t)(py_long(keys, py.keys_usable) + py_long(keys, py.keys_nentries));
+	return (((uint64_t)py.values_values + n + 7) & ~7ull) + n * 8;
 }
 
 /* The block of the object itself, and its tables: memory that belongs to it. */
@@ -219,5 +224,5 @@ void extents_of(struct walk *w, const struct type *t, uintptr_t op)
 		block = size_of_plain(t, op);
 		break;
 	}
-	heap_extent(w, op - head, block + head);
+	heap_extent(w, op - head, block + head + inline_values_bytes(t));
 }

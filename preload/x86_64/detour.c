@@ -29,7 +29,8 @@ enum {
 static_assert(ENTRY_SIZE + LANDING_SIZE + MOVE_ROOM <= STUB_SIZE, "a stub fits its slot");
 static_assert(JUMP_SIZE - 1 + CODE_INSN_MAX <= MOVE_MAX, "all of a short patch can move");
 
-static const uint8_t landing[LANDING_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };	/* endbr64 */
+/* endbr64 */
+static const uint8_t landing[LANDING_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
 
 /* What stands at a function's entry, and what stood there. */
 struct detour {
@@ -45,8 +46,10 @@ struct detour {
 	struct move_map map;
 };
 
-/* A page of stubs, and what they are for: d[i] owns the i-th.  Never freed, since a thread
- * may be in a stub at any time. */
+/*
+ * A page of stubs, and what they are for: d[i] owns the i-th.  Never freed, since a
+ * thread may be in a stub at any time.
+ */
 struct book {
 	struct book *next;
 	uint8_t *page;			/* NULL: of detours that need no stub    */
@@ -82,7 +85,7 @@ const char *detour_refusal_name(int refusal)
 	}
 }
 
-/* --- what is placed -------------------------------------------------------------------- */
+/* --- what is placed ----------------------------------------------------------------- */
 
 static struct book *books_first(void)
 {
@@ -186,7 +189,7 @@ static int write_stub(struct detour *d, uint8_t *home, const void *replacement)
 	return text_write(home, out, sizeof(out)) ? -DETOUR_DENIED : 0;
 }
 
-/* --- placing ------------------------------------------------------------------------- */
+/* --- placing ------------------------------------------------------------------------ */
 
 /* No memory near the function: a longer jump, where the original is not needed. */
 static int judge_far(struct entry *e)
@@ -266,8 +269,8 @@ static void *original_of(const struct detour *d)
 	return NULL;
 }
 
-static int place(const char *name, uint8_t *target, const uint8_t *replacement, bool unrun,
-		 void **ret_original)
+static int place(const char *name, uint8_t *target, const uint8_t *replacement,
+		 bool unrun, void **ret_original)
 {
 	void *was = ret_original ? *ret_original : NULL;
 	struct detour *d;

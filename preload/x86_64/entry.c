@@ -11,10 +11,10 @@
 #include "text.h"
 
 /*
- * Where the code of a function is: [0] its body, then what the body jumps to, each wholly.
- * That is a cold part, whose unwind table is its own, or a function that is called in
- * leaving; only the jumps found in it tell which.  More than fit are not looked at: no
- * compiler makes so many parts, but a row of calls in leaving can be as long.
+ * Where the code of a function is: [0] its body, then what the body jumps to, each
+ * wholly. That is a cold part, whose unwind table is its own, or a function that is
+ * called in leaving; only the jumps found in it tell which.  More than fit are not looked
+ * at: no compiler makes so many parts, but a row of calls in leaving can be as long.
  */
 struct parts {
 	struct extent at[32];
@@ -44,7 +44,8 @@ static int find_body(uint8_t *target, size_t size, struct extent *ret)
 }
 
 /* Whether an instruction may be taken away from the entry. */
-static int may_take(const struct entry *e, const struct code_insn *i, bool move, bool last)
+static int may_take(const struct entry *e, const struct code_insn *i, bool move,
+		    bool last)
 {
 	switch (i->flow) {
 	case CODE_TRAP:
@@ -127,14 +128,16 @@ static void follow(struct parts *parts, int k)
 			continue;
 		for (int n = 0; n < parts->n && !known; n++)
 			known = within(&parts->at[n], i.target);
-		if (!known && !extent_by_cfi(i.target, &x) && !leads_to_jump(i.target, &x))
+		if (!known && !extent_by_cfi(i.target, &x) &&
+		    !leads_to_jump(i.target, &x))
 			parts->at[parts->n++] = x;
 	}
 }
 
 /*
- * Reads the body for branches into what is replaced.  To the entry itself a call is welcome,
- * being a call; a branch is a loop, in the middle of which the replacement has no business.
+ * Reads the body for branches into what is replaced.  To the entry itself a call is
+ * welcome, being a call; a branch is a loop, in the middle of which the replacement has
+ * no business.
  */
 static int read_body(const struct entry *e)
 {
@@ -155,8 +158,9 @@ static int read_body(const struct entry *e)
 }
 
 /*
- * The same for another part.  *ret_ours: it comes back to the body, so it is a part of this
- * function.  One that is not calls the function when it branches to the entry, in leaving.
+ * The same for another part.  *ret_ours: it comes back to the body, so it is a part of
+ * this function.  One that is not calls the function when it branches to the entry, in
+ * leaving.
  */
 static int read_part(const struct entry *e, const struct extent *part, bool *ret_ours)
 {

@@ -89,7 +89,7 @@ __asm__(
 	"	movq %rsp, %rbp\n .cfi_def_cfa_register rbp\n"
 	"	movq %rsi, %rsp\n"
 	"	call *%rdi\n"
-	"	leave\n .cfi_def_cfa rsp, 8\n"
+	"	leave\n .cfi_def_cfa rsp, 8\n .cfi_restore rbp\n"
 	"	ret\n"
 	"endfunction odd_switch\n"
 	".popsection\n");
