@@ -3,8 +3,13 @@
 #include "layout.h"
 #include "roots.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #define FILTER_BITS	16
 #define SCAN_MAX	(64ull << 30)	/* bytes; more is left out, and said */
+#define PAGE		4096u
+#define WINDOW		(4u << 20)	/* bytes the kernel is asked about at once */
 
 /* The objects looked for, and what was found: at most WORDS_PER_OBJECT for each. */
 struct target {
@@ -106,7 +111,7 @@ static void scan_words(struct scan *s, uintptr_t start, uintptr_t end, enum ouro
 	}
 }
 
-/* Pages the program never touched are read as zeroes, one by one: the kernel knows which. */
+/* Our own data: what stands there is no holder. */
 static bool ours(const struct range *r)
 {
 	uintptr_t own[] = { (uintptr_t)&in_data, (uintptr_t)&in_bss };
@@ -115,6 +120,25 @@ static bool ours(const struct range *r)
 		if (own[i] >= r->start && own[i] < r->end)
 			return true;
 	return false;
+}
+
+/* Pages nobody touched would be read as zeroes, and made: the kernel knows which are there. */
+static void scan_present(struct scan *s, uintptr_t start, uintptr_t end, enum ouro_region region)
+{
+	unsigned char present[WINDOW / PAGE];
+
+	for (uintptr_t at = start & ~(uintptr_t)(PAGE - 1); at < end; at += WINDOW) {
+		uintptr_t stop = end - at < WINDOW ? end : at + WINDOW;
+		bool told = syscall(SYS_mincore, at, stop - at, present) == 0;
+
+		for (uintptr_t page = at; page < stop; page += PAGE) {
+			uintptr_t from = page < start ? start : page;
+			uintptr_t to = stop - page < PAGE ? stop : page + PAGE;
+
+			if (!told || present[(page - at) / PAGE] & 1)
+				scan_words(s, from, to, region);
+		}
+	}
 }
 
 static void scan_memory(struct scan *s)
@@ -141,7 +165,7 @@ static void scan_memory(struct scan *s)
 			return;
 		}
 		left -= r->end - start;
-		scan_words(s, start, r->end, region);
+		scan_present(s, start, r->end, region);
 	}
 }
 
