@@ -348,7 +348,8 @@ static void dump_joined(const struct replay *r, const struct snap *s)
 			continue;
 		type = def_type(r->defs, o->type);
 		born++;
-		other += type && s->type[n->type].addr && type->address != s->type[n->type].addr;
+		other += type && s->type[n->type].addr &&
+			type->address != s->type[n->type].addr;
 	}
 	while ((o = replay_each_object(r, &at)))
 		absent += snap_find(s, o->addr) == SNAP_NONE;
