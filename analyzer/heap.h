@@ -9,8 +9,7 @@
  *
  * It is filled (heap_add_*), then built once.  Building decides about the
  * references a snapshot was not sure of: they count as far as the count of what they
- * point to needs them: slots of running frames first, then words in objects, then fields of the
- * interpreter.
+ * point to needs them, the roots' first, so that doubt keeps alive.
  */
 #ifndef OURO_HEAP_H
 #define OURO_HEAP_H
@@ -145,6 +144,9 @@ const struct heap_frame *heap_place(const struct heap *h, uint32_t site);
 
 /* The first place on the way out that is not the language's own library; may be the same. */
 const struct heap_frame *heap_caller(const struct heap *h, uint32_t site);
+
+/* Made by a library while somebody imported it: what a program hardly has a say in. */
+bool heap_is_import(const struct heap *h, uint32_t site);
 
 /* Part of the program's code rather than of its data: modules, classes, functions. */
 static inline bool heap_is_infra(const struct heap *h, node_id v)
