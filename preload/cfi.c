@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* Weak, so that the library loads where the C library is older than 2.35; it finds no rules there. */
+/* Weak: the library also loads where the C library is older than 2.35, and finds no rules. */
 #pragma weak _dl_find_object
 
 static uintptr_t loader_base;

@@ -340,6 +340,52 @@ START_TEST(a_signal_at_any_instruction_is_unwound_to_the_end)
 }
 END_TEST
 
+static sigjmp_buf out;
+static volatile sig_atomic_t taking;
+
+static void jump_out(int sig)
+{
+	ticks++;
+	if (taking) {
+		taking = 0;
+		siglongjmp(out, 1);
+	}
+}
+
+/* Takes that are left at any instruction; the next one must be whole. */
+static NOINLINE void left_hook(void)
+{
+	int i;
+
+	/* Not a moment in libunwind, which would keep its lock. */
+	for (i = 0; i < 2000; i++) {
+		taking = 1;
+		UNWIND_HERE(u);
+		taking = 0;
+	}
+	decoded_n = UNWIND_DEPTH;
+	UNWIND_HERE(u);
+	judge(u->frames, u->n, u->kept, u->cut);
+}
+
+START_TEST(a_take_may_be_left_by_siglongjmp)
+{
+	struct sigaction sa = { .sa_handler = jump_out, .sa_flags = SA_RESTART };
+	struct itimerval it = { { 0, 100 }, { 0, 100 } };
+
+	ck_assert_int_eq(sigaction(SIGPROF, &sa, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_PROF, &it, NULL), 0);
+	tree_event = left_hook;
+	while (ticks < 200 * rounds)
+		if (!sigsetjmp(out, 1))
+			tree_walk(20 + tree_random() % 8, 20);
+	it = (struct itimerval){ 0 };
+	setitimer(ITIMER_PROF, &it, NULL);
+	all_agreed(50);
+	ck_assert_uint_eq(cut, 0);
+}
+END_TEST
+
 /* --- other stacks ----------------------------------------------------------------------- */
 
 static ucontext_t home, away[4];
@@ -759,6 +805,7 @@ static Suite *suite(void)
 	tcase_add_test(c, stacks_go_on_below_a_signal);
 	tcase_add_loop_test(c, stacks_go_on_below_a_signal_on_its_own_stack, 0, 2);
 	tcase_add_test(c, a_signal_at_any_instruction_is_unwound_to_the_end);
+	tcase_add_test(c, a_take_may_be_left_by_siglongjmp);
 	tcase_add_test(c, coroutines_have_stacks_of_their_own);
 	tcase_add_test(c, small_stacks_suffice);
 	tcase_add_test(c, a_stack_of_16_kib_suffices);
