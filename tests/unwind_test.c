@@ -483,6 +483,40 @@ START_TEST(a_stack_of_16_kib_suffices)
 }
 END_TEST
 
+static char painted[65536] __attribute__((aligned(4096)));
+static size_t stack_used;
+
+static void *take_on_paint(void *arg)
+{
+	char *p = painted;
+
+	UNWIND_HERE((struct unwind *)arg);
+	while (*p == 0x5a)
+		p++;
+	stack_used = (char *)__builtin_frame_address(0) - p;
+	return NULL;
+}
+
+START_TEST(a_take_needs_less_than_a_kib_of_stack)
+{
+	struct unwind *v = zeroed(UNWIND_SIZE);
+	pthread_attr_t a;
+	pthread_t t;
+
+	memset(painted, 0x5a, sizeof(painted));
+	pthread_attr_init(&a);
+	ck_assert_int_eq(pthread_attr_setstack(&a, painted, sizeof(painted)), 0);
+	unwind_modules_changed();
+	ck_assert_int_eq(pthread_create(&t, &a, take_on_paint, v), 0);
+	pthread_join(t, NULL);
+	ck_assert_uint_ge(v->n, 2);
+	ck_assert_uint_gt(stack_used, 100);
+#ifndef __SANITIZE_ADDRESS__
+	ck_assert_uint_lt(stack_used, 1024);
+#endif
+}
+END_TEST
+
 static NOINLINE int recurse(int depth)
 {
 	int r;
@@ -809,6 +843,7 @@ static Suite *suite(void)
 	tcase_add_test(c, coroutines_have_stacks_of_their_own);
 	tcase_add_test(c, small_stacks_suffice);
 	tcase_add_test(c, a_stack_of_16_kib_suffices);
+	tcase_add_test(c, a_take_needs_less_than_a_kib_of_stack);
 	tcase_add_test(c, recursion_is_cut_at_the_outer_end);
 	tcase_add_test(c, frames_beyond_rules_are_walked_in_full);
 	tcase_add_test(c, a_function_may_call_on_another_stack);
