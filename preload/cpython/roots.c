@@ -55,8 +55,8 @@ static void root(struct walk *w, const struct snapshot_root *r)
 
 	if (!r->held || !(n = heap_object(w, r->held)))
 		return;
-	if (!r->flags && n->owned < UINT32_MAX)
-		n->owned++;
+	if (!r->flags)
+		n->open--;
 	snapshot_root(w->s, r);
 }
 

@@ -8,6 +8,7 @@
 
 #define FILTER_BITS	16
 #define SCAN_MAX	(64ull << 30)	/* bytes; more is left out, and said */
+#define STATIC_COUNT	900000000	/* objects that were never counted, up to 3.11 */
 #define PAGE		4096u
 #define WINDOW		(4u << 20)	/* bytes the kernel is asked about at once */
 
@@ -52,17 +53,7 @@ static struct target *target_at(struct scan *s, uintptr_t address)
 
 static bool unexplained(const struct heap_node *n)
 {
-	uint64_t count;
-
-	if (!n->address || !n->queued)
-		return false;
-	count = py_ptr(n->address, OB_REFCNT);
-	if (py.minor >= 12) {
-		count = (uint32_t)count;
-		if ((int32_t)count < 0)
-			return false;
-	}
-	return count > n->owned && count < 999000000;
+	return n->queued && n->open > 0 && n->open < STATIC_COUNT;
 }
 
 static bool choose_targets(struct scan *s)
