@@ -300,6 +300,10 @@ static void summarise(const struct run *r, pid_t pid)
 	if (!path)
 		return;
 	await_snapshot(path);
+	if (r->quiet) {
+		free(path);
+		return;
+	}
 	if (access(path, R_OK) < 0) {
 		complain(0, "no trace at %s: the library was not loaded, or could not write there",
 			path);
@@ -356,7 +360,7 @@ int cmd_run(int argc, char **argv)
 		return pid == -EACCES ? 126 : 127;
 	}
 	status = launch_wait(pid);
-	if (r.launch.target == OURO_TARGET_OK && !r.quiet)
+	if (r.launch.target == OURO_TARGET_OK)
 		summarise(&r, pid);
 	launch_fini(&r.launch);
 	return leave(status);

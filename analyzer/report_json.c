@@ -208,6 +208,11 @@ static void put_finding(struct json *j, const struct heap *h, const struct findi
 		for (i = 0; i < f->nall; i++)
 			put_id(j, NULL, h->node[f->all[i]].address);
 		json_close(j, ']');
+		json_open(j, "tracked_ids", '[');
+		for (i = 0; i < f->nall; i++)
+			if (h->node[f->all[i]].flags & OURO_NODE_TRACKED)
+				put_id(j, NULL, h->node[f->all[i]].address);
+		json_close(j, ']');
 	}
 	json_text(j, "advice", f->advice);
 	json_close(j, '}');
