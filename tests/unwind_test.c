@@ -644,6 +644,20 @@ START_TEST(another_module_at_the_same_address_has_its_own_rules)
 		unwind_modules_changed();
 		hook();
 	}
+	/* Generations have 16 bits: after so many changes there is one of the same number. */
+	for (i = 0; i < 2; i++) {
+		uint64_t tag = rules_tag;
+
+		lib = dlopen(path[i], RTLD_NOW);
+		*(void **)&run = dlsym(lib, "plugin_run");
+		run(hook, i);
+		ck_assert_int_eq(dlclose(lib), 0);
+		do
+			unwind_modules_changed();
+		while (rules_tag != tag);
+		unwind_forget(u);
+		decoded_n = 0;
+	}
 	unlink(path[0]);
 	unbuild(path[1]);
 	ck_assert_int_gt(same, 200);
@@ -773,6 +787,63 @@ START_TEST(stacks_that_share_nothing_are_walked_plainly)
 }
 END_TEST
 
+START_TEST(a_stack_of_before_a_change_of_modules_is_given_again)
+{
+	hook();
+	hook();
+	ck_assert_uint_ge(u->kept, u->n - 1);
+	unwind_modules_changed();
+	hook();
+	ck_assert_uint_eq(u->kept, 0);
+	all_agreed(3);
+}
+END_TEST
+
+START_TEST(a_take_that_was_left_half_way_is_not_believed)
+{
+	uint32_t i;
+
+	hook();
+	/* As a signal handler that never returned may have left it. */
+	u->busy = true;
+	for (i = 0; i + 2 < u->n; i++)
+		u->frame[i].ip += 16;
+	u->bounds.own_hi += 1 << 20;
+	hook();
+	ck_assert_uint_eq(u->kept, 0);
+	all_agreed(2);
+}
+END_TEST
+
+/* All frames inside begin at the same places, whatever pad is; the one outside does not. */
+static NOINLINE void inner_room(uint64_t size)
+{
+	volatile char *room = __builtin_alloca(size);
+
+	room[0] = 1;
+	odd_saves(hook);
+	room[1] = 1;
+}
+
+static NOINLINE void outer_room(uint64_t pad)
+{
+	volatile char *room = __builtin_alloca(pad);
+
+	__asm__ volatile("" : : "r"(room) : "memory");
+	inner_room(2048 - pad);
+	__asm__ volatile("" : : "r"(room) : "memory");
+}
+
+START_TEST(an_outer_frame_that_moved_is_noticed_by_its_frame_pointer)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		outer_room(16 + tree_random() % 60 * 16);
+	all_agreed(2000);
+}
+END_TEST
+
 START_TEST(a_forgotten_stack_is_given_again)
 {
 	hook();
@@ -854,6 +925,9 @@ static Suite *suite(void)
 	tcase_add_test(c, a_chain_into_an_unmapped_page_is_cut_before_it);
 	tcase_add_test(c, no_state_makes_it_fault);
 	tcase_add_test(c, stacks_that_share_nothing_are_walked_plainly);
+	tcase_add_test(c, a_stack_of_before_a_change_of_modules_is_given_again);
+	tcase_add_test(c, a_take_that_was_left_half_way_is_not_believed);
+	tcase_add_test(c, an_outer_frame_that_moved_is_noticed_by_its_frame_pointer);
 	tcase_add_test(c, a_forgotten_stack_is_given_again);
 	tcase_add_test(c, the_table_grows_and_stays_right);
 	suite_add_tcase(s, c);
