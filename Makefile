@@ -38,11 +38,12 @@ BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DOURO_VERSION='"$(VERSION)"'
 	-Iinclude -MMD -MP $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
 # The guest lives in somebody else's process: nothing of it may be seen by the loader but
-# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was.
+# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was (for which
+# the C library's start files, not all built for it, are left out).
 GUEST_CFLAGS  := $(BASE) -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 	-fcf-protection=full -fno-plt -fno-exceptions -fasynchronous-unwind-tables
-GUEST_LDFLAGS := -shared -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
-	-Wl,-z,noexecstack -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
+GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+	-Wl,-z,noexecstack -Wl,-z,defs -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
 GUEST_LIBS    := -lZydis
 
 ANALYZER_CFLAGS := $(BASE) -Ianalyzer
@@ -76,8 +77,8 @@ $(O)/ouro: $(ANALYZER_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
 
-# Tests link what they use of either half, out of archives.
-$(O)/libguest.a: $(GUEST_OBJ)
+# Tests link what they use of either half, out of archives; not the names that are interposed.
+$(O)/libguest.a: $(filter-out $(O)/preload/hooks%.o,$(GUEST_OBJ))
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
 
@@ -101,11 +102,19 @@ $(O)/tests/%_test: tests/%_test.c $(O)/libguest.a $(O)/libanalyzer.a | deps-pres
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libguest.a $(O)/libanalyzer.a $(TEST_LIBS)
 
+# What a test preloads into another program: the guest's modules without the guest.
+$(O)/tests/%.so: tests/%.c $(O)/libguest.a | deps-present
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D); $(CC) $(GUEST_CFLAGS) -Itests -shared -o $@ $< $(O)/libguest.a $(GUEST_LIBS)
+
+$(O)/tests/detour_test: $(O)/tests/detour/inside.so
+
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libanalyzer.a $(ANALYZER_LIBS)
 
--include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d)
+-include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
+	$(patsubst tests/%.c,$(O)/tests/%.d,$(wildcard tests/*/*.c))
 
 # --- what must be installed ----------------------------------------------------------
 

@@ -14,6 +14,10 @@ enum status {
 	STATUS_TRACE    = 3,	/* a trace that cannot be read         */
 };
 
+int cmd_dump(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_cycles(int argc, char **argv);
+int cmd_holders(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */

@@ -24,4 +24,19 @@ void define_runtime(const char *name, const char *version, unsigned state, const
 void define_eval(uintptr_t start, uintptr_t end);
 void define_note(unsigned severity, const char *text);
 
+/* For those who know the contents: a whole definition, its head but for size filled in. */
+void define_whole(const struct ouro_def *def, size_t size);
+uint32_t define_module(const struct ouro_def_module *m);	/* id is filled in  */
+uint32_t define_thread(uint32_t tid, uint32_t name, uint64_t ticks);
+void define_snapshot(uint32_t number, unsigned reason, uint64_t ticks);
+void define_process(uint32_t executable, uint32_t directory, int argc, char *const *argv);
+
+/*
+ * A forked child goes on under the numbers that its memory is full of: what
+ * the parent had defined until then is written to the child's own trace.
+ * defs_forked before the child's file_create, defs_copy after it.
+ */
+void defs_forked(void);
+void defs_copy(void);
+
 #endif

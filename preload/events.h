@@ -34,7 +34,11 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type);
 
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n);
+/* Was this the last event that this thread wrote? */
+bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr);
+
 uint64_t event_ticks(void);		/* the trace's clock, now                    */
-void event_thread_gone(struct thr *t);	/* its last chunk is as it stands            */
+void event_thread_start(struct thr *t);	/* its block changed hands: say whose events follow */
+void event_statistics(struct thr *t);	/* into the header                           */
 
 #endif

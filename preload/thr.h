@@ -28,15 +28,22 @@ struct interp_stack {
 #define INTERP_MAX	4096		/* frames; outer ones are cut: OURO_LOC_CUT stands first */
 #define INTERP_STATE	(INTERP_MAX * 32)
 
+/* A list of locations as it was last written, and how much of it still stands. */
+struct written {
+	uint32_t n;			/* locations                                     */
+	uint32_t same;			/* ... of them those that the current stack has too */
+	uint32_t mark;			/* native: the first is OURO_LOC_CUT or _LOST; 0 */
+};
+
 /* What the events of one stream are written with: events.c's. */
 struct event_writer {
 	struct ouro_chunk *chunk;	/* live chunk, mapped; NULL: none could be had   */
 	uint8_t *at, *end;		/* next byte, end of room                        */
 	uint8_t *last;			/* start of the last record, NULL: none in chunk */
 	uint64_t ticks, addr;		/* of the last record                            */
-	uint32_t native_n, native_same;	/* frames last written; those still the same     */
-	uint32_t interp_n, interp_same;
-	uint64_t lost;			/* since the last record that could be written   */
+	struct written native, interp;
+	uint32_t lost;			/* since the last record that could be written   */
+	uint32_t stacks, cut, interp_cut;	/* statistics not yet in the header      */
 };
 
 struct thr {
@@ -51,6 +58,7 @@ struct thr {
 	struct interp_stack interp;
 	void *runtime;			/* the runtime's own per-thread data             */
 	uint32_t epoch;			/* of the process: differs after fork            */
+	int *error;			/* its errno                                     */
 };
 
 extern __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
@@ -61,16 +69,53 @@ struct guard {
 	int saved_errno;
 };
 
+extern int recording;			/* 0: every hook forwards and does nothing else */
+void go_inert(const char *why);		/* for good; the trace says why; any thread */
+
+/*
+ * Never 0 in the process that set it up, 0 in a child that has not noticed yet
+ * that it is one, whatever call made it: the page is wiped at fork.  A child
+ * that shares the memory (vfork) shares the page, too, and is the parent.
+ */
+extern const volatile uint32_t *process_epoch;
+
 /*
  * False: do not record (not started, inert, no memory, or we are our own
  * caller; the last is counted).  The guard remembers the hook's stack
  * address, so that one left behind by siglongjmp is seen to be stale.
  */
-bool guard_enter(struct guard *g, uintptr_t frame);
-void guard_leave(struct guard *g);
+bool guard_enter_slowly(struct guard *g, uintptr_t frame);
+
+static inline bool guard_enter(struct guard *g, uintptr_t frame)
+{
+	struct thr *t = thr_self;
+
+	if (!__atomic_load_n(&recording, __ATOMIC_RELAXED))
+		return false;
+	if (__builtin_expect(!t || t->inside || t->epoch != *process_epoch, 0))
+		return guard_enter_slowly(g, frame);
+	/* A signal handler that comes now sees either state whole. */
+	t->inside = frame;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	g->t = t;
+	g->saved_errno = *t->error;
+	return true;
+}
+
+static inline void guard_leave(struct guard *g)
+{
+	struct thr *t = g->t;
+
+	*t->error = g->saved_errno;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->inside = 0;
+}
 #define GUARD_ENTER(g) guard_enter(g, (uintptr_t)__builtin_frame_address(0))
 
-extern int recording;			/* 0: every hook forwards and does nothing else */
-void go_inert(const char *why);		/* for good; the trace says why; any thread */
+/* All blocks, newest first, for who has the process to himself or reads statistics. */
+struct thr *thr_all(void);
+
+/* In a forked child: the other threads are gone, this one starts over in a new trace. */
+void thr_forked(uint32_t epoch);
 
 #endif

@@ -19,6 +19,7 @@
  *              (kept so that it can be restored exactly; absent: the
  *              library removes its entry, and the variable when nothing
  *              is left)
+ *   first      pid of the first process, whose trace is `file`        our own
  *   parent     id of the trace of the process that exec'd us, hex     -
  *   debug      list of words parted by `+`, see ouro.1                -
  *   file       absolute path of the trace; %p stands for the pid      ./ouro-%e-%p.trace

@@ -1,0 +1,428 @@
+/*
+ * decode.c - bytes to events, and the events of all streams by time
+ */
+#include "decode.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Head and fixed fields, when every field is as long as it can be. */
+#define FIXED_MAX (2 + 3 * 8)
+
+enum {
+	NATIVE = 0, INTERP = 1,		/* rows of cursor.path */
+};
+
+int cursor_init(struct cursor *c, struct trace *t, uint32_t index, struct stacks *s)
+{
+	*c = (struct cursor){ .trace = t, .stacks = s, .stream = &t->event[index],
+		.index = index };
+	for (int i = 0; i < 2; i++) {
+		c->path[i].room = 64;
+		c->path[i].at = calloc(c->path[i].room, sizeof(*c->path[i].at));
+		if (!c->path[i].at) {
+			cursor_fini(c);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void cursor_fini(struct cursor *c)
+{
+	free(c->path[NATIVE].at);
+	free(c->path[INTERP].at);
+	*c = (struct cursor){ 0 };
+}
+
+static const struct trace_chunk *chunk_of(const struct cursor *c)
+{
+	return &c->stream->chunk[c->chunk];
+}
+
+/* Everything starts over with a chunk; false: there is none. */
+static bool enter_chunk(struct cursor *c)
+{
+	const struct trace_chunk *k;
+
+	if (c->chunk >= c->stream->count)
+		return false;
+	k = chunk_of(c);
+	c->start = c->p = k->data;
+	c->end = k->data + k->used;
+	c->ticks = k->ticks;
+	c->addr = 0;
+	c->thread = k->thread;
+	c->lost += k->lost;
+	c->path[NATIVE].depth = c->path[INTERP].depth = 0;
+	return true;
+}
+
+static uint32_t position(const struct cursor *c)
+{
+	return (uint32_t)(c->p - c->start);
+}
+
+/* The rest of the chunk is given up. */
+static int give_up(struct cursor *c, const char *what, uint64_t value)
+{
+	/* A record that the end of the file cuts was to be expected. */
+	if (!chunk_of(c)->cut)
+		trace_damaged(c->trace, chunk_of(c),
+			"record at byte %" PRIu32 ": %s (%" PRIu64 ")", position(c), what,
+			value);
+	c->p = c->end;
+	return 0;
+}
+
+static inline uint64_t field(const uint8_t *p, unsigned code)
+{
+	static const uint64_t mask[8] = { 0, 0xff, 0xffff, 0xffffff, 0xffffffff,
+		0xffffffffff, 0xffffffffffff, UINT64_MAX };
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v & mask[code];
+}
+
+/* A nibble of a stack delta, and what exceeds it. */
+static const uint8_t *nibble(
+	const uint8_t *p, const uint8_t *end, unsigned v, uint64_t *ret)
+{
+	*ret = v;
+	if (v < 15)
+		return p;
+	p = ouro_get_varint(p, end, ret);
+	if (p && *ret > UINT32_MAX)
+		return NULL;
+	*ret += 15;
+	return p;
+}
+
+static int path_room(struct cursor_path *path, uint64_t depth)
+{
+	uint32_t room = path->room;
+	stack_id *p;
+
+	if (depth < room)
+		return 0;
+	while (room <= depth)
+		room *= 2;
+	p = realloc(path->at, room * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	path->at = p;
+	path->room = room;
+	return 0;
+}
+
+/* Applies one delta; *p moves behind it.  1, 0: it makes no sense, -ENOMEM. */
+static int delta(struct cursor *c, struct cursor_path *path, const uint8_t **p)
+{
+	const uint8_t *q = *p;
+	uint64_t pop, push, location;
+	uint8_t b;
+
+	if (q == c->end)
+		return 0;
+	b = *q++;
+	q = nibble(q, c->end, b >> 4, &pop);
+	if (q)
+		q = nibble(q, c->end, b & 15, &push);
+	if (!q || push > (uint64_t)(c->end - q) || pop > path->depth)
+		return 0;
+	path->depth -= (uint32_t)pop;
+	if (path_room(path, path->depth + push))
+		return -ENOMEM;
+	for (; push; push--) {
+		q = ouro_get_varint(q, c->end, &location);
+		if (!q || location > UINT32_MAX)
+			return 0;
+		path->depth++;
+		path->at[path->depth] = STACK_EMPTY;
+		if (!c->stacks)
+			continue;
+		path->at[path->depth] = stacks_push(c->stacks, path->at[path->depth - 1],
+			(uint32_t)location);
+		if (!path->at[path->depth])
+			return -ENOMEM;
+	}
+	*p = q;
+	return 1;
+}
+
+static int read_stack(struct cursor *c, unsigned form, const uint8_t **p)
+{
+	int r = 1;
+
+	if (form >= OURO_STACK_NATIVE)
+		r = delta(c, &c->path[NATIVE], p);
+	if (r > 0 && form == OURO_STACK_BOTH)
+		r = delta(c, &c->path[INTERP], p);
+	return r;
+}
+
+/* Where the object is, and its type.  What has no room for that is a POOL_ALLOC. */
+static const uint8_t *birth_tail(
+	const struct cursor *c, const uint8_t *p, struct event *e)
+{
+	uint64_t offset = 0, type = 0;
+	const uint8_t *q = ouro_get_varint(p, c->end, &offset);
+
+	if (q)
+		q = ouro_get_varint(q, c->end, &type);
+	if (!q) {
+		e->kind = OURO_POOL_ALLOC;
+		return c->end;
+	}
+	e->object = e->addr + offset * 8;
+	e->type = type <= UINT32_MAX && c->stacks
+		? type_same(c->stacks->defs, (uint32_t)type)
+		: (uint32_t)type;
+	return q;
+}
+
+/* NULL: it makes no sense. */
+static const uint8_t *ext_tail(struct cursor *c, const uint8_t *p, struct event *e)
+{
+	const uint8_t *end;
+	uint64_t kind, v;
+
+	if (e->arg > (uint64_t)(c->end - p))
+		return NULL;
+	end = p + e->arg;
+	p = ouro_get_varint(p, end, &kind);
+	if (!p)
+		return NULL;
+	e->ext = kind <= UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
+	e->next = 0;
+	memset(e->ext_arg, 0, sizeof(e->ext_arg));
+	while (p < end) {
+		p = ouro_get_varint(p, end, &v);
+		if (!p)
+			return NULL;
+		if (e->next < sizeof(e->ext_arg) / sizeof(*e->ext_arg))
+			e->ext_arg[e->next++] = v;
+	}
+	if (e->ext == OURO_EXT_THREAD)
+		c->thread = (uint32_t)e->ext_arg[0];
+	return end;
+}
+
+/* 1: an event; 0: the rest of the chunk was given up; -ENOMEM. */
+static int read_record(struct cursor *c, struct event *e)
+{
+	uint8_t tail[FIXED_MAX + 8];
+	const uint8_t *p = c->p, *fixed = p;
+	size_t left = (size_t)(c->end - p);
+	unsigned head, dt, addr, arg, form, size;
+	uint64_t ticks;
+	int r;
+
+	if (left < sizeof(tail)) { /* so that a field can always be read as 8 bytes */
+		memset(tail, 0, sizeof(tail));
+		memcpy(tail, p, left);
+		fixed = tail;
+	}
+	head = fixed[0] | (unsigned)fixed[1] << 8;
+	dt = head >> 5 & 7;
+	addr = head >> 8 & 7;
+	arg = head >> 11 & 7;
+	form = head >> 14;
+	size = 2 + ouro_code_bytes(dt) + ouro_code_bytes(addr) + ouro_code_bytes(arg);
+	if (size > left)
+		return give_up(c, "it is longer than what is left of the chunk", left);
+	e->kind = head & 31;
+	if (!e->kind || (e->kind > OURO_COLLECTED && e->kind != OURO_EXT))
+		return give_up(c, "its kind is unknown", e->kind);
+
+	fixed += 2;
+	if (__builtin_add_overflow(c->ticks, field(fixed, dt), &ticks))
+		return give_up(c, "its time is out of all bounds", field(fixed, dt));
+	fixed += ouro_code_bytes(dt);
+	e->addr = c->addr + (uint64_t)ouro_unzigzag(field(fixed, addr)) * 8;
+	e->arg = field(fixed + ouro_code_bytes(addr), arg);
+	p += size;
+
+	r = read_stack(c, form, &p);
+	if (r <= 0)
+		return r < 0 ? r : give_up(c, "its stack makes no sense", form);
+	e->object = 0;
+	e->type = 0;
+	if (e->kind == OURO_POOL_BIRTH) {
+		p = birth_tail(c, p, e);
+	} else if (e->kind == OURO_BIRTH) {
+		e->object = e->addr;
+		e->type = e->arg > UINT32_MAX ? 0 : c->stacks ?
+			type_same(c->stacks->defs, (uint32_t)e->arg) : (uint32_t)e->arg;
+	} else if (e->kind == OURO_EXT) {
+		p = ext_tail(c, p, e);
+		if (!p)
+			return give_up(c, "its tail makes no sense", e->arg);
+	}
+	e->offset = chunk_of(c)->offset + sizeof(struct ouro_chunk) + position(c);
+	e->ticks = c->ticks = ticks;
+	c->addr = e->addr;
+	e->form = (uint8_t)form;
+	e->thread = c->thread;
+	e->native = c->path[NATIVE].at[c->path[NATIVE].depth];
+	e->interp = c->path[INTERP].at[c->path[INTERP].depth];
+	e->lost = c->lost;
+	c->lost = 0;
+	c->p = p;
+	return 1;
+}
+
+int cursor_next(struct cursor *c, struct event *ret)
+{
+	int r;
+
+	ret->stream = c->index;
+	for (;;) {
+		while (c->p == c->end) {
+			if (c->start)
+				c->chunk++;
+			c->start = NULL;
+			if (!enter_chunk(c)) {
+				c->p = c->end = NULL;
+				return 0;
+			}
+		}
+		r = read_record(c, ret);
+		if (r)
+			return r;
+	}
+}
+
+/* --- all streams ------------------------------------------------------------------- */
+
+struct merge_head {
+	uint64_t ticks;
+	uint32_t cursor;
+	bool birth;			/* makes something alive                     */
+};
+
+static bool makes(const struct event *e)
+{
+	switch (e->kind) {
+	case OURO_FREE:
+	case OURO_RELEASE:
+	case OURO_POOL_FREE:
+	case OURO_POOL_RELEASE:
+	case OURO_DEATH:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool before(const struct merge_head *a, const struct merge_head *b)
+{
+	if (a->ticks != b->ticks)
+		return a->ticks < b->ticks;
+	if (a->birth != b->birth)
+		return b->birth;
+	return a->cursor < b->cursor;
+}
+
+/* The first of all stands at the top of a heap. */
+static void sift_down(struct merge *m, uint32_t i)
+{
+	struct merge_head moved = m->head[i];
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child >= m->heads)
+			break;
+		if (child + 1 < m->heads && before(&m->head[child + 1], &m->head[child]))
+			child++;
+		if (!before(&m->head[child], &moved))
+			break;
+		m->head[i] = m->head[child];
+		i = child;
+	}
+	m->head[i] = moved;
+}
+
+static int fetch(struct merge *m, struct merge_head *h)
+{
+	struct event *e = &m->event[h->cursor];
+	int r = cursor_next(&m->cursor[h->cursor], e);
+
+	if (r > 0) {
+		h->ticks = e->ticks;
+		h->birth = makes(e);
+	}
+	return r;
+}
+
+static int start(struct merge *m)
+{
+	for (uint32_t i = 0; i < m->cursors; i++) {
+		int r;
+
+		m->head[m->heads].cursor = i;
+		r = fetch(m, &m->head[m->heads]);
+		if (r < 0)
+			return r;
+		m->heads += (uint32_t)r;
+	}
+	for (uint32_t i = m->heads / 2; i-- > 0; )
+		sift_down(m, i);
+	return 0;
+}
+
+int merge_init(struct merge *m, struct trace *t, struct stacks *s)
+{
+	int r = 0;
+
+	*m = (struct merge){ .trace = t };
+	m->head = calloc(t->events + 1, sizeof(*m->head));
+	m->cursor = calloc(t->events + 1, sizeof(*m->cursor));
+	m->event = calloc(t->events + 1, sizeof(*m->event));
+	if (!m->head || !m->cursor || !m->event)
+		r = -ENOMEM;
+	while (!r && m->cursors < t->events) {
+		r = cursor_init(&m->cursor[m->cursors], t, m->cursors, s);
+		m->cursors += !r;
+	}
+	if (!r)
+		r = start(m);
+	if (r)
+		merge_fini(m);
+	return r;
+}
+
+void merge_fini(struct merge *m)
+{
+	for (uint32_t i = 0; i < m->cursors; i++)
+		cursor_fini(&m->cursor[i]);
+	free(m->head);
+	free(m->cursor);
+	free(m->event);
+	*m = (struct merge){ 0 };
+}
+
+int merge_next(struct merge *m, const struct event **ret)
+{
+	if (m->taken) {			/* what was handed out last makes room only now */
+		int r = fetch(m, &m->head[0]);
+
+		if (r < 0)
+			return r;
+		if (!r)
+			m->head[0] = m->head[--m->heads];
+		m->taken = false;
+		if (m->heads)
+			sift_down(m, 0);
+	}
+	if (!m->heads)
+		return 0;
+	m->taken = true;
+	*ret = &m->event[m->head[0].cursor];
+	return 1;
+}

@@ -1,0 +1,73 @@
+/*
+ * decode.h - records as they happened
+ *
+ * A cursor walks one stream; a merge walks all of them by time.  Within a
+ * stream the order is the writer's; between streams it is that of ticks, and at the
+ * same tick what dies goes before what is born.
+ */
+#ifndef DECODE_H
+#define DECODE_H
+
+#include "stacks.h"
+
+#include <ouro/record.h>
+
+struct event {
+	uint64_t ticks;
+	uint64_t addr;
+	uint64_t arg;
+	uint64_t object;		/* POOL_BIRTH: the object's address          */
+	uint32_t type;			/* POOL_BIRTH, BIRTH: as by type_same()      */
+	uint32_t stream;		/* index in trace.event                      */
+	uint32_t thread;		/* number; 0: not known                      */
+	stack_id native, interp;	/* lists as they stand                       */
+	uint8_t kind;			/* enum ouro_kind                            */
+	uint8_t form;			/* enum ouro_stack_form; NONE: it has no stack */
+	uint8_t ext;			/* EXT: enum ouro_ext                        */
+	uint8_t next;			/* EXT: how many of ext_arg are there        */
+	uint64_t ext_arg[4];		/* EXT: the first ones                       */
+	uint64_t offset;		/* of the record, in the file                */
+	uint64_t lost;			/* records missing just before this one      */
+};
+
+struct cursor {
+	struct trace *trace;
+	struct stacks *stacks;		/* NULL: stacks are stepped over             */
+	const struct trace_stream *stream;
+	uint32_t index;			/* of the stream in trace.event              */
+	uint32_t chunk;			/* being read                                */
+	const uint8_t *start, *p, *end;
+	uint64_t ticks, addr;		/* of the record before                      */
+	uint64_t lost;			/* since the record before                   */
+	uint32_t thread;
+	struct cursor_path {		/* the two lists, outermost first            */
+		stack_id *at;		/* at[i]: the stack of the first i frames    */
+		uint32_t depth, room;
+	} path[2];
+};
+
+int cursor_init(struct cursor *c, struct trace *t, uint32_t index, struct stacks *s);
+void cursor_fini(struct cursor *c);
+
+/*
+ * 1: an event; 0: the stream is at its end; -ENOMEM.  A chunk that makes no
+ * sense is noted in the trace and left; reading goes on with the next one.
+ */
+int cursor_next(struct cursor *c, struct event *ret);
+
+struct merge {
+	struct trace *trace;
+	struct merge_head *head;	/* decode.c's: streams not at their end      */
+	struct cursor *cursor;
+	struct event *event;		/* of each cursor: the one that is next      */
+	uint32_t heads, cursors;
+	bool taken;			/* the first head was handed out             */
+};
+
+int merge_init(struct merge *m, struct trace *t, struct stacks *s);	/* 0 or -ENOMEM */
+void merge_fini(struct merge *m);
+
+/* 1 and a pointer that is good until the next call; 0 at the end; -ENOMEM. */
+int merge_next(struct merge *m, const struct event **ret);
+
+#endif

@@ -1,0 +1,81 @@
+#include "finding.h"
+
+#include "mem.h"
+
+#include <stdlib.h>
+
+struct finding *findings_add(struct findings *s)
+{
+	if (mem_room(&s->f, s->n, &s->cap, sizeof(*s->f)))
+		return NULL;
+	s->f[s->n] = (struct finding){0};
+	return &s->f[s->n++];
+}
+
+static int worse_first(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	if (x->severity != y->severity)
+		return x->severity < y->severity ? -1 : 1;
+	if (x->retained_bytes != y->retained_bytes)
+		return x->retained_bytes > y->retained_bytes ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->nmembers && y->nmembers && x->member[0].node != y->member[0].node)
+		return x->member[0].node < y->member[0].node ? -1 : 1;
+	return 0;
+}
+
+void findings_rank(struct findings *s)
+{
+	if (s->n)
+		qsort(s->f, s->n, sizeof(*s->f), worse_first);
+}
+
+static void finding_fini(struct finding *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < f->nmembers; i++)
+		mem_free(f->member[i].label);
+	for (i = 0; i < f->nedges; i++)
+		mem_free(f->edge[i].name);
+	mem_free(f->type);
+	mem_free(f->site);
+	mem_free(f->member);
+	mem_free(f->edge);
+	mem_free(f->all);
+	mem_free(f->headline);
+	mem_free(f->story);
+	mem_free(f->advice);
+}
+
+void findings_fini(struct findings *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->n; i++)
+		finding_fini(&s->f[i]);
+	mem_free(s->f);
+	*s = (struct findings){0};
+}
+
+const char *finding_kind_name(enum finding_kind kind)
+{
+	static const char *const name[FINDING_KINDS] = {
+		[FINDING_DEAD_CYCLE] = "dead-cycle",
+		[FINDING_UNCOLLECTABLE_CYCLE] = "uncollectable-cycle",
+		[FINDING_OVER_RETAINED] = "over-retained",
+		[FINDING_LIVE_CYCLE] = "live-cycle",
+	};
+
+	return name[kind];
+}
+
+const char *finding_severity_name(enum finding_severity severity)
+{
+	static const char *const name[] = { "error", "warning", "info" };
+
+	return name[severity];
+}

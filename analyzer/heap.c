@@ -1,0 +1,253 @@
+#include "heap.h"
+
+#include "base.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { TYPES, NODES, EDGES, ROOTS, WORDS, SITES, FRAMES };
+
+static_assert(sizeof(((struct heap *)0)->cap) / sizeof(uint32_t) == FRAMES + 1, "one each");
+
+/* Index 0 of types and sites stands for "not known". */
+int heap_init(struct heap *h)
+{
+	if (!h->ntypes) {
+		if (mem_room(&h->type, 0, &h->cap[TYPES], sizeof(*h->type)))
+			return -ENOMEM;
+		h->type[0] = (struct heap_type){ .name = texts_add0(&h->texts, "object") };
+		h->ntypes = 1;
+	}
+	if (!h->nsites) {
+		if (mem_room(&h->site, 0, &h->cap[SITES], sizeof(*h->site)))
+			return -ENOMEM;
+		h->site[0] = (struct heap_site){0};
+		h->nsites = 1;
+	}
+	return 0;
+}
+
+#define ADD(h, array, n, which, item) ({					\
+	int64_t at_ = -ENOMEM;							\
+	if (!heap_init(h) &&							\
+	    !mem_room(&(h)->array, (h)->n, &(h)->cap[which], sizeof(*(h)->array))) {	\
+		at_ = (h)->n;							\
+		(h)->array[(h)->n++] = *(item);					\
+	}									\
+	at_;									\
+})
+
+int64_t heap_add_type(struct heap *h, const struct heap_type *t)
+{
+	return ADD(h, type, ntypes, TYPES, t);
+}
+
+int64_t heap_add_node(struct heap *h, const struct heap_node *n)
+{
+	assert(n->type < h->ntypes || !n->type);
+	assert(n->site < h->nsites || !n->site);
+	return ADD(h, node, nnodes, NODES, n);
+}
+
+int64_t heap_add_edge(struct heap *h, const struct heap_edge *e)
+{
+	assert(e->from < h->nnodes && e->to < h->nnodes);
+	return ADD(h, edge, nedges, EDGES, e);
+}
+
+int64_t heap_add_root(struct heap *h, const struct heap_root *r)
+{
+	assert(r->node < h->nnodes);
+	return ADD(h, root, nroots, ROOTS, r);
+}
+
+int64_t heap_add_word(struct heap *h, const struct heap_word *w)
+{
+	assert(w->node < h->nnodes);
+	return ADD(h, word, nwords, WORDS, w);
+}
+
+int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name)
+{
+	struct heap_site site = { .first = h->nframes, .n = n, .here = n, .name = name };
+	uint32_t i, before = h->nframes;
+	int64_t at;
+
+	for (i = 0; i < n; i++) {
+		if (ADD(h, frame, nframes, FRAMES, &frames[i]) < 0) {
+			h->nframes = before;
+			return -ENOMEM;
+		}
+		if (frames[i].interpreted && site.here == n)
+			site.here = i;
+	}
+	at = ADD(h, site, nsites, SITES, &site);
+	if (at < 0)
+		h->nframes = before;
+	return at;
+}
+
+/* What runs has its values on a stack; elsewhere an address is more often left over. */
+static bool is_running(const struct heap_root *r)
+{
+	return r->kind == OURO_ROOT_LOCAL || r->kind == OURO_ROOT_STACK ||
+		r->kind == OURO_ROOT_FRAME;
+}
+
+static void own_doubtful_roots(struct heap *h, uint64_t *missing, bool running)
+{
+	uint32_t i;
+
+	for (i = 0; i < h->nroots; i++) {
+		struct heap_root *r = &h->root[i];
+
+		if (r->flags != OURO_EDGE_MAYBE || is_running(r) != running || !missing[r->node])
+			continue;
+		r->owned = true;
+		missing[r->node]--;
+	}
+}
+
+/* `missing` has what each count lacks when all certain references are subtracted. */
+static void decide_owned(struct heap *h, uint64_t *missing)
+{
+	uint32_t i;
+
+	for (i = 0; i < h->nedges; i++) {
+		h->edge[i].owned = !h->edge[i].flags;
+		missing[h->edge[i].to] += h->edge[i].owned;
+	}
+	for (i = 0; i < h->nroots; i++) {
+		h->root[i].owned = !h->root[i].flags;
+		missing[h->root[i].node] += h->root[i].owned;
+	}
+	for (i = 0; i < h->nnodes; i++)
+		missing[i] = h->node[i].count > missing[i] ? h->node[i].count - missing[i] : 0;
+	own_doubtful_roots(h, missing, true);
+	own_doubtful_roots(h, missing, false);
+	for (i = 0; i < h->nedges; i++)
+		if (h->edge[i].flags == OURO_EDGE_MAYBE && missing[h->edge[i].to]) {
+			h->edge[i].owned = true;
+			missing[h->edge[i].to]--;
+		}
+}
+
+static uint32_t graph_count(const struct heap_node *n)
+{
+	if (n->flags & (OURO_NODE_IMMORTAL | OURO_NODE_STATIC) || n->count >= GRAPH_IMMORTAL)
+		return GRAPH_IMMORTAL;
+	return (uint32_t)n->count;
+}
+
+static enum edge_kind graph_kind(const struct heap_edge *e)
+{
+	if (e->owned)
+		return EDGE_OWNED;
+	return e->name == OURO_EDGE_REFERENT ? EDGE_WEAK :
+		e->flags & OURO_EDGE_MAYBE ? EDGE_MAYBE : EDGE_BORROWED;
+}
+
+static int fill(struct draft *d, const struct heap *h)
+{
+	uint32_t i;
+	int r;
+
+	for (i = 0; i < h->nnodes; i++) {
+		const struct heap_node *n = &h->node[i];
+		unsigned flags = n->flags & OURO_NODE_TRACKED ? NODE_COLLECTABLE : 0;
+
+		if (!(h->type[n->type].flags & OURO_TYPE_GC))
+			flags |= NODE_NOT_GC;
+		r = draft_node(d, graph_count(n), n->bytes, (uint8_t)flags);
+		if (r < 0)
+			return r;
+	}
+	for (i = 0; i < h->nedges; i++) {
+		r = draft_edge(d, h->edge[i].from, h->edge[i].to, i, graph_kind(&h->edge[i]));
+		if (r < 0)
+			return r;
+	}
+	for (i = 0; i < h->nroots; i++) {
+		r = draft_root(d, h->root[i].node, h->root[i].owned, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int heap_build(struct heap *h)
+{
+	struct draft d = {0};
+	uint64_t *missing = mem_array(h->nnodes, sizeof(*missing));
+	int r;
+
+	if (!missing)
+		return -ENOMEM;
+	decide_owned(h, missing);
+	mem_free(missing);
+	r = fill(&d, h);
+	if (!r)
+		r = graph_build(&h->graph, &d);
+	draft_fini(&d);
+	if (!r)
+		r = graph_reverse(&h->graph);
+	return r;
+}
+
+void heap_fini(struct heap *h)
+{
+	graph_fini(&h->graph);
+	texts_fini(&h->texts);
+	mem_free(h->type);
+	mem_free(h->node);
+	mem_free(h->edge);
+	mem_free(h->root);
+	mem_free(h->word);
+	mem_free(h->site);
+	mem_free(h->frame);
+	*h = (struct heap){0};
+}
+
+const struct heap_frame *heap_place(const struct heap *h, uint32_t site)
+{
+	const struct heap_site *s = &h->site[site];
+
+	return s->here < s->n ? &h->frame[s->first + s->here] : NULL;
+}
+
+/* "/usr/lib/python3.11/copy.py", "<frozen importlib._bootstrap>": nobody's program. */
+static bool is_library(const char *file)
+{
+	const char *lib = strstr(file, "/lib/python");
+
+	return *file == '<' ? !strncmp(file, "<frozen ", 8) : lib != NULL;
+}
+
+const struct heap_frame *heap_caller(const struct heap *h, uint32_t site)
+{
+	const struct heap_site *s = &h->site[site];
+	uint32_t i;
+
+	for (i = s->here; i < s->n; i++) {
+		const struct heap_frame *f = &h->frame[s->first + i];
+
+		if (f->interpreted && !is_library(heap_text(h, f->file)))
+			return f;
+	}
+	return heap_place(h, site);
+}
+
+bool heap_is_import(const struct heap *h, uint32_t site)
+{
+	const struct heap_site *s = &h->site[site];
+	const struct heap_frame *place = heap_place(h, site);
+	uint32_t i;
+
+	if (!place || !is_library(heap_text(h, place->file)))
+		return false;
+	for (i = s->here; i < s->n; i++)
+		if (!strncmp(heap_text(h, h->frame[s->first + i].file), "<frozen importlib", 17))
+			return true;
+	return false;
+}

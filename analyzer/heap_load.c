@@ -1,0 +1,419 @@
+#include "heap_load.h"
+
+#include "buf.h"
+#include "mem.h"
+#include "words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STACK_KEPT 256		/* innermost frames of a birth stack */
+
+int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
+		     struct symbols *symbols, const struct snap *snap)
+{
+	const struct defs *d = r->defs;
+	uint32_t i;
+
+	*l = (struct heap_loader){ .h = h, .r = r, .symbols = symbols, .snap = snap,
+		.sites = r->sites };
+	l->site = mem_array(r->sites, sizeof(*l->site));
+	l->string = mem_array(snap ? snap->strings : 0, sizeof(*l->string));
+	l->guest = mem_array(d->modules, sizeof(*l->guest));
+	if (!l->site || !l->string || !l->guest || heap_init(h)) {
+		heap_loader_fini(l);
+		return -ENOMEM;
+	}
+	for (i = 1; i < d->modules; i++)
+		if (d->module[i].guest) {
+			l->guest[l->guests][0] = d->module[i].start;
+			l->guest[l->guests++][1] = d->module[i].end;
+		}
+	return 0;
+}
+
+void heap_loader_fini(struct heap_loader *l)
+{
+	mem_free(l->site);
+	mem_free(l->string);
+	mem_free(l->guest);
+	*l = (struct heap_loader){0};
+}
+
+static text_id string_of(struct heap_loader *l, uint32_t row)
+{
+	if (!row || row >= l->snap->strings)
+		return 0;
+	if (!l->string[row]) {
+		struct text t = snap_string(l->snap, row);
+
+		l->string[row] = texts_add(&l->h->texts, t.s, t.length);
+	}
+	return l->string[row];
+}
+
+/* ------------------------------------------------------------------------ birth sites */
+
+static struct heap_frame line_frame(struct heap_loader *l, const struct def_location *x)
+{
+	const struct def_code *c = def_code(l->r->defs, x->line.code);
+	struct heap_frame f = { .line = x->line.line, .interpreted = true };
+
+	if (c) {
+		f.function = texts_add(&l->h->texts, c->name.s, c->name.length);
+		f.file = texts_add(&l->h->texts, c->file.s, c->file.length);
+		if (!f.line)		/* an instruction of no line: the function begins */
+			f.line = c->line;
+	}
+	return f;
+}
+
+/*
+ * The runtime counts as ready just before it imports `site`, by itself: there the
+ * outermost frame is the import system's.  In a program it is the program's.
+ */
+static bool is_startup(struct heap_loader *l, uint32_t code)
+{
+	const struct def_code *c = def_code(l->r->defs, code);
+	struct text f;
+
+	if (!c)
+		return false;
+	f = c->file;
+	return text_is(f, "<frozen site>") ||
+		(f.length > 17 && !memcmp(f.s, "<frozen importlib", 17)) ||
+		(f.length > 8 && !memcmp(f.s + f.length - 8, "/site.py", 8));
+}
+
+static text_id variable_of(struct heap_loader *l, stack_id stack)
+{
+	stack_id line = stacks_line(&l->r->stacks, stack);
+	const struct def_location *x = stack_location(&l->r->stacks, line);
+	struct text name;
+
+	if (!line || x->kind != LOCATION_LINE)
+		return 0;
+	name = def_string(l->r->defs, x->line.name);
+	return texts_add(&l->h->texts, name.s, name.length);
+}
+
+int64_t heap_load_site(struct heap_loader *l, site_id id)
+{
+	const struct stacks *s = &l->r->stacks;
+	struct heap_frame frame[STACK_KEPT];
+	stack_id at;
+	uint32_t n = 0, outermost = 0;
+	int64_t row;
+
+	if (!id || id >= l->sites)
+		return 0;
+	if (l->site[id])
+		return l->site[id];
+	for (at = l->r->site[id].stack; at; at = stack_parent(s, at)) {
+		const struct def_location *x = stack_location(s, at);
+
+		if (x->kind == LOCATION_LINE)
+			outermost = x->line.code;
+		if (n == STACK_KEPT)
+			continue;
+		if (x->kind == LOCATION_LINE)
+			frame[n++] = line_frame(l, x);
+		else if (x->kind == LOCATION_NATIVE && !(x->flags & LOCATION_GUEST))
+			frame[n++] = (struct heap_frame){ .location = s->node[at].location };
+	}
+	row = heap_add_site(l->h, frame, n, variable_of(l, l->r->site[id].stack));
+	if (row > 0) {
+		l->site[id] = (uint32_t)row;
+		l->h->site[row].startup = is_startup(l, outermost);
+	}
+	return row;
+}
+
+void heap_load_symbols(struct heap *h, struct symbols *symbols, uint32_t site)
+{
+	uint32_t i;
+
+	for (i = 0; i < h->site[site].n; i++) {
+		struct heap_frame *f = &h->frame[h->site[site].first + i];
+		const struct frame *s;
+
+		if (f->interpreted || f->function || !f->location)
+			continue;
+		s = symbols_frame(symbols, f->location);
+		f->function = texts_add0(&h->texts, s->function);
+		f->file = texts_add0(&h->texts, s->file);
+		f->module = texts_add0(&h->texts, s->module);
+		f->line = s->line;
+	}
+}
+
+/* --------------------------------------------------------------------------- snapshot */
+
+static int load_types(struct heap_loader *l)
+{
+	const struct snap *s = l->snap;
+	uint32_t i;
+
+	for (i = 1; i < s->types; i++) {
+		const struct snap_type *t = &s->type[i];
+		int64_t r = heap_add_type(l->h, &(struct heap_type){ .address = t->addr,
+			.name = texts_add(&l->h->texts, t->name.s, t->name.length),
+			.flags = t->flags });
+
+		if (r < 0)
+			return (int)r;
+	}
+	return 0;
+}
+
+enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site)
+{
+	bool early = replay_before_ready(l->r, born) || l->h->site[site].startup;
+
+	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
+}
+
+static int load_nodes(struct heap_loader *l)
+{
+	const struct snap *s = l->snap;
+	uint32_t i;
+
+	for (i = 0; i < s->nodes; i++) {
+		const struct snap_node *n = &s->node[i];
+		const struct object *o = replay_object(l->r, n->addr);
+		int64_t r = o ? heap_load_site(l, o->site) : 0;
+
+		if (r >= 0)
+			r = heap_add_node(l->h, &(struct heap_node){
+				.address = n->addr, .bytes = n->size, .count = n->count,
+				.when = o ? o->born : 0, .type = n->type < s->types ? n->type : 0,
+				.site = (uint32_t)r, .label = string_of(l, n->label),
+				.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation,
+				.born = o ? heap_load_born(l, o->born, (uint32_t)r) :
+					HEAP_BORN_UNKNOWN });
+		if (r < 0)
+			return (int)r;
+	}
+	return 0;
+}
+
+static int load_edges(struct heap_loader *l)
+{
+	const struct snap *s = l->snap;
+	uint32_t i, k;
+
+	for (i = 0; i < s->nodes; i++)
+		for (k = s->node[i].edge; k < s->node[i].edge + s->node[i].edges; k++) {
+			const struct snap_edge *e = &s->edge[k];
+			uint64_t operand = snap_named(e->name) ?
+				string_of(l, (uint32_t)e->operand) : e->operand;
+			int64_t r = heap_add_edge(l->h, &(struct heap_edge){
+				.from = i, .to = e->to, .name = e->name, .flags = e->flags,
+				.operand = operand < UINT32_MAX ? (uint32_t)operand : UINT32_MAX });
+
+			if (r < 0)
+				return (int)r;
+		}
+	return 0;
+}
+
+static int load_roots(struct heap_loader *l)
+{
+	const struct snap *s = l->snap;
+	uint32_t i;
+
+	for (i = 0; i < s->roots; i++) {
+		const struct snap_root *x = &s->root[i];
+		int64_t r = heap_add_root(l->h, &(struct heap_root){ .node = x->to,
+			.kind = x->kind, .flags = x->flags, .what = string_of(l, x->what),
+			.function = string_of(l, x->function), .file = string_of(l, x->file),
+			.line = x->line, .thread = x->thread, .number = x->number });
+
+		if (r < 0)
+			return (int)r;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------- words outside of objects */
+
+static bool in_guest(const struct heap_loader *l, uint64_t where)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->guests; i++)
+		if (where >= l->guest[i][0] && where < l->guest[i][1])
+			return true;
+	return false;
+}
+
+/* A block whose objects all died and that was kept waits on a free list for the next one. */
+static bool is_waiting(const struct replay *r, const struct block *b)
+{
+	uint32_t row;
+
+	for (row = b->object; row; row = r->live.object[row].next)
+		if (r->live.object[row].alive)
+			return false;
+	return b->object;
+}
+
+static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf *what)
+{
+	const struct block *b = replay_block_around(l->r, w->where);
+	const struct heap_frame *place;
+	int64_t site;
+
+	if (!b || is_waiting(l->r, b))
+		return 0;
+	w->plausible = true;
+	buf_printf(what, "a block of %llu bytes", (unsigned long long)b->size);
+	site = heap_load_site(l, b->site);
+	if (site < 0)
+		return (int)site;
+	place = heap_place(l->h, (uint32_t)site);
+	if (place) {
+		buf_puts(what, " made in ");
+		words_place(what, heap_text(l->h, place->function), heap_text(l->h, place->file),
+			    place->line);
+	}
+	return 0;
+}
+
+/*
+ * A runtime's pools are anonymous memory, and where the kernel put such next to a
+ * loaded file they look like that file's data.  What shares its page with blocks of
+ * the pool is pool memory, and what lies in none of them there is free.
+ */
+#define POOL_PAGE_SHIFT 14		/* CPython 3.10 and later; earlier pools are smaller */
+
+struct pool_pages {
+	uint64_t *page;			/* of words in question, ascending     */
+	bool *pool;
+	uint32_t n;
+};
+
+static int by_page(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static uint32_t find_page(const struct pool_pages *p, uint64_t where)
+{
+	uint64_t page = where >> POOL_PAGE_SHIFT;
+	uint32_t low = 0, high = p->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (p->page[mid] < page)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool in_pool(const struct pool_pages *p, uint64_t where)
+{
+	uint32_t i = find_page(p, where);
+
+	return i < p->n && p->page[i] == where >> POOL_PAGE_SHIFT && p->pool[i];
+}
+
+static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
+{
+	const struct snap *s = l->snap;
+	const struct block *b;
+	size_t at = 0;
+	uint32_t i;
+
+	*p = (struct pool_pages){ .page = mem_array(s->words, sizeof(*p->page)),
+		.pool = mem_array(s->words, sizeof(*p->pool)) };
+	if (!p->page || !p->pool)
+		return -ENOMEM;
+	for (i = 0; i < s->words; i++)
+		if (s->word[i].region == OURO_REGION_DATA)
+			p->page[p->n++] = s->word[i].where >> POOL_PAGE_SHIFT;
+	if (!p->n)
+		return 0;
+	qsort(p->page, p->n, sizeof(*p->page), by_page);
+	while ((b = replay_each_block(l->r, &at))) {
+		if (!b->pool)
+			continue;
+		for (i = find_page(p, b->addr); i < p->n &&
+		     p->page[i] == b->addr >> POOL_PAGE_SHIFT && !p->pool[i]; i++)
+			p->pool[i] = true;
+	}
+	return 0;
+}
+
+/*
+ * Does the word stand in memory that somebody uses?  Freed memory is full of
+ * addresses that mean nothing, and so is the part of a stack that a finished
+ * program's last calls left behind.
+ */
+static int judge_word(struct heap_loader *l, const struct pool_pages *pools, struct heap_word *w)
+{
+	struct buf what = {0};
+	const char *data;
+	int r;
+
+	if (in_guest(l, w->where))
+		return 0;
+	if (w->region == OURO_REGION_STACK) {
+		w->plausible = l->h->reason != OURO_SNAPSHOT_EXIT;
+		w->what = texts_add0(&l->h->texts, "a native stack");
+		return 0;
+	}
+	r = word_in_block(l, w, &what);
+	if (!r && !w->plausible && w->region == OURO_REGION_DATA) {
+		data = symbols_data(l->symbols, w->where);
+		buf_puts(&what, data ? data : "data of a loaded file");
+		w->plausible = data || !in_pool(pools, w->where);
+	}
+	w->what = texts_add0(&l->h->texts, buf_text(&what));
+	buf_fini(&what);
+	return r;
+}
+
+static int load_words(struct heap_loader *l)
+{
+	const struct snap *s = l->snap;
+	struct pool_pages pools;
+	uint32_t i;
+	int r = find_pool_pages(l, &pools);
+
+	for (i = 0; i < s->words && !r; i++) {
+		struct heap_word w = { .node = s->word[i].to, .where = s->word[i].where,
+			.region = s->word[i].region };
+
+		r = judge_word(l, &pools, &w);
+		if (!r && heap_add_word(l->h, &w) < 0)
+			r = -ENOMEM;
+	}
+	mem_free(pools.page);
+	mem_free(pools.pool);
+	return r;
+}
+
+int heap_load(struct heap_loader *l)
+{
+	int r;
+
+	l->h->complete = l->snap->complete;
+	l->h->reason = l->snap->def ? l->snap->def->reason : 0;
+	r = load_types(l);
+	if (!r)
+		r = load_nodes(l);
+	if (!r)
+		r = load_edges(l);
+	if (!r)
+		r = load_roots(l);
+	if (!r)
+		r = load_words(l);
+	return r ? r : heap_build(l->h);
+}

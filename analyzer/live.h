@@ -1,0 +1,66 @@
+/*
+ * live.h - blocks and objects by address
+ *
+ * Open addressing, no allocation per event; what dies leaves no mark.  A
+ * pointer is good until something is added or removed; a row of an object until it is
+ * removed.  Address 0 is nobody's.
+ */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t site_id;		/* row of replay.site; 0: stack not known    */
+
+struct block {
+	uint64_t addr;
+	uint64_t size;
+	uint64_t born;			/* ticks                                     */
+	site_id site;
+	uint32_t object : 31;		/* first object in it, or 0                  */
+	uint32_t pool : 1;		/* of the runtime's own allocator            */
+};
+
+struct object {
+	uint64_t addr;
+	uint64_t block;			/* the block it lies in, or 0                */
+	uint64_t born;			/* ticks                                     */
+	uint32_t type;			/* as by type_same()                         */
+	site_id site;
+	uint32_t collections;		/* seen before it was born                   */
+	uint32_t next;			/* other objects of the block; or free rows  */
+	bool alive;			/* false: died, and the block it lay in stays */
+};
+
+struct live {
+	struct block *block;		/* by address; addr 0: free                  */
+	size_t block_mask, blocks;
+	struct object *object;		/* row 0: none; addr 0: free                 */
+	uint32_t rows, room, free;
+	struct live_slot {
+		uint64_t addr;
+		uint32_t row;		/* 0: free                                   */
+	} *index;
+	size_t index_mask, indexed;
+};
+
+int live_init(struct live *l);		/* 0 or -ENOMEM */
+void live_fini(struct live *l);
+
+struct block *live_block(const struct live *l, uint64_t addr);	/* NULL: none there  */
+/* Where none is; NULL: no memory. */
+struct block *live_add_block(struct live *l, uint64_t addr);
+void live_remove_block(struct live *l, struct block *b);
+
+uint32_t live_object(const struct live *l, uint64_t addr);	/* row; 0: none there */
+/* Zeroed but for addr; 0: no memory. */
+uint32_t live_add_object(struct live *l, uint64_t addr);
+void live_remove_object(struct live *l, uint32_t row);
+
+/* Out of the index and back in: an object on its way to another address. */
+void live_lift_object(struct live *l, uint32_t row);
+int live_land_object(struct live *l, uint32_t row, uint64_t addr);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * replay.c - apply events to the living, one after another
+ */
+#include "replay_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int replay_init(struct replay *r, struct trace *t, const struct defs *d)
+{
+	struct replay_private *p;
+
+	*r = (struct replay){ .trace = t, .defs = d, .sites = 1, .sites_room = 256 };
+	r->site = calloc(r->sites_room, sizeof(*r->site));
+	p = r->private = calloc(1, sizeof(*p));
+	if (p) {
+		p->site_of_room = 256;
+		p->site_of = calloc(p->site_of_room, sizeof(*p->site_of));
+		p->stream = calloc(t->events + 1, sizeof(*p->stream));
+	}
+	if (!r->site || !p || !p->site_of || !p->stream || live_init(&r->live) ||
+	    stacks_init(&r->stacks, d)) {
+		replay_fini(r);
+		return -ENOMEM;
+	}
+	/*
+	 * Real stacks share far more than this; a hostile file must not multiply them for
+	 * ever.
+	 */
+	if (t->size < r->stacks.limit - (1u << 20))
+		r->stacks.limit = (1u << 20) + (uint32_t)t->size;
+	if (merge_init(&r->merge, t, &r->stacks)) {
+		replay_fini(r);
+		return -ENOMEM;
+	}
+	r->total.lost = t->lost;
+	return 0;
+}
+
+void replay_fini(struct replay *r)
+{
+	if (r->private) {
+		replay_forget_order(r);
+		free(r->private->site_of);
+		free(r->private->stream);
+	}
+	free(r->private);
+	free(r->site);
+	merge_fini(&r->merge);
+	stacks_fini(&r->stacks);
+	live_fini(&r->live);
+	*r = (struct replay){ 0 };
+}
+
+static uint64_t moment(const struct event *e)
+{
+	return e->ticks ? e->ticks : 1;
+}
+
+static void ext(struct replay *r, const struct event *e)
+{
+	switch (e->ext) {
+	case OURO_EXT_SNAPSHOT:
+		r->snapshot = (uint32_t)e->ext_arg[0];
+		break;
+	case OURO_EXT_READY:
+		r->ready = moment(e);
+		break;
+	case OURO_EXT_EXITING:
+		r->exiting = moment(e);
+		break;
+	default:
+		break;
+	}
+}
+
+static int apply(struct replay *r, const struct event *e)
+{
+	switch (e->kind) {
+	case OURO_ALLOC:
+	case OURO_POOL_ALLOC:
+		return replay_alloc(r, e);
+	case OURO_FREE:
+	case OURO_POOL_FREE:
+		replay_free(r, e);
+		return 0;
+	case OURO_RELEASE:
+	case OURO_POOL_RELEASE:
+		return replay_release(r, e);
+	case OURO_PLACE:
+	case OURO_POOL_PLACE:
+		return replay_place(r, e);
+	case OURO_POOL_BIRTH:
+		return replay_pool_birth(r, e);
+	case OURO_BIRTH:
+		return replay_birth(r, e);
+	case OURO_DEATH:
+		replay_death(r, e);
+		return 0;
+	case OURO_INCREF:
+		r->total.increfs++;
+		return 0;
+	case OURO_DECREF:
+		r->total.decrefs++;
+		return 0;
+	case OURO_COLLECTED:
+		r->total.collections++;
+		r->total.collected += e->arg;
+		return 0;
+	case OURO_EXT:
+		ext(r, e);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int fetch(struct replay *r)
+{
+	if (r->private->held)
+		return 1;
+	return merge_next(&r->merge, &r->private->held);
+}
+
+/* Applies the event that was fetched. */
+static int step(struct replay *r)
+{
+	const struct event *e = r->private->held;
+	int result = apply(r, e);
+
+	r->private->held = NULL;
+	r->now = e->ticks;
+	r->total.events++;
+	if (!result && r->watch)
+		r->watch(r->watch_arg, r, e);
+	return result;
+}
+
+int replay_to_snapshot(struct replay *r, uint32_t number)
+{
+	int result;
+
+	if (number && r->snapshot == number)
+		return 1;
+	replay_forget_order(r);
+	while ((result = fetch(r)) > 0) {
+		const struct event *e = r->private->held;
+		bool there = e->kind == OURO_EXT && e->ext == OURO_EXT_SNAPSHOT &&
+			e->ext_arg[0] == number;
+
+		result = step(r);
+		if (result)
+			return result;
+		if (there)
+			break;
+	}
+	replay_settle_peak(r);
+	return result < 0 ? result : number && r->snapshot == number;
+}
+
+int replay_to_ticks(struct replay *r, uint64_t ticks)
+{
+	int result;
+
+	replay_forget_order(r);
+	while ((result = fetch(r)) > 0 && r->private->held->ticks < ticks) {
+		result = step(r);
+		if (result)
+			return result;
+	}
+	replay_settle_peak(r);
+	return result;
+}
+
+int replay_to_end(struct replay *r)
+{
+	int result;
+
+	replay_forget_order(r);
+	while ((result = fetch(r)) > 0) {
+		result = step(r);
+		if (result)
+			return result;
+	}
+	replay_settle_peak(r);
+	return result;
+}

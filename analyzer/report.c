@@ -1,0 +1,295 @@
+#include "report.h"
+
+#include "buf.h"
+#include "mem.h"
+#include "notes.h"
+#include "words.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *copy(struct text t)
+{
+	struct buf b = {0};
+
+	buf_add(&b, t.s, t.length);
+	return buf_take(&b);
+}
+
+/* "python3 -X dev app.py" is app.py to who wrote it. */
+static char *name_program(const struct defs *d)
+{
+	struct text t = d->executable;
+	struct buf b = {0};
+	uint32_t i;
+
+	if (d->argc)
+		t = d->argv[0];
+	for (i = 1; i < d->argc; i++) {
+		const struct text *a = &d->argv[i];
+
+		if (a->length && a->s[0] == '-') {
+			/* options that take a word: the script is not that word */
+			i += a->length == 2 && (a->s[1] == 'X' || a->s[1] == 'W');
+			if (a->length == 2 && (a->s[1] == 'c' || a->s[1] == 'm'))
+				break;
+			continue;
+		}
+		if (a->length > 3 && !memcmp(a->s + a->length - 3, ".py", 3))
+			t = *a;
+		break;
+	}
+	buf_add(&b, t.s, t.length);
+	buf_putc(&b, 0);
+	t.s = words_file(buf_text(&b));
+	t.length = (uint32_t)strlen(t.s);
+	{
+		char *name = copy(t);
+
+		buf_fini(&b);
+		return name;
+	}
+}
+
+static int take_facts(struct report *r)
+{
+	const struct defs *d = &r->defs;
+	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
+	uint32_t i;
+
+	r->program = name_program(d);
+	r->directory = copy(d->directory);
+	r->argv = mem_array(d->argc, sizeof(*r->argv));
+	if (!r->program || !r->directory || !r->argv)
+		return -ENOMEM;
+	for (; r->argc < d->argc; r->argc++) {
+		r->argv[r->argc] = copy(d->argv[r->argc]);
+		if (!r->argv[r->argc])
+			return -ENOMEM;
+	}
+	for (i = 0; i < d->runtimes; i++)
+		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
+			runtime = &d->runtime[i];
+	if (runtime) {
+		r->runtime = copy(runtime->name);
+		r->version = copy(runtime->version);
+		if (!r->runtime || !r->version)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static const char *reason_words(enum ouro_snapshot_reason reason)
+{
+	switch (reason) {
+	case OURO_SNAPSHOT_EXIT:       return "at exit";
+	case OURO_SNAPSHOT_QUICK_EXIT: return "at _exit()";
+	case OURO_SNAPSHOT_ABORT:      return "at abort()";
+	case OURO_SNAPSHOT_SIGNAL:     return "on a signal";
+	case OURO_SNAPSHOT_INTERVAL:   return "after an interval";
+	case OURO_SNAPSHOT_CALL:       return "on a call";
+	case OURO_SNAPSHOT_COLLECTION: return "before a collection";
+	case OURO_SNAPSHOT_GROWTH:     return "on growth";
+	case OURO_SNAPSHOT_EXEC:       return "before another program took over";
+	}
+	return "for a reason not known";
+}
+
+/* -ENOENT when the number asked for is not there or not complete. */
+static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
+{
+	int e;
+
+	r->snapshot = asked ? asked : snap_newest(&r->trace);
+	if (!r->snapshot)
+		return 0;
+	e = snap_load(&r->snap, &r->trace, &r->defs, r->snapshot);
+	if (e == -ENOENT) {
+		snprintf(error, 200, "there is no snapshot %u; the trace has %u", r->snapshot,
+			 r->trace.snapshots);
+		return e;
+	}
+	if (!e && !r->snap.complete) {
+		snprintf(error, 200, "snapshot %u is incomplete: its writer was stopped",
+			 r->snapshot);
+		return -ENOENT;
+	}
+	r->graph = !e;
+	return e;
+}
+
+static int analyse_snapshot(struct report *r, bool each)
+{
+	int e = replay_to_snapshot(&r->replay, r->snapshot);
+
+	if (!e)
+		e = note_add(r, true, "the events do not show when snapshot %u was taken: births "
+			     "are those at the end", r->snapshot);
+	if (e < 0)
+		return e;
+	r->reason = reason_words(r->snap.def ? r->snap.def->reason : 0);
+	r->snapshot_seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
+	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	if (!e)
+		e = heap_load(&r->loader);
+	if (!e)
+		e = analysis_init(&r->analysis, &r->heap);
+	if (e)
+		return e;
+	r->analysis.each = each;
+	e = find_dead_cycles(&r->analysis);
+	if (!e)
+		e = find_live_cycles(&r->analysis);
+	if (!e)
+		e = find_retained(&r->analysis);
+	if (!e)
+		e = overview_of_heap(&r->overview, &r->analysis.shapes);
+	analysis_rank(&r->analysis);
+	return e ? e : replay_to_end(&r->replay);
+}
+
+/*
+ * What lives at the end of a program that ended well is nothing: what is of
+ * interest lived when it began to end, a moment that is known only afterwards.
+ */
+static int replay_to_exiting(struct report *r)
+{
+	uint64_t exiting;
+	int e = replay_to_end(&r->replay);
+
+	exiting = r->replay.exiting;
+	if (e || !exiting)
+		return e;
+	replay_fini(&r->replay);
+	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = replay_to_ticks(&r->replay, exiting);
+	return e < 0 ? e : 0;
+}
+
+static int analyse_events(struct report *r)
+{
+	int e = replay_to_exiting(r);
+
+	if (!e)
+		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
+	if (!e)
+		e = overview_of_events(&r->overview, &r->loader);
+	return e ? e : replay_to_end(&r->replay);
+}
+
+#define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
+
+/* A place in machine code, for what no line of the program made. */
+static void name_native(struct report *r, struct overview_row *row)
+{
+	const struct heap_site *s = &r->heap.site[row->at];
+	const struct heap_frame *f = &r->heap.frame[s->first];
+
+	if (s->here < s->n || !s->n)
+		return;
+	heap_load_symbols(&r->heap, r->symbols, row->at);
+	row->site.function = heap_text(&r->heap, f->function);
+	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
+	row->site.line = f->line;
+}
+
+/* Stacks of what is shown get their native frames named; all others stay numbers. */
+static void name_stacks(struct report *r)
+{
+	struct findings *list[] = { &r->analysis.findings, &r->analysis.live };
+	uint32_t i, k;
+
+	for (k = 0; k < 2; k++)
+		for (i = 0; i < list[k]->n; i++)
+			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
+		name_native(r, &r->overview.row[i]);
+}
+
+/* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
+static void tell_progress(void *arg, const struct replay *r, const struct event *e)
+{
+	if (!(r->total.events & 4095))
+		progress_step(arg, r->total.events, 0);
+}
+
+int report_open(struct report *r, const char *path, const struct report_options *o,
+		char error[200])
+{
+	int e;
+
+	*r = (struct report){0};
+	*error = 0;
+	e = trace_open(&r->trace, path, error);
+	if (!e)
+		e = defs_load(&r->defs, &r->trace);
+	if (!e)
+		e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e && o->progress) {
+		r->replay.watch = tell_progress;
+		r->replay.watch_arg = o->progress;
+	}
+	if (!e) {
+		r->symbols = symbols_new(&r->defs, NULL);
+		e = r->symbols ? take_facts(r) : -ENOMEM;
+	}
+	if (!e)
+		e = choose_snapshot(r, o->snapshot, error);
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : analyse_events(r);
+	if (!e) {
+		name_stacks(r);
+		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
+		e = notes_take(r);
+	}
+	if (e) {
+		if (!*error)
+			snprintf(error, 200, "%s", strerror(-e));
+		report_close(r);
+	}
+	return e;
+}
+
+void report_close(struct report *r)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->nnotes; i++)
+		mem_free(r->note[i].text);
+	mem_free(r->note);
+	for (i = 0; i < r->argc; i++)
+		mem_free(r->argv[i]);
+	mem_free(r->argv);
+	mem_free(r->program);
+	mem_free(r->directory);
+	mem_free(r->runtime);
+	mem_free(r->version);
+	mem_free(r->state);
+	overview_fini(&r->overview);
+	analysis_fini(&r->analysis);
+	heap_loader_fini(&r->loader);
+	heap_fini(&r->heap);
+	symbols_free(r->symbols);
+	snap_free(&r->snap);
+	replay_fini(&r->replay);
+	defs_free(&r->defs);
+	trace_close(&r->trace);
+	*r = (struct report){0};
+}
+
+uint32_t report_findings(const struct report *r, enum finding_severity severity,
+			 uint64_t *ret_count)
+{
+	const struct findings *s = &r->analysis.findings;
+	uint32_t i, n = 0;
+
+	*ret_count = 0;
+	for (i = 0; i < s->n; i++)
+		if (s->f[i].severity == severity) {
+			n++;
+			*ret_count += s->f[i].count;
+		}
+	return n;
+}

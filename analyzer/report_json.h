@@ -1,0 +1,18 @@
+/*
+ * report_json.h - a report for programs; docs/json.md is the contract
+ */
+#ifndef OURO_REPORT_JSON_H
+#define OURO_REPORT_JSON_H
+
+#include "holders.h"
+#include "json.h"
+#include "report.h"
+
+/* All of it, or the cycles alone. */
+void report_json(FILE *out, const struct report *r, bool cycles_only);
+
+/* The first `limit` matches in full. -ENOMEM; nothing is written then. */
+int holders_json(FILE *out, const struct report *r, const struct holders *s, const char *query,
+		 uint32_t limit, uint32_t paths);
+
+#endif

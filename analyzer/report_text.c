@@ -1,0 +1,542 @@
+#include "report_text.h"
+
+#include "buf.h"
+#include "words.h"
+
+#include <string.h>
+
+#define FINDINGS_TOLD 20
+#define INFOS_TOLD 3
+#define LIVE_TOLD 5
+#define STACK_TOLD 6
+#define SITES_TOLD 20
+#define SUMMARY_TOLD 3
+
+/* A text in one style, wrapped and indented. */
+static void put(const struct term *t, enum term_style style, unsigned indent, const char *text)
+{
+	fprintf(t->out, "%*s", (int)indent, "");
+	if (style)
+		term_style(t, style);
+	term_wrap(t, indent, indent, text);
+	if (style)
+		term_style(t, TERM_PLAIN);
+}
+
+static void put_buf(const struct term *t, enum term_style style, unsigned indent, struct buf *b)
+{
+	put(t, style, indent, buf_text(b));
+	buf_reset(b);
+}
+
+static const char *command_path(const struct text_options *o)
+{
+	return o->path ? o->path : "FILE";
+}
+
+/* ------------------------------------------------------------------------------- head */
+
+static void put_head(const struct term *t, const struct report *r)
+{
+	struct buf b = {0};
+
+	buf_printf(&b, "%s", *r->program ? r->program : "a program");
+	if (r->runtime)
+		buf_printf(&b, ", %s %s", r->runtime, r->version);
+	buf_printf(&b, ", pid %u, %.2f s, %s", r->trace.head.pid, r->seconds, r->state);
+	put_buf(t, TERM_BOLD, 0, &b);
+	buf_fini(&b);
+}
+
+static void count_kind(struct buf *b, const struct findings *s, enum finding_kind kind,
+		       enum finding_severity worst, const char *one, const char *many)
+{
+	uint64_t count = 0, objects = 0, bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->f[i].kind == kind && s->f[i].severity <= worst) {
+			count += s->f[i].count;
+			objects += s->f[i].objects;
+			bytes += s->f[i].bytes;
+		}
+	if (!count)
+		return;
+	if (b->n)
+		buf_puts(b, "; ");
+	buf_number(b, count);
+	buf_printf(b, " %s (", count == 1 ? one : many);
+	if (kind != FINDING_OVER_RETAINED) {
+		buf_number(b, objects);
+		buf_printf(b, " %s, ", objects == 1 ? "object" : "objects");
+	}
+	buf_bytes(b, bytes);
+	buf_putc(b, ')');
+}
+
+static void put_verdict(const struct term *t, const struct report *r)
+{
+	const struct findings *s = &r->analysis.findings;
+	struct buf b = {0};
+	uint64_t n;
+	enum term_style style;
+
+	if (!r->graph) {
+		put(t, TERM_YELLOW, 0, "No verdict: the trace has no complete snapshot.");
+		return;
+	}
+	count_kind(&b, s, FINDING_OVER_RETAINED, FINDING_WARNING, "over-retained object",
+		   "over-retained objects");
+	count_kind(&b, s, FINDING_UNCOLLECTABLE_CYCLE, FINDING_WARNING, "uncollectable cycle",
+		   "uncollectable cycles");
+	count_kind(&b, s, FINDING_DEAD_CYCLE, FINDING_WARNING, "dead cycle", "dead cycles");
+	style = report_findings(r, FINDING_ERROR, &n) ? TERM_RED : b.n ? TERM_YELLOW : TERM_GREEN;
+	if (!b.n)
+		buf_puts(&b, "Nothing that the program made is dead in a cycle or held by a reference "
+			 "too many");
+	buf_putc(&b, '.');
+	put_buf(t, style, 0, &b);
+	buf_fini(&b);
+}
+
+static void put_notes(const struct term *t, const struct report *r)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->nnotes; i++) {
+		fputs("  ", t->out);
+		term_style(t, r->note[i].warning ? TERM_YELLOW : TERM_DIM);
+		fputs(r->note[i].warning ? "! " : "- ", t->out);
+		term_style(t, TERM_PLAIN);
+		term_wrap(t, 4, 4, r->note[i].text);
+	}
+}
+
+/* ---------------------------------------------------------------------------- findings */
+
+static enum term_style style_of(enum finding_severity s)
+{
+	return s == FINDING_ERROR ? TERM_RED : s == FINDING_WARNING ? TERM_YELLOW : TERM_CYAN;
+}
+
+static void put_numbers(const struct term *t, const struct finding *f)
+{
+	struct buf b = {0};
+
+	buf_number(&b, f->objects);
+	buf_printf(&b, " %s, ", f->objects == 1 ? "object" : "objects");
+	buf_bytes(&b, f->bytes);
+	if (f->tail_objects) {
+		buf_puts(&b, ", of them ");
+		buf_number(&b, f->tail_objects);
+		buf_printf(&b, " (");
+		buf_bytes(&b, f->tail_bytes);
+		buf_printf(&b, ") only held by the %s", f->count == 1 ? "cycle" : "cycles");
+	}
+	if (f->retained_objects > f->objects) {
+		buf_puts(&b, "; with the cycles below: ");
+		buf_number(&b, f->retained_objects);
+		buf_puts(&b, " objects, ");
+		buf_bytes(&b, f->retained_bytes);
+	}
+	put_buf(t, TERM_PLAIN, 6, &b);
+	buf_fini(&b);
+}
+
+/* Interpreted frames alone: the native ones between them are in the JSON. */
+static void put_stack(const struct term *t, const struct heap *h, uint32_t site, bool all)
+{
+	const struct heap_site *s = &h->site[site];
+	uint32_t i, told = 0, rest = 0;
+	struct buf b = {0};
+
+	for (i = 0; i < s->n; i++) {
+		const struct heap_frame *f = &h->frame[s->first + i];
+
+		if (!f->interpreted && s->here < s->n)
+			continue;
+		if (told == STACK_TOLD && !all) {
+			rest++;
+			continue;
+		}
+		buf_puts(&b, told++ ? "by " : "at ");
+		words_function(&b, heap_text(h, f->function));
+		if (f->file) {
+			buf_printf(&b, " %s", term_path(t, heap_text(h, f->file)));
+			if (f->line)
+				buf_printf(&b, ":%u", f->line);
+		} else if (f->module) {
+			buf_printf(&b, " %s", heap_text(h, f->module));
+		}
+		put_buf(t, TERM_DIM, 6, &b);
+	}
+	if (rest) {
+		buf_printf(&b, "by %u more", rest);
+		put_buf(t, TERM_DIM, 6, &b);
+	}
+	buf_fini(&b);
+}
+
+static void put_finding(const struct term *t, const struct report *r, const struct finding *f,
+			uint32_t number, const struct text_options *o)
+{
+	char head[32];
+	int n = snprintf(head, sizeof(head), "%3u. %s ", number, finding_severity_name(f->severity));
+	struct buf b = {0};
+
+	putc('\n', t->out);
+	term_style(t, style_of(f->severity));
+	fputs(head, t->out);
+	term_style(t, TERM_PLAIN);
+	term_style(t, TERM_BOLD);
+	buf_printf(&b, "%s:", f->headline);
+	term_wrap(t, (unsigned)n, 5, buf_text(&b));
+	buf_fini(&b);
+	term_style(t, TERM_PLAIN);
+	put(t, TERM_PLAIN, 6, f->story);
+	put_numbers(t, f);
+	put_stack(t, &r->heap, f->stack, o->all);
+	if (f->advice && *f->advice)
+		put(t, TERM_GREEN, 6, f->advice);
+}
+
+/* What is not an error is told only as far as it does not bury what is. */
+static void put_findings(const struct term *t, const struct report *r, bool cycles_only,
+			 const struct text_options *o)
+{
+	const struct findings *s = &r->analysis.findings;
+	uint32_t i, told = 0, infos = 0, rest = 0;
+	uint64_t objects = 0, bytes = 0;
+	struct buf b = {0};
+
+	for (i = 0; i < s->n; i++) {
+		const struct finding *f = &s->f[i];
+		bool info = f->severity == FINDING_INFO;
+
+		if (cycles_only && f->kind == FINDING_OVER_RETAINED)
+			continue;
+		if (!o->all && (told >= FINDINGS_TOLD || (info && infos >= INFOS_TOLD) ||
+				(info && f->kind == FINDING_OVER_RETAINED))) {
+			rest += f->count;
+			objects += f->objects;
+			bytes += f->bytes;
+			continue;
+		}
+		put_finding(t, r, f, ++told, o);
+		infos += info;
+	}
+	if (!rest)
+		return;
+	buf_number(&b, rest);
+	buf_puts(&b, " more of less weight (");
+	buf_number(&b, objects);
+	buf_printf(&b, " %s, ", objects == 1 ? "object" : "objects");
+	buf_bytes(&b, bytes);
+	buf_puts(&b, "); --all shows them.");
+	putc('\n', t->out);
+	put_buf(t, TERM_DIM, 2, &b);
+	buf_fini(&b);
+}
+
+static void put_live(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	const struct findings *s = &r->analysis.live;
+	uint32_t i, told = o->all || s->n <= LIVE_TOLD ? s->n : LIVE_TOLD;
+	struct buf b = {0};
+
+	if (!s->n)
+		return;
+	putc('\n', t->out);
+	put(t, TERM_BOLD, 0, "Live cycles: no mistake, but once let go only the collector frees them");
+	for (i = 0; i < told; i++) {
+		const struct finding *f = &s->f[i];
+
+		buf_printf(&b, "%s: %s (", f->headline, f->story);
+		buf_number(&b, f->objects);
+		buf_printf(&b, " %s, ", f->objects == 1 ? "object" : "objects");
+		buf_bytes(&b, f->bytes);
+		buf_putc(&b, ')');
+		fputs("  - ", t->out);
+		term_wrap(t, 4, 4, buf_text(&b));
+		buf_reset(&b);
+	}
+	if (told < s->n) {
+		buf_printf(&b, "%u more kinds; `ouro cycles %s` shows them.", s->n - told,
+			   command_path(o));
+		put_buf(t, TERM_DIM, 2, &b);
+	}
+	buf_fini(&b);
+}
+
+/* ------------------------------------------------------------------------------ totals */
+
+static void put_overview(const struct term *t, const struct report *r,
+			 const struct text_options *o)
+{
+	const struct overview *v = &r->overview;
+	uint32_t i, told = o->all || v->n <= SITES_TOLD ? v->n : SITES_TOLD;
+	struct buf b = {0};
+
+	putc('\n', t->out);
+	buf_printf(&b, "Alive %s, made by the program: ", r->graph ? r->reason : "at the end");
+	buf_number(&b, v->objects);
+	buf_puts(&b, r->graph ? " objects, " : " objects and blocks, ");
+	buf_bytes(&b, v->bytes);
+	buf_puts(&b, "; by the start-up: ");
+	buf_number(&b, v->early_objects);
+	buf_puts(&b, ", ");
+	buf_bytes(&b, v->early_bytes);
+	put_buf(t, TERM_BOLD, 0, &b);
+	for (i = 0; i < told; i++) {
+		const struct overview_row *x = &v->row[i];
+		struct buf size = {0}, n = {0};
+
+		buf_bytes(&size, x->bytes);
+		buf_number(&n, x->objects);
+		fprintf(t->out, "%13s %9s  ", buf_text(&size), buf_text(&n));
+		buf_printf(&b, "%s", words_type(x->type));
+		if (*x->site.function) {
+			buf_puts(&b, " in ");
+			words_place(&b, x->site.function, x->site.file, x->site.line);
+		}
+		term_wrap(t, 25, 27, buf_text(&b));
+		buf_reset(&b);
+		buf_fini(&size);
+		buf_fini(&n);
+	}
+	if (told < v->n) {
+		buf_printf(&b, "%u more; --all shows them.", v->n - told);
+		put_buf(t, TERM_DIM, 2, &b);
+	}
+	buf_fini(&b);
+}
+
+static void put_totals(const struct term *t, const struct report *r)
+{
+	const struct replay_total *x = &r->replay.total;
+	const struct analysis_books *k = &r->analysis.books;
+	struct buf b = {0};
+
+	putc('\n', t->out);
+	put(t, TERM_BOLD, 0, "The trace");
+	buf_number(&b, x->events);
+	buf_puts(&b, " events, ");
+	buf_number(&b, r->trace.lost);
+	buf_puts(&b, " lost; ");
+	buf_number(&b, x->blocks);
+	buf_puts(&b, " blocks made, at most ");
+	buf_bytes(&b, x->peak_bytes);
+	buf_puts(&b, " at once, ");
+	buf_number(&b, x->live);
+	buf_puts(&b, " (");
+	buf_bytes(&b, x->live_bytes);
+	buf_puts(&b, ") left at the end; ");
+	buf_number(&b, x->births);
+	buf_puts(&b, " objects born");
+	put_buf(t, TERM_PLAIN, 2, &b);
+	if (r->graph) {
+		buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
+			   r->snapshot_seconds);
+		buf_number(&b, r->heap.nnodes);
+		buf_puts(&b, " objects, ");
+		buf_number(&b, r->heap.nedges);
+		buf_puts(&b, " references; of ");
+		buf_number(&b, k->objects);
+		buf_puts(&b, " counts ");
+		buf_number(&b, k->explained);
+		buf_puts(&b, " are fully explained, ");
+		buf_number(&b, k->early + k->code);
+		buf_puts(&b, " of the start-up and of code are not, ");
+		buf_number(&b, k->held);
+		buf_puts(&b, " may be held by C code, ");
+		buf_number(&b, k->leaked);
+		buf_puts(&b, " by nothing");
+		put_buf(t, TERM_PLAIN, 2, &b);
+	}
+	if (k->inconsistent) {
+		buf_puts(&b, "diagnostics: ");
+		buf_number(&b, k->inconsistent);
+		buf_puts(&b, " objects have more holders than references: ouro misread them");
+		put_buf(t, TERM_DIM, 2, &b);
+	}
+	buf_fini(&b);
+}
+
+/* What a holders query would find. */
+static const char *example(const struct report *r)
+{
+	const struct findings *s = &r->analysis.findings;
+	const char *variable;
+	uint32_t i, k;
+
+	for (i = 0; i < s->n; i++)
+		for (k = 0; k < s->f[i].nmembers; k++) {
+			variable = words_variable(&r->heap, s->f[i].member[k].node);
+			if (*variable)
+				return variable;
+		}
+	return r->overview.n ? words_type(r->overview.row[0].type) : "list";
+}
+
+static void put_next(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	struct buf b = {0};
+
+	if (!r->graph)
+		return;
+	putc('\n', t->out);
+	buf_printf(&b, "Next: `ouro cycles %s`, `ouro holders %s %s`", command_path(o),
+		   command_path(o), example(r));
+	put_buf(t, TERM_DIM, 0, &b);
+	buf_fini(&b);
+}
+
+void report_text(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	put_head(t, r);
+	put_verdict(t, r);
+	put_notes(t, r);
+	put_findings(t, r, false, o);
+	put_live(t, r, o);
+	put_overview(t, r, o);
+	put_totals(t, r);
+	put_next(t, r, o);
+}
+
+void cycles_text(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	struct text_options all = *o;
+
+	all.all = true;
+	put_head(t, r);
+	put_verdict(t, r);
+	put_notes(t, r);
+	put_findings(t, r, true, o);
+	put_live(t, r, &all);
+}
+
+void summary_text(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	const struct findings *s = &r->analysis.findings;
+	struct buf b = {0};
+	uint32_t i;
+
+	put_head(t, r);
+	put_verdict(t, r);
+	put_notes(t, r);
+	for (i = 0; i < s->n && i < SUMMARY_TOLD && s->f[i].severity < FINDING_INFO; i++) {
+		fputs("  ", t->out);
+		term_style(t, style_of(s->f[i].severity));
+		fprintf(t->out, "%s ", finding_severity_name(s->f[i].severity));
+		term_style(t, TERM_PLAIN);
+		buf_printf(&b, "%s: %s", s->f[i].headline, s->f[i].story);
+		term_wrap(t, 3 + (unsigned)strlen(finding_severity_name(s->f[i].severity)), 4,
+			  buf_text(&b));
+		buf_reset(&b);
+	}
+	buf_printf(&b, "`ouro report %s` tells all.", command_path(o));
+	put_buf(t, TERM_DIM, 0, &b);
+	buf_fini(&b);
+}
+
+/* ---------------------------------------------------------------------------- holders */
+
+static void put_object(const struct term *t, const struct heap *h, const struct held *x)
+{
+	const struct heap_node *n = &h->node[x->node];
+	const char *name = n->label ? heap_text(h, n->label) : words_variable(h, x->node);
+	struct buf b = {0};
+
+	buf_printf(&b, "%s", words_type(heap_type_name(h, x->node)));
+	if (*name)
+		buf_printf(&b, " `%s`", name);
+	buf_printf(&b, " at 0x%llx, ", (unsigned long long)n->address);
+	buf_bytes(&b, n->bytes);
+	if (n->born == HEAP_BORN_BEFORE)
+		buf_puts(&b, ", made by the start-up");
+	putc('\n', t->out);
+	put_buf(t, TERM_BOLD, 0, &b);
+	buf_fini(&b);
+	put_stack(t, h, n->site, false);
+}
+
+static void put_list(const struct term *t, const char *head, char *const *line, uint32_t n)
+{
+	uint32_t i;
+
+	if (n)
+		put(t, TERM_PLAIN, 2, head);
+	for (i = 0; i < n; i++)
+		put(t, TERM_PLAIN, 6, line[i]);
+}
+
+static void put_held(const struct term *t, const struct heap *h, const struct held *x)
+{
+	struct buf b = {0};
+	uint32_t i;
+
+	put_object(t, h, x);
+	put(t, x->account.unknown ? TERM_RED : TERM_GREEN, 2, x->sum);
+	for (i = 0; i < x->nholders; i++) {
+		const struct holder *y = &x->holder[i];
+
+		if (y->owned && !y->address)
+			continue;	/* the sum says all there is */
+		buf_printf(&b, "%s", y->words);
+		if (y->address)
+			buf_printf(&b, ", 0x%llx", (unsigned long long)y->address);
+		if (!y->owned)
+			buf_puts(&b, y->maybe ? " (possibly left over; not counted)" :
+				 " (weak; not counted)");
+		put_buf(t, TERM_DIM, 6, &b);
+	}
+	put_list(t, "possibly held by C code:", x->word, x->nwords);
+	put_list(t, "reached by:", x->path, x->npaths);
+	if (!x->npaths)
+		put(t, TERM_PLAIN, 2, x->account.unknown > 0 ?
+		    "no known root leads to it: only unknown holders keep it" :
+		    "no root leads to it");
+	if (x->retained_objects) {
+		buf_puts(&b, "with it would go ");
+		buf_number(&b, x->retained_objects - 1);
+		buf_printf(&b, " other %s, ", x->retained_objects == 2 ? "object" : "objects");
+		buf_bytes(&b, x->retained_bytes);
+		buf_puts(&b, " in all");
+	} else {
+		buf_puts(&b, "it is dead: it waits for the collector");
+	}
+	put_buf(t, TERM_PLAIN, 2, &b);
+	buf_fini(&b);
+}
+
+int holders_text(const struct term *t, const struct report *r, const struct holders *s,
+		 const char *query, uint32_t limit, uint32_t paths)
+{
+	struct buf b = {0};
+	struct held x;
+	uint32_t i;
+	int e = 0;
+
+	put_head(t, r);
+	put_notes(t, r);
+	buf_number(&b, s->n);
+	buf_printf(&b, " %s, ", s->n == 1 ? "object" : "objects");
+	buf_bytes(&b, s->bytes);
+	buf_printf(&b, ", by %s `%s`, %s", holders_by_words(s->by), query, r->reason);
+	put_buf(t, TERM_BOLD, 0, &b);
+	for (i = 0; i < s->n && i < limit && !e; i++) {
+		e = held_init(&x, s, s->match[i], paths);
+		if (!e)
+			put_held(t, &r->heap, &x);
+		if (!e)
+			held_fini(&x);
+	}
+	if (s->n > limit) {
+		buf_number(&b, s->n - limit);
+		buf_puts(&b, " more; --limit N shows them, an address picks one.");
+		putc('\n', t->out);
+		put_buf(t, TERM_DIM, 0, &b);
+	}
+	buf_fini(&b);
+	return e;
+}

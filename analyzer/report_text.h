@@ -1,0 +1,26 @@
+/*
+ * report_text.h - a report for people: the verdict, then what it rests on
+ */
+#ifndef OURO_REPORT_TEXT_H
+#define OURO_REPORT_TEXT_H
+
+#include "holders.h"
+#include "report.h"
+#include "term.h"
+
+struct text_options {
+	bool all;		/* nothing is left out of lists */
+	const char *path;	/* of the trace, for what to type next */
+};
+
+void report_text(const struct term *t, const struct report *r, const struct text_options *o);
+void cycles_text(const struct term *t, const struct report *r, const struct text_options *o);
+
+/* The verdict and the worst findings, in a few lines, for the end of `ouro run`. */
+void summary_text(const struct term *t, const struct report *r, const struct text_options *o);
+
+/* Of `s->n` matches the first `limit`; -ENOMEM. */
+int holders_text(const struct term *t, const struct report *r, const struct holders *s,
+		 const char *query, uint32_t limit, uint32_t paths);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * view.h - the options all commands that read a trace have in common
+ */
+#ifndef OURO_VIEW_H
+#define OURO_VIEW_H
+
+#include "report.h"
+#include "report_text.h"
+
+struct view {
+	const char *path;		/* the trace                               */
+	const char *query;		/* second word, for commands that take one */
+	bool json, all, each;
+	uint32_t snapshot;		/* 0: the newest complete one              */
+	uint32_t limit, paths;		/* holders                                 */
+};
+
+#define VIEW_QUERY	1		/* the command takes a second word         */
+
+/*
+ * Parses the arguments of `ouro NAME`; -1: go on, else the exit status: what was
+ * wrong, or the help that was asked for, is said.
+ */
+int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char *help);
+
+/* Reads the trace; on failure says why and returns the exit status, else -1. */
+int view_open(const struct view *v, struct report *r);
+
+/* stdout as a terminal, with paths relative to where one stands; false: it could not be written. */
+struct term view_term(FILE *out);
+int view_close(struct report *r);	/* the exit status */
+
+#endif

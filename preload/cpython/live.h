@@ -1,0 +1,150 @@
+/*
+ * live.h - what the parts of the CPython guest share while the program runs
+ *
+ *   allocator.c    blocks: the allocator tables of the domains MEM and OBJ
+ *   births.c       objects: the new-reference helper, or the reference tracer (3.13)
+ *   types.c        a number for each type
+ *   deaths.c       objects whose memory stays: free lists
+ *   frames.c       which interpreter frames run, codes.c a number for each of their lines
+ *   names.c        the variable a line gives its result to
+ *   tracemalloc.c  what the program sees of a tracer it did not start
+ *   control.c      a moment with the GIL: readiness, exit, snapshots on request
+ */
+#ifndef CPYTHON_LIVE_H
+#define CPYTHON_LIVE_H
+
+#include "layout.h"
+
+#include "../events.h"
+
+/* Of PyMemAllocatorEx. */
+struct py_allocator {
+	void *ctx;
+	void *(*malloc)(void *ctx, size_t size);
+	void *(*calloc)(void *ctx, size_t n, size_t size);
+	void *(*realloc)(void *ctx, void *p, size_t size);
+	void (*free)(void *ctx, void *p);
+};
+enum { PY_DOMAIN_RAW, PY_DOMAIN_MEM, PY_DOMAIN_OBJ };
+
+/* Of PyMethodDef. */
+struct py_method {
+	const char *name;
+	void *(*call)(void *self, void *args, void *more);
+	int flags;
+	const char *doc;
+};
+enum { PY_METH_NOARGS = 4 };
+enum { PY_MODULEDEF_METHODS = 64 };	/* PyModuleDef.m_methods */
+
+/*
+ * Functions of the interpreter; where NULL is possible, it says so.  Objects
+ * are void * when they are handed through and uintptr_t when they are looked into.
+ */
+struct py_api {
+	void (*get_allocator)(int domain, struct py_allocator *ret);
+	void (*set_allocator)(int domain, struct py_allocator *table);
+	int (*is_initialized)(void);
+	int (*is_finalizing)(void);
+	int (*add_pending_call)(int (*fn)(void *), void *arg);
+	void *(*own_thread)(void);		/* the state that belongs to this OS thread */
+	int (*code_line)(void *code, int address);
+	void *(*new_function)(struct py_method *m, void *self, void *module);
+	void *(*new_tuple)(long n);
+	int (*set_item)(void *tuple, long i, void *item);
+	void (*untrack)(void *op);
+	void (*incref)(void *op);
+	void (*decref)(void *op);
+	long (*long_value)(void *op);
+	void *(*module_dict)(void);
+	void *(*dict_get)(void *dict, const char *key);
+	void *(*attribute)(void *op, const char *name);
+	void *(*sys_get)(const char *name);
+	void (*error_fetch)(void **type, void **value, void **traceback);
+	void (*error_restore)(void *type, void *value, void *traceback);
+	void *none;
+};
+extern struct py_api api;
+
+void *cpython_find(const char *symbol);
+void *cpython_builtin_init(const char *module);	/* PyInit_module of a builtin one, or NULL */
+
+enum { PY_DYING_MAX = 64 };
+
+/* Our own of a thread, at the start of its interp_stack.state; frames.c has the rest. */
+struct py_thread {
+	uintptr_t placed;	/* block last moved by realloc, until its object shows up again */
+	uintptr_t state;	/* its PyThreadState, while it is known to hold the GIL; else 0 */
+	uint32_t dying_n;	/* deallocators of deaths.c that run now, the innermost last */
+	struct py_dying {
+		uintptr_t op;	/* 0: its death is told                                 */
+	} dying[PY_DYING_MAX];
+};
+
+static inline struct py_thread *py_thread(struct thr *t)
+{
+	return t->interp.state;
+}
+
+/* allocator.c */
+void allocator_install(void);
+void allocator_reinstall(void);		/* over what took our place at preconfiguration */
+
+/* births.c */
+const char *births_start(void);		/* NULL, or why there are none to be had */
+void births_stop(void);
+void births_let_tracer_in(void);	/* 3.13: somebody may have set a tracer over ours */
+extern int births_wanted;
+
+/* types.c */
+/* What the objects of a type are. */
+enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH = 8 };
+void types_start(void);
+uint32_t types_number(uintptr_t type, unsigned *ret_flags);
+void types_retire(uintptr_t type);
+void types_forget(void);		/* a trace of its own begins */
+
+/* deaths.c */
+const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
+void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op);
+
+/* Its block is given back, and that is told: so its death need not be. */
+static inline void deaths_block_given(struct py_thread *own, uintptr_t block)
+{
+	struct py_dying *d = &own->dying[(own->dying_n - 1) % PY_DYING_MAX];
+
+	if (own->dying_n && d->op - block < 64)
+		d->op = 0;
+}
+
+bool deaths_hidden(const char *type);	/* keeps memory, and is found only when met    */
+void deaths_watch(uintptr_t type);	/* it was met; with the GIL                    */
+
+/* codes.c */
+extern uint32_t codes_epoch;		/* changes when an address may stand for another code */
+void codes_start(void);
+uint32_t codes_number(uintptr_t code);	/* 0: not a code object, or no room */
+uint32_t codes_location(uint32_t number, uintptr_t code, int unit, bool entry);
+void codes_retire(uintptr_t code);	/* a code object is made at this address */
+void codes_forget(void);
+
+/* frames.c */
+void frames_take(struct thr *t, struct interp_stack *s);
+void frames_define_evaluator(void);
+
+/* tracemalloc.c: only where the program's own tracer shares a flag with ours (to 3.12) */
+extern bool tracemalloc_running;	/* the program has started it, and not stopped it */
+void tracemalloc_start(int *initialized, int *tracing);
+void tracemalloc_ready(void);
+void tracemalloc_stop(void);
+
+/* control.c */
+void control_start(void);
+void control_poll(void);		/* from a hook that runs with the GIL */
+void control_call_soon(void (*request)(void));
+void control_module_made(void);
+void control_forked(void);
+bool control_quiescent(void);
+extern int control_wanted;		/* control_poll has something to do */
+
+#endif

@@ -1,0 +1,302 @@
+#include "events.h"
+
+#include "clock.h"
+#include "confine.h"
+#include "file.h"
+#include "process.h"
+#include "stack.h"
+
+#include <string.h>
+
+/*
+ * Fields are written by whole 8-byte stores, of which the next field covers
+ * what was too much: so a record may need 8 bytes more than it has.  And
+ * event_amend_birth wants to find room for a tail behind the record.
+ */
+#define FIELDS_MAX (2 + 8 + 8 + 8)
+#define TAIL_MAX   (1 + 5)
+#define SLACK      (8 + TAIL_MAX + 2)
+#define LOC_MAX    5			/* bytes of a location as LEB128             */
+#define DELTA_MAX  (1 + 5 + 5)		/* ... of a delta without its locations      */
+
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* --- chunks -------------------------------------------------------------------- */
+
+/*
+ * A full chunk is copied to the end of the file, then the live one starts
+ * over.  The writer may be killed between any two of these steps:
+ *
+ *   the copy's body, then its head		without a head there is no copy
+ *   used = 0					two chunks (stream, seq): the copy has more
+ *   ticks, ns, thread, lost			... still so
+ *   seq + 1					one of each
+ *
+ * So nothing committed is lost and nothing is there twice.  When there is no
+ * room for the copy, the live chunk stays as it is, and what comes is lost.
+ */
+static void start_over(struct thr *t, uint64_t seq)
+{
+	struct event_writer *w = &t->out;
+	struct ouro_chunk *c = w->chunk;
+	uint64_t now = clock_now();
+
+	if (now < w->ticks)
+		now = w->ticks;
+	__atomic_store_n(&c->used, 0, __ATOMIC_RELEASE);
+	c->ticks = now;
+	c->ns = clock_ns(CLOCK_MONOTONIC);
+	c->thread = t->thread;
+	c->lost = w->lost;
+	__atomic_store_n(&c->seq, seq, __ATOMIC_RELEASE);
+
+	w->at = (uint8_t *)(c + 1);
+	w->end = w->at + OURO_CHUNK_ROOM - SLACK;
+	w->last = NULL;
+	w->ticks = now;
+	w->addr = 0;
+	w->lost = 0;
+	w->native = w->interp = (struct written){ 0 };
+}
+
+static bool start_chunk(struct thr *t)
+{
+	struct event_writer *w = &t->out;
+
+	if (w->chunk) {
+		if (file_append(w->chunk))
+			return false;
+		start_over(t, w->chunk->seq + 1);
+	} else {
+		w->chunk = file_map_chunk(OURO_CHUNK_EVENTS, t->stream);
+		if (!w->chunk)
+			return false;
+		start_over(t, 0);
+	}
+	event_statistics(t);
+	return true;
+}
+
+void event_statistics(struct thr *t)
+{
+	struct event_writer *w = &t->out;
+
+	file_count(&file->counter[OURO_STACKS], w->stacks);
+	file_count(&file->counter[OURO_STACKS_CUT], w->cut);
+	file_count(&file->counter[OURO_INTERP_CUT], w->interp_cut);
+	w->stacks = w->cut = w->interp_cut = 0;
+}
+
+static bool drop(struct event_writer *w)
+{
+	w->lost++;
+	file_count(&file->lost[OURO_LOST_SPACE], 1);
+	return false;
+}
+
+/* Room for `need` bytes and the slack. */
+static inline bool room(struct thr *t, size_t need)
+{
+	struct event_writer *w = &t->out;
+
+	if (__builtin_expect((size_t)(w->end - w->at) >= need && w->chunk, 1))
+		return true;
+	return start_chunk(t) || drop(w);
+}
+
+static inline void commit(struct event_writer *w, uint8_t *end)
+{
+	w->last = w->at;
+	w->at = end;
+	__atomic_store_n(&w->chunk->used, (uint32_t)(end - (uint8_t *)(w->chunk + 1)),
+		__ATOMIC_RELEASE);
+}
+
+/* --- records ------------------------------------------------------------------- */
+
+static inline uint8_t *put_field(uint8_t *p, uint64_t v, unsigned code)
+{
+	memcpy(p, &v, 8);
+	return p + ouro_code_bytes(code);
+}
+
+/* All of a record but its stack and tail. */
+static inline uint8_t *put_fields(struct event_writer *w, enum ouro_kind kind, uint64_t now,
+	uint64_t addr, uint64_t arg, enum ouro_stack_form form)
+{
+	uint64_t dt = now > w->ticks ? now - w->ticks : 0;
+	uint64_t step = ouro_zigzag((int64_t)(addr - w->addr) >> 3);
+	unsigned dt_code = ouro_code_for(dt), step_code = ouro_code_for(step),
+		arg_code = ouro_code_for(arg);
+	uint16_t head = OURO_HEAD((unsigned)kind, dt_code, step_code, arg_code,
+		(unsigned)form);
+	uint8_t *p = w->at;
+
+	memcpy(p, &head, 2);
+	p = put_field(p + 2, dt, dt_code);
+	p = put_field(p, step, step_code);
+	p = put_field(p, arg, arg_code);
+	w->ticks += dt;
+	w->addr = addr & ~(uintptr_t)7;		/* as a reader will have it */
+	return p;
+}
+
+void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg)
+{
+	struct event_writer *w = &g->t->out;
+
+	if (room(g->t, FIELDS_MAX))
+		commit(w, put_fields(w, kind, clock_now(), addr, arg, OURO_STACK_NONE));
+}
+
+/* A delta's first byte and what of both numbers exceeds a nibble. */
+static inline uint8_t *put_delta_head(uint8_t *p, uint32_t pop, uint32_t push)
+{
+	*p++ = (uint8_t)(lesser(pop, 15) << 4 | lesser(push, 15));
+	if (pop >= 15)
+		p = ouro_put_varint(p, pop - 15);
+	if (push >= 15)
+		p = ouro_put_varint(p, push - 15);
+	return p;
+}
+
+static inline uint8_t *put_native(uint8_t *p, struct written *list, const struct unwind *u)
+{
+	uint32_t mark = stack_native_mark(u), marks = mark != 0;
+	uint32_t n = u->n + marks, i = list->same;
+
+	p = put_delta_head(p, list->n - i, n - i);
+	if (i < marks) {
+		p = ouro_put_varint(p, mark);
+		i = 1;
+	}
+	for (; i < n; i++)
+		p = ouro_put_varint(p, u->frames[i - marks].loc);
+	*list = (struct written){ .n = n, .same = n, .mark = mark };
+	return p;
+}
+
+static inline uint8_t *put_interp(uint8_t *p, struct written *list,
+	const struct interp_stack *s)
+{
+	p = put_delta_head(p, list->n - list->same, s->n - list->same);
+	for (uint32_t i = list->same; i < s->n; i++)
+		p = ouro_put_varint(p, s->loc[i]);
+	list->n = list->same = s->n;
+	return p;
+}
+
+static inline uint32_t native_count(const struct unwind *u)
+{
+	return u->n + (stack_native_mark(u) != 0);
+}
+
+/* The most that the deltas of both lists can take. */
+static inline size_t stack_need(const struct thr *t)
+{
+	const struct event_writer *w = &t->out;
+
+	return 2 * DELTA_MAX + (size_t)(native_count(t->unwind) - w->native.same
+		+ t->interp.n - w->interp.same) * LOC_MAX;
+}
+static_assert(FIELDS_MAX + 2 * DELTA_MAX + (UNWIND_DEPTH + 1 + INTERP_MAX) * LOC_MAX
+	< OURO_CHUNK_ROOM - SLACK, "a chunk has room for the deepest stacks");
+
+void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	struct caller caller)
+{
+	struct thr *t = g->t;
+	struct event_writer *w = &t->out;
+	enum ouro_stack_form form;
+	bool native, interp;
+	uint64_t now;
+	uint8_t *p;
+
+	if (__builtin_expect(confined, 0)) {
+		event(g, kind, addr, arg);
+		return;
+	}
+	stack_take(t, caller);
+	now = clock_now();
+	if (__builtin_expect(now >= process_snapshot_due, 0))
+		process_snapshot_interval(now);
+	/* A new chunk knows no stacks, so the need is looked at once more after it began. */
+	if (!room(t, FIELDS_MAX + stack_need(t)))
+		return;
+	native = w->native.same != w->native.n || w->native.n != native_count(t->unwind);
+	interp = w->interp.same != w->interp.n || w->interp.n != t->interp.n;
+	form = interp ? OURO_STACK_BOTH : native ? OURO_STACK_NATIVE : OURO_STACK_SAME;
+
+	p = put_fields(w, kind, now, addr, arg, form);
+	if (native || interp)
+		p = put_native(p, &w->native, t->unwind);
+	if (interp)
+		p = put_interp(p, &w->interp, &t->interp);
+	commit(w, p);
+}
+
+bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)
+{
+	struct event_writer *w = &g->t->out;
+	const uint16_t kind_bits = 31;
+	uint16_t head;
+	uint8_t *end;
+
+	if (!w->last || op - w->addr > 64)
+		return false;
+	memcpy(&head, w->last, 2);
+	if ((head & kind_bits) != OURO_POOL_ALLOC)
+		return false;
+	/*
+	 * The tail first, then the kind that announces it, `used` at last: killed
+	 * in between, the record stays a POOL_ALLOC or counts as one.
+	 */
+	end = ouro_put_varint(w->at, (op - w->addr) / 8);
+	end = ouro_put_varint(end, type);
+	head = (uint16_t)((head & ~kind_bits) | OURO_POOL_BIRTH);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memcpy(w->last, &head, 2);
+	w->at = end;
+	__atomic_store_n(&w->chunk->used, (uint32_t)(end - (uint8_t *)(w->chunk + 1)),
+		__ATOMIC_RELEASE);
+	return true;
+}
+
+void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n)
+{
+	struct event_writer *w = &g->t->out;
+	uint8_t tail[OURO_VARINT_MAX * 8], *end = ouro_put_varint(tail, ext), *p;
+	uint64_t now = clock_now();
+
+	assert(n < 8);
+	for (unsigned i = 0; i < n; i++)
+		end = ouro_put_varint(end, args[i]);
+	if (!room(g->t, FIELDS_MAX + sizeof tail))
+		return;
+	p = put_fields(w, OURO_EXT, now, w->addr, (uint64_t)(end - tail), OURO_STACK_NONE);
+	memcpy(p, tail, (size_t)(end - tail));
+	commit(w, p + (end - tail));
+}
+
+void event_thread_start(struct thr *t)
+{
+	struct guard g = { .t = t };
+	uint64_t thread = t->thread;
+
+	/* The stacks in the chunk are another thread's, and nothing was checked since. */
+	t->out.native.same = t->out.interp.same = 0;
+	event_ext(&g, OURO_EXT_THREAD, &thread, 1);
+}
+
+bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
+{
+	return t->out.last && t->out.addr == addr && (*t->out.last & 31) == kind;
+}
+
+uint64_t event_ticks(void)
+{
+	return clock_now();
+}

@@ -1,0 +1,290 @@
+#include "file.h"
+
+#include "confine.h"
+#include "sys.h"
+#include "thr.h"
+
+#include <string.h>
+
+#define FILE_STRIKES 8
+
+static struct ouro_file nowhere;	/* counts go here while there is no trace */
+struct ouro_file *file = &nowhere;
+
+/* Only ever changed while there is no other thread of ours: at start, in a forked child. */
+static struct {
+	char path[4096];
+	dev_t device;
+	ino_t inode;
+} here;
+
+static int strikes;
+
+/* Chunks mapped ahead, see file_hold. */
+static struct {
+	char *first;
+	unsigned chunks, taken;		/* taken may grow beyond                     */
+} held;
+
+const char *file_path(void)
+{
+	return here.path;
+}
+
+static bool mapped(void)
+{
+	return file != &nowhere;
+}
+
+/* The trace, opened anew; -ESTALE when the name leads to another file by now. */
+static int reopen(void)
+{
+	struct stat st;
+	int fd = sys_open(here.path, O_RDWR | O_NOFOLLOW, 0);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = sys_fstat(fd, &st);
+	if (!r && (st.st_dev != here.device || st.st_ino != here.inode))
+		r = -ESTALE;
+	if (!r)
+		return fd;
+	sys_close(fd);
+	return r;
+}
+
+static int write_zeros(int fd, uint64_t offset, size_t n)
+{
+	static const char zeros[4096];
+
+	for (; n; n -= sizeof zeros, offset += sizeof zeros)
+		if (sys_pwrite(fd, zeros, sizeof zeros, offset) != (long)sizeof zeros)
+			return -ENOSPC;
+	return 0;
+}
+
+/* Room on the disk for [offset, offset + n), n whole pages: writing to it can't fail. */
+static int reserve(int fd, uint64_t offset, size_t n)
+{
+	int r;
+
+	/* Going past the limit would raise SIGXFSZ. */
+	if (offset + n > sys_file_limit())
+		return -EFBIG;
+	do
+		r = sys_fallocate(fd, offset, n);
+	while (r == -EINTR);
+	return r == -EOPNOTSUPP || r == -ENOSYS ? write_zeros(fd, offset, n) : r;
+}
+
+/*
+ * The next place in the file for a chunk.  One that is given back is used
+ * again only when nobody took a later one; else it stays a chunk without magic.
+ */
+static uint64_t place_take(void)
+{
+	return __atomic_fetch_add(&file->end, OURO_CHUNK_SIZE, __ATOMIC_RELAXED);
+}
+
+static void place_give_back(uint64_t offset)
+{
+	uint64_t end = offset + OURO_CHUNK_SIZE;
+
+	__atomic_compare_exchange_n(&file->end, &end, offset, false, __ATOMIC_RELAXED,
+		__ATOMIC_RELAXED);
+}
+
+static int judge(int r)
+{
+	if (!r) {
+		__atomic_store_n(&strikes, 0, __ATOMIC_RELAXED);
+		return 0;
+	}
+	if (__atomic_add_fetch(&strikes, 1, __ATOMIC_RELAXED) < FILE_STRIKES)
+		return r;
+	go_inert(r == -ENOSPC || r == -EDQUOT ? "no space left for the trace"
+		: r == -EFBIG ? "the trace reached the limit for files (RLIMIT_FSIZE)"
+		: r == -EMFILE || r == -ENFILE ? "no file descriptor left to grow the trace with"
+		: r == -ENOENT || r == -ESTALE ? "the trace was moved or removed, or another "
+			"root directory was set"
+		: r == -EACCES || r == -EPERM ? "the trace may not be opened any more"
+		: r == -ENOMEM ? "no memory left to map the trace"
+		: "the trace could not be written");
+	return r;
+}
+
+static int create(const char *path)
+{
+	int fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = reserve(fd, 0, OURO_HEADER_SIZE);
+	if (!r)
+		return fd;
+	sys_close(fd);
+	sys_unlink(path);
+	return r;
+}
+
+int file_create(const char *path, const struct ouro_file *head)
+{
+	size_t length = strlen(path);
+	struct ouro_file *f = NULL;
+	struct stat st;
+	int fd, r;
+
+	if (length >= sizeof here.path)
+		return -ENAMETOOLONG;
+	fd = create(path);
+	if (fd < 0)
+		return fd;
+	r = sys_fstat(fd, &st);
+	if (!r)
+		f = sys_map_file(fd, OURO_HEADER_SIZE, 0);
+	sys_close(fd);
+	if (!f) {
+		sys_unlink(path);
+		return r ? r : -ENOMEM;
+	}
+	memcpy(here.path, path, length + 1);
+	here.device = st.st_dev;
+	here.inode = st.st_ino;
+	strikes = 0;
+
+	*f = *head;
+	memset(f->magic, 0, sizeof f->magic);
+	f->format = OURO_FORMAT;
+	f->header_size = OURO_HEADER_SIZE;
+	f->chunk_size = OURO_CHUNK_SIZE;
+	f->end = OURO_HEADER_SIZE;
+	__atomic_store_n((uint64_t *)f->magic, *(const uint64_t *)OURO_MAGIC,
+		__ATOMIC_RELEASE);
+	file = f;
+	return 0;
+}
+
+void file_close(void)
+{
+	struct ouro_file *old = file;
+
+	if (!mapped())
+		return;
+	if (held.first)
+		sys_unmap(held.first, (size_t)held.chunks * OURO_CHUNK_SIZE);
+	memset(&held, 0, sizeof held);
+	file = &nowhere;
+	nowhere = (struct ouro_file){ 0 };
+	sys_unmap(old, OURO_HEADER_SIZE);
+}
+
+static struct ouro_chunk *take_held(void)
+{
+	unsigned i = __atomic_fetch_add(&held.taken, 1, __ATOMIC_RELAXED);
+
+	return i < held.chunks
+		? (struct ouro_chunk *)(held.first + (size_t)i * OURO_CHUNK_SIZE) : NULL;
+}
+
+void file_hold(unsigned chunks)
+{
+	size_t bytes = (size_t)chunks * OURO_CHUNK_SIZE;
+	uint64_t offset;
+	int fd;
+
+	if (held.first || !mapped() || (fd = reopen()) < 0)
+		return;
+	offset = __atomic_fetch_add(&file->end, bytes, __ATOMIC_RELAXED);
+	if (!reserve(fd, offset, bytes)) {
+		held.first = sys_map_file(fd, bytes, offset);
+		held.chunks = held.first ? chunks : 0;
+	}
+	sys_close(fd);
+}
+
+static int map_chunk(struct ouro_chunk **ret)
+{
+	uint64_t offset;
+	int fd, r;
+
+	if (confined) {
+		*ret = take_held();
+		return *ret ? 0 : -ENOSPC;
+	}
+	fd = reopen();
+	if (fd < 0)
+		return fd;
+	offset = place_take();
+	r = reserve(fd, offset, OURO_CHUNK_SIZE);
+	if (!r) {
+		*ret = sys_map_file(fd, OURO_CHUNK_SIZE, offset);
+		if (!*ret)
+			r = -ENOMEM;
+	}
+	if (r)
+		place_give_back(offset);	/* nothing was written to it */
+	sys_close(fd);
+	return r;
+}
+
+struct ouro_chunk *file_map_chunk(enum ouro_chunk_kind kind, uint32_t stream)
+{
+	struct ouro_chunk *c = NULL;
+
+	if (!mapped() || judge(map_chunk(&c)))
+		return NULL;
+	c->kind = (uint16_t)kind;
+	c->stream = stream;
+	__atomic_store_n(&c->magic, OURO_CHUNK_MAGIC, __ATOMIC_RELEASE);
+	return c;
+}
+
+void file_unmap_chunk(struct ouro_chunk *chunk)
+{
+	if (chunk)
+		sys_unmap(chunk, OURO_CHUNK_SIZE);
+}
+
+static int append_held(const struct ouro_chunk *chunk)
+{
+	struct ouro_chunk *to = take_held(), head = *chunk;
+
+	if (!to)
+		return -ENOSPC;
+	head.magic = 0;
+	memcpy(to + 1, chunk + 1, OURO_CHUNK_ROOM);
+	*to = head;
+	__atomic_store_n(&to->magic, OURO_CHUNK_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int append(const struct ouro_chunk *chunk)
+{
+	size_t head = sizeof *chunk, body = OURO_CHUNK_SIZE - head;
+	uint64_t offset;
+	int fd, r = 0;
+
+	if (confined)
+		return append_held(chunk);
+	fd = reopen();
+	if (fd < 0)
+		return fd;
+	offset = place_take();
+	if (offset + OURO_CHUNK_SIZE > sys_file_limit()) {
+		place_give_back(offset);
+		r = -EFBIG;
+	}
+	/* The head has the magic, so it comes last: a chunk without it was never written. */
+	else if (sys_pwrite(fd, chunk + 1, body, offset + head) != (long)body
+	    || sys_pwrite(fd, chunk, head, offset) != (long)head)
+		r = -ENOSPC;	/* the place is not given back: it may not be all zero */
+	sys_close(fd);
+	return r;
+}
+
+int file_append(const struct ouro_chunk *chunk)
+{
+	return mapped() ? judge(append(chunk)) : -EBADF;
+}

@@ -1,0 +1,199 @@
+#include "events.h"
+#include "hooks.h"
+#include "modules.h"
+#include "process.h"
+#include "real.h"
+
+#include <dlfcn.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOOK __attribute__((visibility("default"), noinline))
+
+bool hooks_allocator;
+
+/*
+ * Two allocators can be at work for one block.  CPython's pool takes what is
+ * large, and its arenas, from malloc; it reports POOL events for the former
+ * and raises pool_depth around its calls.  So for a call with pool_depth > 0:
+ *
+ *   malloc and the like		not recorded: the pool reports it, or it is
+ *				the pool's own memory.
+ *   free(p), realloc(p)	not recorded when p is the block of the POOL event
+ *				that this thread wrote just before: the pool's
+ *				block dies once.  Any other p is recorded as FREE:
+ *				it may have been taken outside of the pool.
+ *
+ * For the reader: a FREE ends whatever block stands at the address, an ALLOC
+ * or a POOL_ALLOC, and so does a POOL_FREE; a FREE of an address where no
+ * block is known is not an error, but memory whose birth was not recorded (of
+ * the time before ouro, or the pool's own).
+ */
+static bool is_pools_own(struct thr *t, void *p, enum ouro_kind kind)
+{
+	return event_last_was(t, kind, (uintptr_t)p);
+}
+
+static inline void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	struct guard g;
+
+	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+		return;
+	if (!g.t->pool_depth)
+		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
+	guard_leave(&g);
+}
+#define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
+
+/* Record first, free second: then the address is not yet another thread's. */
+static inline void given_back(void *p, uintptr_t frame)
+{
+	struct guard g;
+
+	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+		return;
+	if (!g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
+		event(&g, OURO_FREE, (uintptr_t)p, 0);
+	guard_leave(&g);
+}
+
+HOOK void *malloc(size_t size)
+{
+	void *p = real.malloc(size);
+
+	TAKEN(p, size);
+	return p;
+}
+
+HOOK void *calloc(size_t n, size_t size)
+{
+	void *p = real.calloc(n, size);
+
+	TAKEN(p, n * size);	/* did not overflow, else p is NULL */
+	return p;
+}
+
+HOOK void free(void *p)
+{
+	if (__builtin_expect(early_owns(p), 0))
+		return;
+	given_back(p, (uintptr_t)__builtin_frame_address(0));
+	real.free(p);
+}
+
+/* A block of the arena from before the allocator was found moves into the real heap. */
+static void *leave_arena(void *p, size_t size)
+{
+	void *q = real.malloc(size);
+
+	if (q)
+		memcpy(q, p, early_size(p) < size ? early_size(p) : size);
+	return q;
+}
+
+/*
+ * RELEASE before, PLACE after: between them the old address can be handed to
+ * another thread.  In a stream they nest, as calls of signal handlers do.
+ * Size 0 frees, or leaves an empty block, by the allocator's taste.
+ */
+static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	struct guard g;
+	void *q;
+
+	if (!p || __builtin_expect(early_owns(p), 0)) {
+		q = p ? leave_arena(p, size) : real.realloc(NULL, size);
+		taken(q, size, caller, frame);
+		return q;
+	}
+	if (!size) {
+		given_back(p, frame);
+		q = real.realloc(p, size);
+		taken(q, size, caller, frame);
+		return q;
+	}
+	if (!hooks_allocator || !guard_enter(&g, frame))
+		return real.realloc(p, size);
+	if (g.t->pool_depth) {
+		if (!is_pools_own(g.t, p, OURO_POOL_RELEASE))
+			event(&g, OURO_FREE, (uintptr_t)p, 0);
+		guard_leave(&g);
+		return real.realloc(p, size);
+	}
+	event(&g, OURO_RELEASE, (uintptr_t)p, 0);
+	guard_leave(&g);
+
+	q = real.realloc(p, size);
+
+	if (guard_enter(&g, frame)) {
+		event_at(&g, OURO_PLACE, (uintptr_t)(q ? q : p), q ? size : 0, caller);
+		guard_leave(&g);
+	}
+	return q;
+}
+#define RESIZE(p, size) resize(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
+
+HOOK void *realloc(void *p, size_t size)
+{
+	return RESIZE(p, size);
+}
+
+/* glibc's calls realloc by its name, which is ours: one event is enough. */
+HOOK void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return RESIZE(p, bytes);
+}
+
+HOOK int posix_memalign(void **ret, size_t align, size_t size)
+{
+	int r = real.posix_memalign(ret, align, size);
+
+	if (!r)
+		TAKEN(*ret, size);
+	return r;
+}
+
+HOOK void *aligned_alloc(size_t align, size_t size)
+{
+	void *p = real.aligned_alloc(align, size);
+
+	TAKEN(p, size);
+	return p;
+}
+
+HOOK void *memalign(size_t align, size_t size)
+{
+	void *p = real.memalign(align, size);
+
+	TAKEN(p, size);
+	return p;
+}
+
+HOOK void *valloc(size_t size)
+{
+	void *p = real.valloc(size);
+
+	TAKEN(p, size);
+	return p;
+}
+
+HOOK void *pvalloc(size_t size)
+{
+	void *p = real.pvalloc(size);
+
+	TAKEN(p, size);
+	return p;
+}
+
+HOOK size_t malloc_usable_size(void *p)
+{
+	return p && early_owns(p) ? early_size(p) : real.malloc_usable_size(p);
+}

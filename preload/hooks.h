@@ -1,0 +1,26 @@
+/*
+ * hooks.h - the names that the program's calls reach ouro by
+ */
+#ifndef HOOKS_H
+#define HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Record the malloc family?  Else its hooks only forward. */
+extern bool hooks_allocator;
+
+void *malloc(size_t size);
+void *calloc(size_t n, size_t size);
+void free(void *p);
+void *realloc(void *p, size_t size);
+void *reallocarray(void *p, size_t n, size_t size);
+int posix_memalign(void **ret, size_t align, size_t size);
+void *aligned_alloc(size_t align, size_t size);
+void *memalign(size_t align, size_t size);
+void *valloc(size_t size);
+void *pvalloc(size_t size);
+size_t malloc_usable_size(void *p);
+
+#endif

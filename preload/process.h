@@ -1,0 +1,43 @@
+/*
+ * process.h - start, fork, exec and end of the process that is recorded
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "thr.h"
+
+#include <ouro/define.h>
+#include <ouro/trace.h>
+#include <stdbool.h>
+
+/* Make the trace of this process.  0 or -errno: then nothing is recorded. */
+int process_start(int argc, char **argv, enum ouro_origin origin, uint64_t parent_id);
+
+/* What process_epoch is 0 for: a new trace, or inert.  True: recording goes on. */
+bool process_noticed_fork(void);
+
+void process_forked_child(struct guard *g, uint32_t pid);	/* in the parent */
+
+/*
+ * Is this the process that the trace is about?  No in a child that shares its
+ * memory, and in one that has not recorded anything yet.
+ */
+bool process_is_ours(void);
+
+/* Snapshot before what is about to happen, when wanted, possible, and not done already. */
+void exit_snapshot(enum ouro_snapshot_reason reason);
+
+void process_state(enum ouro_state state, int status);
+
+/* Ticks at which the next snapshot of the interval is to be taken; UINT64_MAX: never. */
+extern uint64_t process_snapshot_due;
+void process_snapshot_interval(uint64_t now);
+
+void process_snapshot_on_signal(void);	/* a handler, if the user asked for one      */
+
+/* The names that a program exec'd from here is to be told; see exec.c. */
+uint32_t process_first(void);
+uint64_t process_id(void);
+const char *process_program(void);
+
+#endif
