@@ -621,16 +621,43 @@ END_TEST
 
 /* --- modules that come and go ----------------------------------------------------------- */
 
+/* unw_backtrace keeps what it knew of modules that are gone; stepping without a cache doesn't. */
+static NOINLINE void hook_uncached(void)
+{
+	unw_context_t context;
+	unw_cursor_t cursor;
+	unw_word_t ip;
+	uint32_t i, n = 0;
+
+	UNWIND_HERE(u);
+	decode();
+	unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);
+	unw_getcontext(&context);
+	unw_init_local(&cursor, &context);
+	while (unw_step(&cursor) > 0) {
+		unw_get_reg(&cursor, UNW_REG_IP, &ip);
+		ips[n++] = (void *)ip;
+	}
+	compared++;
+	cut += u->cut != UNWIND_WHOLE;
+	for (i = 0; i < u->n; i++) {
+		if (n < u->n || (uintptr_t)ips[i] != u->frames[u->n - 1 - i].ip) {
+			differed++;
+			break;
+		}
+	}
+}
+
 START_TEST(another_module_at_the_same_address_has_its_own_rules)
 {
 	const char *path[2];
-	uintptr_t at[2] = { 0 };
+	uintptr_t at[2] = { 0 }, ip[2] = { 0 };
 	void *lib;
 	uint64_t (*run)(void (*)(void), uint64_t);
 	int i, same = 0;
 
-	path[0] = build("cc -DROOM=16", "plugin.c", "one");
-	path[1] = build("cc -DROOM=80", "plugin.c", "two");
+	path[0] = build("cc -DROOM=200", "plugin.c", "one");
+	path[1] = build("cc -DROOM=400", "plugin.c", "two");
 	for (i = 0; i < 300; i++) {
 		lib = dlopen(path[i % 2], RTLD_NOW);
 		ck_assert_msg(lib, "%s", dlerror());
@@ -638,15 +665,31 @@ START_TEST(another_module_at_the_same_address_has_its_own_rules)
 		same += at[(i + 1) % 2] == (uintptr_t)run >> 12;
 		at[i % 2] = (uintptr_t)run >> 12;
 		unwind_modules_changed();
-		run(hook, i);
-		run(hook, i + 1);
+		run(hook_uncached, i);
+		run(hook_uncached, i + 1);
 		ck_assert_int_eq(dlclose(lib), 0);
 		unwind_modules_changed();
-		hook();
+		hook_uncached();
+	}
+	/* Generations have 16 bits: after so many changes there is one of the same number. */
+	for (i = 0; i < 2; i++) {
+		uint64_t tag = rules_tag;
+
+		lib = dlopen(path[i], RTLD_NOW);
+		*(void **)&run = dlsym(lib, "plugin_run");
+		run(hook_uncached, i);
+		ip[i] = u->frames[u->n - 1].ip;
+		ck_assert_int_eq(dlclose(lib), 0);
+		do
+			unwind_modules_changed();
+		while (rules_tag != tag);
+		unwind_forget(u);
+		decoded_n = 0;
 	}
 	unlink(path[0]);
 	unbuild(path[1]);
 	ck_assert_int_gt(same, 200);
+	ck_assert_uint_eq(ip[0], ip[1]);
 	all_agreed(900);
 	ck_assert_uint_eq(cut, 0);
 }
@@ -773,6 +816,65 @@ START_TEST(stacks_that_share_nothing_are_walked_plainly)
 }
 END_TEST
 
+START_TEST(a_stack_of_before_a_change_of_modules_is_given_again)
+{
+	hook();
+	hook();
+	ck_assert_uint_ge(u->kept, u->n - 1);
+	unwind_modules_changed();
+	hook();
+	ck_assert_uint_eq(u->kept, 0);
+	all_agreed(3);
+}
+END_TEST
+
+START_TEST(a_take_that_was_left_half_way_is_not_believed)
+{
+	uint32_t i;
+
+	hook();
+	/* As a signal handler that never returned may have left it. */
+	u->busy = true;
+	for (i = 0; i + 2 < u->n; i++)
+		u->frame[i].ip += 16;
+	u->bounds.own_hi += 1 << 20;
+	hook();
+	ck_assert_uint_eq(u->kept, 0);
+	all_agreed(2);
+}
+END_TEST
+
+/* All frames inside begin at the same places, whatever pad is; the one outside does not. */
+static NOINLINE void inner_room(uint64_t size)
+{
+	volatile char *room = __builtin_alloca(size);
+
+	room[0] = 1;
+	odd_saves(hook);
+	room[1] = 1;
+}
+
+#define OUTER_ROOM(name) static NOINLINE void name(uint64_t pad) \
+{ \
+	volatile char *room = __builtin_alloca(pad); \
+\
+	__asm__ volatile("" : : "r"(room) : "memory"); \
+	inner_room(2048 - pad); \
+	__asm__ volatile("" : : "r"(room) : "memory"); \
+}
+OUTER_ROOM(outer_room)
+OUTER_ROOM(outer_room2)
+
+START_TEST(an_outer_frame_that_moved_is_noticed_by_its_frame_pointer)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		(i & 1 ? outer_room : outer_room2)(16 + tree_random() % 60 * 16);
+	all_agreed(2000);
+}
+END_TEST
+
 START_TEST(a_forgotten_stack_is_given_again)
 {
 	hook();
@@ -854,6 +956,9 @@ static Suite *suite(void)
 	tcase_add_test(c, a_chain_into_an_unmapped_page_is_cut_before_it);
 	tcase_add_test(c, no_state_makes_it_fault);
 	tcase_add_test(c, stacks_that_share_nothing_are_walked_plainly);
+	tcase_add_test(c, a_stack_of_before_a_change_of_modules_is_given_again);
+	tcase_add_test(c, a_take_that_was_left_half_way_is_not_believed);
+	tcase_add_test(c, an_outer_frame_that_moved_is_noticed_by_its_frame_pointer);
 	tcase_add_test(c, a_forgotten_stack_is_given_again);
 	tcase_add_test(c, the_table_grows_and_stays_right);
 	suite_add_tcase(s, c);
