@@ -52,12 +52,13 @@ void analysis_rank(struct analysis *a)
 	findings_rank(&a->live);
 }
 
-bool analysis_any_after(const struct analysis *a, const node_id *v, uint32_t n)
+bool analysis_any_made(const struct analysis *a, const node_id *v, uint32_t n)
 {
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		if (a->h->node[v[i]].born == HEAP_BORN_AFTER)
+		if (a->h->node[v[i]].born == HEAP_BORN_AFTER &&
+		    !heap_is_import(a->h, a->h->node[v[i]].site))
 			return true;
 	return false;
 }

@@ -53,7 +53,7 @@ void analysis_rank(struct analysis *a);
 
 /* -------------------------------------------------------------------- for find_*.c */
 
-/* Were all, or is any, of the nodes made by the program rather than by the start-up? */
-bool analysis_any_after(const struct analysis *a, const node_id *v, uint32_t n);
+/* Did the program make any of them, rather than the start-up or the import of a library? */
+bool analysis_any_made(const struct analysis *a, const node_id *v, uint32_t n);
 
 #endif

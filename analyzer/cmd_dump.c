@@ -330,26 +330,68 @@ static void dump_snapshot(const struct snap *s, bool totals)
 
 /* --- the command ------------------------------------------------------------------- */
 
+/* How far events and snapshot agree on what lives at that moment. */
+static void dump_joined(const struct replay *r, const struct snap *s)
+{
+	uint32_t born = 0, other = 0, tracked = 0;
+	uint64_t absent = 0;
+	size_t at = 0;
+	const struct object *o;
+
+	for (uint32_t i = 0; i < s->nodes; i++) {
+		const struct snap_node *n = &s->node[i];
+		const struct def_type *type;
+
+		o = replay_object(r, n->addr);
+		tracked += !o && n->flags & OURO_NODE_TRACKED;
+		if (!o)
+			continue;
+		type = def_type(r->defs, o->type);
+		born++;
+		other += type && s->type[n->type].addr &&
+			type->address != s->type[n->type].addr;
+	}
+	while ((o = replay_each_object(r, &at)))
+		absent += snap_find(s, o->addr) == SNAP_NONE;
+	printf("joined %" PRIu32 " born=%" PRIu32 " of other type=%" PRIu32
+	       " tracked without birth=%" PRIu32 " live objects not in it=%" PRIu64 "\n",
+		s->number, born, other, tracked, absent);
+}
+
+static int dump_snapshots(struct replay *r, bool totals)
+{
+	struct snap s;
+	int result = 0;
+
+	for (uint32_t i = 0; result >= 0 && i < r->trace->snapshots; i++) {
+		uint32_t number = r->trace->snapshot[i].number;
+
+		result = snap_load(&s, r->trace, r->defs, number);
+		if (result)
+			break;
+		result = replay_to_snapshot(r, number);
+		dump_snapshot(&s, totals);
+		if (result > 0)
+			dump_joined(r, &s);
+		snap_free(&s);
+	}
+	return result < 0 ? result : 0;
+}
+
 static int dump_contents(struct trace *t, const struct defs *d, bool totals)
 {
 	struct replay r;
-	struct snap s;
 	int result = replay_init(&r, t, d);
 
 	if (result)
 		return result;
 	r.watch = totals ? NULL : dump_event;
-	result = replay_to_end(&r);
+	result = dump_snapshots(&r, totals);
+	if (!result)
+		result = replay_to_end(&r);
 	if (!result)
 		dump_totals(&r);
 	replay_fini(&r);
-	for (uint32_t i = 0; !result && i < t->snapshots; i++) {
-		result = snap_load(&s, t, d, t->snapshot[i].number);
-		if (result)
-			break;
-		dump_snapshot(&s, totals);
-		snap_free(&s);
-	}
 	return result;
 }
 

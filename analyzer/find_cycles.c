@@ -9,11 +9,11 @@
 
 /*
  * Garbage that waits for the collector is untidy; what no collector frees is a
- * leak; what the start-up left behind is nobody's mistake.
+ * leak; what the start-up and imports left behind is nobody's mistake.
  */
 static enum finding_severity severity_of(const struct analysis *a, const struct group *g)
 {
-	if (!analysis_any_after(a, &a->groups.member[g->first], g->ncycle))
+	if (!analysis_any_made(a, &a->groups.member[g->first], g->ncycle))
 		return FINDING_INFO;
 	return g->uncollectable ? FINDING_ERROR : FINDING_WARNING;
 }
@@ -158,7 +158,7 @@ static int tell_all_live(struct analysis *a, const struct scc *scc)
 		const node_id *member = &scc->member[scc->first[c]];
 		uint32_t size = scc->first[c + 1] - scc->first[c];
 
-		if (!analysis_any_after(a, member, size))
+		if (!analysis_any_made(a, member, size))
 			continue;
 		s[n] = (struct shaped){ shape_of(&a->shapes, member, size, scc->of, c, NULL), c };
 		if (!s[n++].shape)

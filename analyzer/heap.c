@@ -88,7 +88,28 @@ int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t 
 	return at;
 }
 
-/* Counts of what each node has for certain, then of what it still lacks. */
+/* What runs has its values on a stack; elsewhere an address is more often left over. */
+static bool is_running(const struct heap_root *r)
+{
+	return r->kind == OURO_ROOT_LOCAL || r->kind == OURO_ROOT_STACK ||
+		r->kind == OURO_ROOT_FRAME;
+}
+
+static void own_doubtful_roots(struct heap *h, uint64_t *missing, bool running)
+{
+	uint32_t i;
+
+	for (i = 0; i < h->nroots; i++) {
+		struct heap_root *r = &h->root[i];
+
+		if (r->flags != OURO_EDGE_MAYBE || is_running(r) != running || !missing[r->node])
+			continue;
+		r->owned = true;
+		missing[r->node]--;
+	}
+}
+
+/* `missing` has what each count lacks when all certain references are subtracted. */
 static void decide_owned(struct heap *h, uint64_t *missing)
 {
 	uint32_t i;
@@ -103,11 +124,8 @@ static void decide_owned(struct heap *h, uint64_t *missing)
 	}
 	for (i = 0; i < h->nnodes; i++)
 		missing[i] = h->node[i].count > missing[i] ? h->node[i].count - missing[i] : 0;
-	for (i = 0; i < h->nroots; i++)
-		if (h->root[i].flags == OURO_EDGE_MAYBE && missing[h->root[i].node]) {
-			h->root[i].owned = true;
-			missing[h->root[i].node]--;
-		}
+	own_doubtful_roots(h, missing, true);
+	own_doubtful_roots(h, missing, false);
 	for (i = 0; i < h->nedges; i++)
 		if (h->edge[i].flags == OURO_EDGE_MAYBE && missing[h->edge[i].to]) {
 			h->edge[i].owned = true;
@@ -218,4 +236,18 @@ const struct heap_frame *heap_caller(const struct heap *h, uint32_t site)
 			return f;
 	}
 	return heap_place(h, site);
+}
+
+bool heap_is_import(const struct heap *h, uint32_t site)
+{
+	const struct heap_site *s = &h->site[site];
+	const struct heap_frame *place = heap_place(h, site);
+	uint32_t i;
+
+	if (!place || !is_library(heap_text(h, place->file)))
+		return false;
+	for (i = s->here; i < s->n; i++)
+		if (!strncmp(heap_text(h, h->frame[s->first + i].file), "<frozen importlib", 17))
+			return true;
+	return false;
 }

@@ -145,6 +145,9 @@ const struct heap_frame *heap_place(const struct heap *h, uint32_t site);
 /* The first place on the way out that is not the language's own library; may be the same. */
 const struct heap_frame *heap_caller(const struct heap *h, uint32_t site);
 
+/* Made by a library while somebody imported it: what a program hardly has a say in. */
+bool heap_is_import(const struct heap *h, uint32_t site);
+
 /* Part of the program's code rather than of its data: modules, classes, functions. */
 static inline bool heap_is_infra(const struct heap *h, node_id v)
 {

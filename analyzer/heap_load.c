@@ -5,6 +5,7 @@
 #include "words.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define STACK_KEPT 256		/* innermost frames of a birth stack */
@@ -62,6 +63,8 @@ static struct heap_frame line_frame(struct heap_loader *l, const struct def_loca
 	if (c) {
 		f.function = texts_add(&l->h->texts, c->name.s, c->name.length);
 		f.file = texts_add(&l->h->texts, c->file.s, c->file.length);
+		if (!f.line)		/* an instruction of no line: the function begins */
+			f.line = c->line;
 	}
 	return f;
 }
@@ -245,13 +248,24 @@ static bool in_guest(const struct heap_loader *l, uint64_t where)
 	return false;
 }
 
+/* A block whose objects all died and that was kept waits on a free list for the next one. */
+static bool is_waiting(const struct replay *r, const struct block *b)
+{
+	uint32_t row;
+
+	for (row = b->object; row; row = r->live.object[row].next)
+		if (r->live.object[row].alive)
+			return false;
+	return b->object;
+}
+
 static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf *what)
 {
 	const struct block *b = replay_block_around(l->r, w->where);
 	const struct heap_frame *place;
 	int64_t site;
 
-	if (!b)
+	if (!b || is_waiting(l->r, b))
 		return 0;
 	w->plausible = true;
 	buf_printf(what, "a block of %llu bytes", (unsigned long long)b->size);
@@ -268,27 +282,98 @@ static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf 
 }
 
 /*
+ * A runtime's pools are anonymous memory, and where the kernel put such next to a
+ * loaded file they look like that file's data.  What shares its page with blocks of
+ * the pool is pool memory, and what lies in none of them there is free.
+ */
+#define POOL_PAGE_SHIFT 14		/* CPython 3.10 and later; earlier pools are smaller */
+
+struct pool_pages {
+	uint64_t *page;			/* of words in question, ascending     */
+	bool *pool;
+	uint32_t n;
+};
+
+static int by_page(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static uint32_t find_page(const struct pool_pages *p, uint64_t where)
+{
+	uint64_t page = where >> POOL_PAGE_SHIFT;
+	uint32_t low = 0, high = p->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (p->page[mid] < page)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool in_pool(const struct pool_pages *p, uint64_t where)
+{
+	uint32_t i = find_page(p, where);
+
+	return i < p->n && p->page[i] == where >> POOL_PAGE_SHIFT && p->pool[i];
+}
+
+static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
+{
+	const struct snap *s = l->snap;
+	const struct block *b;
+	size_t at = 0;
+	uint32_t i;
+
+	*p = (struct pool_pages){ .page = mem_array(s->words, sizeof(*p->page)),
+		.pool = mem_array(s->words, sizeof(*p->pool)) };
+	if (!p->page || !p->pool)
+		return -ENOMEM;
+	for (i = 0; i < s->words; i++)
+		if (s->word[i].region == OURO_REGION_DATA)
+			p->page[p->n++] = s->word[i].where >> POOL_PAGE_SHIFT;
+	if (!p->n)
+		return 0;
+	qsort(p->page, p->n, sizeof(*p->page), by_page);
+	while ((b = replay_each_block(l->r, &at))) {
+		if (!b->pool)
+			continue;
+		for (i = find_page(p, b->addr); i < p->n &&
+		     p->page[i] == b->addr >> POOL_PAGE_SHIFT && !p->pool[i]; i++)
+			p->pool[i] = true;
+	}
+	return 0;
+}
+
+/*
  * Does the word stand in memory that somebody uses?  Freed memory is full of
  * addresses that mean nothing, and so is the part of a stack that a finished
  * program's last calls left behind.
  */
-static int judge_word(struct heap_loader *l, struct heap_word *w)
+static int judge_word(struct heap_loader *l, const struct pool_pages *pools, struct heap_word *w)
 {
 	struct buf what = {0};
 	const char *data;
-	int r = 0;
+	int r;
 
 	if (in_guest(l, w->where))
 		return 0;
-	if (w->region == OURO_REGION_HEAP) {
-		r = word_in_block(l, w, &what);
-	} else if (w->region == OURO_REGION_DATA) {
+	if (w->region == OURO_REGION_STACK) {
+		w->plausible = l->h->reason != OURO_SNAPSHOT_EXIT;
+		w->what = texts_add0(&l->h->texts, "a native stack");
+		return 0;
+	}
+	r = word_in_block(l, w, &what);
+	if (!r && !w->plausible && w->region == OURO_REGION_DATA) {
 		data = symbols_data(l->symbols, w->where);
 		buf_puts(&what, data ? data : "data of a loaded file");
-		w->plausible = true;
-	} else if (l->h->reason != OURO_SNAPSHOT_EXIT) {
-		buf_puts(&what, "a native stack");
-		w->plausible = true;
+		w->plausible = data || !in_pool(pools, w->where);
 	}
 	w->what = texts_add0(&l->h->texts, buf_text(&what));
 	buf_fini(&what);
@@ -298,17 +383,20 @@ static int judge_word(struct heap_loader *l, struct heap_word *w)
 static int load_words(struct heap_loader *l)
 {
 	const struct snap *s = l->snap;
+	struct pool_pages pools;
 	uint32_t i;
-	int r = 0;
+	int r = find_pool_pages(l, &pools);
 
 	for (i = 0; i < s->words && !r; i++) {
 		struct heap_word w = { .node = s->word[i].to, .where = s->word[i].where,
 			.region = s->word[i].region };
 
-		r = judge_word(l, &w);
+		r = judge_word(l, &pools, &w);
 		if (!r && heap_add_word(l->h, &w) < 0)
 			r = -ENOMEM;
 	}
+	mem_free(pools.page);
+	mem_free(pools.pool);
 	return r;
 }
 

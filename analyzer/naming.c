@@ -61,7 +61,7 @@ bool naming_is_scaffold(const struct heap *h, node_id v)
 	for (i = 0; i < sizeof(type) / sizeof(type[0]); i++)
 		if (heap_is(h, v, type[i]))
 			return true;
-	return words_dict_owner(h, v) != NODE_NONE;
+	return (heap_is_infra(h, v) && !h->node[v].label) || words_dict_owner(h, v) != NODE_NONE;
 }
 
 bool naming_is_instance(const struct heap *h, node_id v)
@@ -70,9 +70,19 @@ bool naming_is_instance(const struct heap *h, node_id v)
 		strchr(heap_type_name(h, v), '.');
 }
 
+/* Made by the same line, and for the same variable? */
+static bool same_statement(const struct heap *h, node_id u, node_id v)
+{
+	const struct heap_frame *x = heap_place(h, h->node[u].site);
+	const struct heap_frame *y = heap_place(h, h->node[v].site);
+
+	return x && y && x->line == y->line && x->function == y->function &&
+		x->file == y->file && h->site[h->node[u].site].name == h->site[h->node[v].site].name;
+}
+
 /*
  * One statement can make several objects for one variable.  The variable is that of
- * the instance among them, or of the one made last: what was made before went into it.
+ * the instance among them, or of the first in the order of reading: it holds the others.
  */
 static bool keeps_variable(const struct naming *w, uint32_t i)
 {
@@ -83,15 +93,36 @@ static bool keeps_variable(const struct naming *w, uint32_t i)
 	for (j = 0; j < w->n; j++) {
 		node_id u = w->member[j].node;
 
-		if (j == i || h->node[u].site != h->node[v].site ||
-		    h->node[u].type == h->node[v].type || naming_is_scaffold(h, u))
+		if (j == i || h->node[u].type == h->node[v].type || naming_is_scaffold(h, u) ||
+		    !same_statement(h, u, v))
 			continue;
+		if (h->node[u].label)
+			return false;
 		if (naming_is_instance(h, u) && !naming_is_instance(h, v))
 			return false;
 		if (naming_is_instance(h, u) == naming_is_instance(h, v) && j < i)
 			return false;
 	}
 	return true;
+}
+
+/* The variable by which the frame of a call that is over still holds it: `exc`. */
+static text_id frame_variable(const struct naming *w, node_id v)
+{
+	const struct graph *g = &w->h->graph;
+	uint32_t i;
+	edge_id e;
+
+	for (i = 0; i < w->n; i++) {
+		node_id u = w->member[i].node;
+
+		if (!heap_is(w->h, u, "frame"))
+			continue;
+		for (e = g->out[u]; e < g->out[u + 1]; e++)
+			if (g->to[e] == v && w->h->edge[g->name[e]].name == OURO_EDGE_LOCAL)
+				return w->h->edge[g->name[e]].operand;
+	}
+	return 0;
 }
 
 /* A call that has begun and not ended: its label is the function's. */
@@ -115,6 +146,8 @@ static bool name_of(const struct naming *w, uint32_t i, struct spoken *s)
 		buf_puts(&s->text, variable);
 	else if (n->label && !heap_is(h, v, "frame"))
 		buf_printf(&s->text, "%s()", words_last(heap_text(h, n->label)));
+	else if (!naming_is_scaffold(h, v))
+		buf_puts(&s->text, heap_text(h, frame_variable(w, v)));
 	return s->text.n > 0;
 }
 

@@ -13,25 +13,39 @@ static void block_dies(struct replay *r, struct block *b)
 	live_remove_block(&r->live, b);
 }
 
-static void remember_late(struct replay *r, const struct event *e)
+static void remember(
+	struct misplaced list[MISPLACED], uint32_t *next, const struct event *e)
 {
-	struct replay_private *p = r->private;
-
-	p->late[p->late_next++ % LATE] = (struct late){ e->addr, e->ticks, e->stream };
+	list[(*next)++ % MISPLACED] = (struct misplaced){ e->addr, e->ticks, e->stream };
 }
 
-static bool was_late(struct replay *r, const struct event *e)
+/* Is there one of another thread at this address, no longer ago?  It is then forgotten.
+ */
+static bool recall(
+	struct misplaced list[MISPLACED], const struct event *e, uint64_t ticks)
 {
-	for (int i = 0; i < LATE; i++) {
-		struct late *l = &r->private->late[i];
+	for (int i = 0; i < MISPLACED; i++) {
+		struct misplaced *m = &list[i];
 
-		if (l->addr != e->addr || l->ticks != e->ticks || l->stream == e->stream)
+		if (m->addr != e->addr || m->stream == e->stream ||
+		    e->ticks - m->ticks > ticks)
 			continue;
-		l->addr = 0;
-		r->total.double_blocks--;
+		m->addr = 0;
 		return true;
 	}
 	return false;
+}
+
+/* Freed already, if we had known: the FREE of what is being made came too early. */
+static void free_early(struct replay *r, const struct event *e)
+{
+	struct replay_private *p = r->private;
+
+	if (!r->total.unknown_frees || !recall(p->early, e, EARLY_TICKS))
+		return;
+	r->total.unknown_frees--;
+	r->total.frees++;
+	block_dies(r, live_block(&r->live, e->addr));
 }
 
 static void remember_recent(struct replay *r, const struct event *e)
@@ -60,7 +74,7 @@ static struct block *clear_place(struct replay *r, uint64_t addr, const struct e
 
 	if (old) {
 		r->total.double_blocks++;
-		remember_late(r, e);
+		remember(r->private->late, &r->private->late_next, e);
 		block_dies(r, old);
 	}
 	return live_add_block(&r->live, addr);
@@ -90,6 +104,7 @@ int replay_alloc(struct replay *r, const struct event *e)
 	r->total.bytes += b->size;
 	replay_count_in(r, b, e->ticks);
 	remember_recent(r, e);
+	free_early(r, e);
 	return 0;
 }
 
@@ -100,10 +115,14 @@ void replay_free(struct replay *r, const struct event *e)
 
 	if (!b) {
 		r->total.unknown_frees++;
+		remember(r->private->early, &r->private->early_next, e);
 		return;
 	}
-	if (r->total.double_blocks && was_late(r, e))
+	if (r->total.double_blocks && recall(r->private->late, e, 0)) {
+		r->total.double_blocks--;
+		r->total.frees++;
 		return;
+	}
 	if (s->newest == e->addr) {
 		r->site[b->site].brief++;
 		s->newest = 0;

@@ -112,6 +112,8 @@ int replay_pool_birth(struct replay *r, const struct event *e)
 	if (result || !e->addr)
 		return result;
 	b = live_block(&r->live, e->addr);
+	if (!b)			/* its FREE had come too early */
+		return 0;
 	return born(r, e, replay_inside(b, e->object) ? b : NULL);
 }
 

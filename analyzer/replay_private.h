@@ -14,7 +14,7 @@
 
 #define RECENT   4			/* blocks asked when one is born           */
 #define PENDING  4			/* reallocs of a stream that have not come back */
-#define LATE     8
+#define MISPLACED 8			/* of each are remembered                    */
 #define SIZE_MAX_SANE ((uint64_t)1 << 47)	/* larger than all addresses */
 
 /* A block between RELEASE and PLACE: in no table, its objects in no index. */
@@ -34,21 +34,28 @@ struct stream_state {
 };
 
 /*
- * A block was made where one is alive, at the tick at which another thread
- * may have freed that one: its FREE then comes after the ALLOC it made room for.
+ * What two threads do with one address can stand in the wrong order:
+ *
+ * - made where a block is alive, at the tick at which another thread may have
+ *   freed that one: its FREE comes after the ALLOC it made room for (late);
+ * - freed where no block is, just before another thread says that it made it:
+ *   that thread handed it over at once, and the processor read the clock for
+ *   the FREE before the hand-over was done (early; seen up to some 100 ns).
  */
-struct late {
+struct misplaced {
 	uint64_t addr, ticks;
-	uint32_t stream;		/* of the ALLOC                              */
+	uint32_t stream;
 };
+
+#define EARLY_TICKS 64
 
 struct replay_private {
 	struct stream_state *stream;
 	uint32_t pendings;		/* of all streams                            */
 	site_id *site_of;		/* by merged stack; 0: none yet              */
 	uint32_t site_of_room;
-	struct late late[LATE];
-	uint32_t late_next;
+	struct misplaced late[MISPLACED], early[MISPLACED];
+	uint32_t late_next, early_next;
 	uint64_t epoch;			/* how often there was a new peak            */
 	const struct event *held;	/* fetched, not yet applied                  */
 	struct block **sorted;		/* by address, when somebody asked           */

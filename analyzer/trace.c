@@ -125,9 +125,9 @@ static bool maps_file(pid_t pid, const struct stat *st)
 	return found;
 }
 
-static bool process_lives(const struct trace *t, const struct stat *st)
+static bool process_lives(uint32_t number, const struct stat *st)
 {
-	pid_t pid = (pid_t)t->head.pid;
+	pid_t pid = (pid_t)number;
 
 	if (pid <= 0 || (kill(pid, 0) && errno == ESRCH))
 		return false;
@@ -245,17 +245,18 @@ uint64_t trace_elapsed(const struct trace *t, uint64_t ticks)
  */
 static uint64_t begun(const struct trace *t)
 {
-	return t->running || t->killed
+	return t->running || t->killed || t->snapping
 		? ((uint64_t)t->head.threads + 2) * t->head.chunk_size
 		: 0;
 }
 
-static void look_at_state(struct trace *t, bool lives)
+static void look_at_state(struct trace *t, bool lives, bool snapping)
 {
 	const struct ouro_file *h = &t->head;
 	const bool over = h->state >= OURO_STATE_EXITED && h->state <= OURO_STATE_INERT;
 
 	t->running = lives && !over;
+	t->snapping = snapping;
 	t->killed = !t->running && !over;
 	if (t->killed)
 		t->truncated = true;
@@ -272,7 +273,7 @@ static int load(struct trace *t)
 	struct chunk_list l;
 	int r = chunks_list(t, &l);
 
-	if (!r && t->running)
+	if (!r && (t->running || t->snapping))
 		chunks_drop_newborn(t->memory, &l);
 	if (!r)
 		r = make_streams(t, &l);
@@ -338,7 +339,7 @@ static int look_twice(struct trace *t, int fd, struct stat *st, char error[200])
 static int open_file(struct trace *t, const char *path, char error[200])
 {
 	struct stat st;
-	bool lives;
+	bool lives, snapping;
 	int r, fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
@@ -347,12 +348,14 @@ static int open_file(struct trace *t, const char *path, char error[200])
 	if (!r)
 		r = read_header(t, error);
 	if (!r) {
-		lives = process_lives(t, &st);
-		look_at_state(t, lives);
-		if (t->running) {
+		lives = process_lives(t->head.pid, &st);
+		snapping = t->head.snapshots_done < t->head.snapshots_begun &&
+			process_lives(t->head.snapshot_pid, &st);
+		look_at_state(t, lives, snapping);
+		if (t->running || snapping) {
 			r = look_twice(t, fd, &st, error);
 			if (!r)
-				look_at_state(t, lives);
+				look_at_state(t, lives, snapping);
 		}
 	}
 	close(fd);
@@ -386,7 +389,7 @@ int trace_open_memory(struct trace *t, const void *bytes, size_t size, char erro
 		r = read_header(t, error);
 	}
 	if (!r) {
-		look_at_state(t, false);
+		look_at_state(t, false, false);
 		r = load(t);
 	}
 	if (r == -ENOMEM)

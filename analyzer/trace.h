@@ -46,6 +46,7 @@ struct trace {
 	char *name;			/* as given to trace_open                    */
 	struct ouro_file head;		/* a copy                                    */
 	bool running;			/* its process lives                         */
+	bool snapping;			/* a child still writes the newest snapshot  */
 	bool killed;			/* state RUNNING, and the process is gone    */
 	bool truncated;			/* killed, or something is missing or damaged */
 	uint64_t size;			/* of the file, when it was opened           */

@@ -240,9 +240,15 @@ void words_step(const struct heap *h, const struct spoken *holder, const struct 
 
 const char *words_type(const char *name)
 {
+	const char *local = strstr(name, ".<locals>."), *more;
+
+	while (local && (more = strstr(local + 10, ".<locals>.")))
+		local = more;
+	if (local)
+		return local + 10;
 	if (!strncmp(name, "__main__.", 9) && name[9])
 		return name + 9;
-	return name;
+	return strcmp(name, "weakref.ReferenceType") ? name : "weakref.ref";
 }
 
 /* Built-in types with a plain lower-case name have a plural. */

@@ -40,7 +40,7 @@ void spoken_label(const struct spoken *s, struct buf *out);
 void words_step(const struct heap *h, const struct spoken *holder, const struct heap_edge *e,
 		struct spoken *to);
 
-/* "Node" for "__main__.Node". */
+/* "Node" for "__main__.Node" and for "app.make.<locals>.Node". */
 const char *words_type(const char *name);
 
 /* "list", "2 lists", "3 Node objects"; `type` as in the snapshot. */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dwarf.h"
 #include "x86_64/unwind_machine.h"
 
 /* How a row gets a register of the caller; the value says by how much or by which expression. */
@@ -40,10 +41,28 @@ struct cfi_row {
 	uintptr_t start;	/* first instruction of the function                */
 };
 
+/* A CIE: what the entries of a compilation unit share.  Its program makes the first row. */
+struct cfi_cie {
+	struct dwarf_bytes program;
+	uint64_t code_align;
+	int64_t data_align;
+	uint8_t fde_enc;
+	bool has_size;			/* 'z': FDEs tell the size of their augmentation    */
+	bool signal;
+};
+
+/* An FDE: the instructions [start, start + size) and the program that describes them. */
+struct cfi_fde {
+	struct cfi_cie cie;
+	struct dwarf_bytes program;
+	uintptr_t start, size;
+};
+
 /* Room to work in, kept off the program's small stacks. */
 #define CFI_NESTED 6		/* remember_state in remember_state; compilers use 1 */
 struct cfi_work {
 	struct cfi_row row, initial, saved[CFI_NESTED];
+	struct cfi_fde fde;
 };
 
 /* The part of a module that unwind information may be read from. */

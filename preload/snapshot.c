@@ -20,6 +20,7 @@
 #define TEXT_MAX	4096		/* bytes of a string; longer ones are cut    */
 #define RECORD_MAX	(1 + 12 * OURO_VARINT_MAX)
 #define SECONDS_MAX	600		/* the child never outlives this             */
+#define NICE		10		/* the program goes first                    */
 #define UNDER_WAY_MAX	2		/* children at a time                        */
 
 /* A string that has its number, by 64 bits of hash. */
@@ -41,6 +42,7 @@ struct snapshot {
 	uint8_t *at;
 	uintptr_t last;			/* previous address of the chunk             */
 	bool in_node, failed;
+	bool fresh;			/* no node or edge in this chunk yet         */
 	uint32_t types, strings;
 	uint64_t nodes, edges, roots;
 	struct text_slot *text;
@@ -117,6 +119,7 @@ static void start_chunk(struct snapshot *s)
 {
 	s->at = (uint8_t *)(s->chunk + 1);
 	s->last = 0;
+	s->fresh = true;
 }
 
 static void flush(struct snapshot *s)
@@ -231,6 +234,7 @@ void snapshot_node(struct snapshot *s, const struct snapshot_node *n)
 	s->at = ouro_put_varint(p, n->label);
 	s->nodes++;
 	s->in_node = true;
+	s->fresh = false;
 }
 
 static bool has_operand(enum ouro_edge_name name)
@@ -253,8 +257,10 @@ void snapshot_edge(struct snapshot *s, uintptr_t held, enum ouro_edge_name name,
 {
 	uint8_t *p = room(s, RECORD_MAX);
 
-	if (p == (uint8_t *)(s->chunk + 1) && s->in_node)
+	/* The chunk may start with a string that one of these edges needed. */
+	if (s->fresh && s->in_node)
 		*p++ = OURO_SNAP_MORE;
+	s->fresh = false;
 	*p++ = OURO_SNAP_EDGE;
 	p = put_address(s, p, held);
 	*p++ = (uint8_t)(name | flags << 5);
@@ -384,6 +390,7 @@ static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number,
 	file_use(fd);
 	SYS(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, NULL, 0, 0);
 	SYS(SYS_prctl, PR_SET_NAME, "ouro-snapshot", 0, 0, 0, 0);
+	SYS(SYS_setpriority, PRIO_PROCESS, 0, NICE, 0, 0, 0);
 	offer_to_oom();
 
 	s->chunk = snapshot_memory(s, OURO_CHUNK_SIZE);

@@ -2,9 +2,8 @@
 #pragma GCC optimize("no-tree-slp-vectorize")
 
 #include "unwind.h"
-#include "rules.h"
+#include "walk.h"
 
-#include <assert.h>
 #include <string.h>
 
 /*
@@ -16,240 +15,15 @@
  *        | and kept  |                         | outer .. inner
  */
 
-_Atomic uint64_t unwind_stats[UNWIND_COUNTERS];
-
-#define likely(e)	__builtin_expect(!!(e), 1)
-#define unlikely(e)	__builtin_expect(!!(e), 0)
-
 enum {
 	FRUITLESS_MAX = 16,		/* takes before sharing is given up ...             */
 	PLAIN_TAKES = 256,		/* ... for this many                                */
-	SWITCHES_MAX = 8,		/* of stacks, within one                            */
 };
-
-/* The frame a walk is at: all that the next step depends on, but for memory. */
-struct point {
-	uintptr_t ip, sp, bp;
-	uint64_t exact;			/* 0, or RULES_EXACT: ip was interrupted            */
-};
-
-struct walk {
-	struct point at;		/* for the rare steps; loops have theirs in registers */
-	uint64_t tag;
-	struct rules *rules;
-	struct span span;		/* of the stack sp is on                            */
-	unsigned switches;
-	struct bounds *bounds;
-	struct fullwalk *full;
-	struct cfi_work *work;
-};
-
-enum step { ON, END, LOST };
-
-bool unwind_setup(uint32_t (*loc_of)(uintptr_t ip))
-{
-	cfi_setup();
-	bounds_setup();
-	return rules_setup(loc_of);
-}
-
-void unwind_modules_changed(void)
-{
-	rules_new_generation();
-}
 
 void unwind_forget(struct unwind *u)
 {
 	u->n = u->kept = 0;
 	u->linked = false;
-}
-
-/* --- one frame ------------------------------------------------------------------------ */
-
-static enum step lost(enum unwind_counter why)
-{
-	unwind_count(why);
-	return LOST;
-}
-
-/* The caller's frame lies on another stack: a signal's, or one the program calls on. */
-static __attribute__((noinline)) bool switch_stack(struct walk *w, uintptr_t sp)
-{
-	if (sp >> MACHINE_IP_BITS || sp % 8 || sp - w->span.lo < w->span.hi - w->span.lo)
-		return false;
-	if (!bounds_readable(sp - 8))
-		return false;
-	if (w->switches++ == SWITCHES_MAX)
-		return false;
-	bounds_enter(w->bounds, sp, &w->span);
-	return true;
-}
-
-/* Is [addr, addr + 8) in this stack, not below the frame?  Makes it readable. */
-static inline bool in_frame(struct walk *w, uintptr_t addr)
-{
-	return addr >= w->at.sp && addr % 8 == 0 && addr + 8 > addr
-		&& bounds_reach(&w->span, addr + 8);
-}
-
-/* A step that may have left the stack of the frame at `from` has led to at.sp. */
-static enum step arrive(struct walk *w, uintptr_t from)
-{
-	if (w->at.sp % 8)
-		return lost(UNWIND_CUT_BOUNDS);
-	if (w->at.sp > from && bounds_reach(&w->span, w->at.sp))
-		return ON;
-	return switch_stack(w, w->at.sp) ? ON : lost(UNWIND_CUT_BOUNDS);
-}
-
-static enum step step_signal(struct walk *w)
-{
-	uintptr_t sp = w->at.sp;
-
-	if (!in_frame(w, sp + MACHINE_SIG_SIZE - 8))
-		return lost(UNWIND_CUT_BOUNDS);
-	w->at.ip = bounds_word(sp + MACHINE_SIG_IP);
-	w->at.bp = bounds_word(sp + MACHINE_SIG_BP);
-	w->at.sp = bounds_word(sp + MACHINE_SIG_SP);
-	w->at.exact = RULES_EXACT;
-	return arrive(w, sp);
-}
-
-static enum step step_full(struct walk *w)
-{
-	struct fullwalk *f = w->full;
-	uintptr_t sp = w->at.sp;
-	int r = fullwalk_beyond(f, w->at.ip, sp, w->work);
-
-	unwind_count(UNWIND_FULL);
-	if (!r)
-		return END;
-	if (r < 0)
-		return lost(UNWIND_CUT_FULL);
-	w->at.ip = f->reg[MACHINE_IP];
-	w->at.sp = f->reg[MACHINE_SP];
-	w->at.bp = f->valid >> MACHINE_BP & 1 ? f->reg[MACHINE_BP] : 0;
-	w->at.exact = f->exact ? RULES_EXACT : 0;
-	return arrive(w, sp);
-}
-
-/* The compiler's way to realign a stack: the CFA was stored near where rbp points. */
-static enum step step_deref(struct walk *w, uint32_t rule)
-{
-	uintptr_t from = w->at.sp, slot = w->at.bp + cfi_rule_cfa(rule);
-
-	if (!in_frame(w, w->at.bp) || !in_frame(w, slot))
-		return lost(UNWIND_CUT_BOUNDS);
-	w->at.sp = bounds_word(slot);
-	w->at.bp = bounds_word(w->at.bp);
-	w->at.exact = 0;
-	if (w->at.sp <= from || w->at.sp % 8 || !bounds_reach(&w->span, w->at.sp))
-		return lost(UNWIND_CUT_BOUNDS);
-	w->at.ip = bounds_word(w->at.sp - 8);
-	return w->at.ip ? ON : END;
-}
-
-/* CFA = bp + n and not on this stack: the function has moved sp elsewhere after its prologue. */
-static enum step step_off_stack(struct walk *w, uint32_t rule)
-{
-	uintptr_t cfa = w->at.bp + cfi_rule_cfa(rule), bp_below = cfi_rule_bp(rule);
-
-	if (!switch_stack(w, cfa) || !bounds_readable(cfa - bp_below))
-		return lost(UNWIND_CUT_BOUNDS);
-	w->at.ip = bounds_word(cfa - 8);
-	if (bp_below)
-		w->at.bp = bounds_word(cfa - bp_below);
-	w->at.sp = cfa;
-	w->at.exact = 0;
-	return w->at.ip ? ON : END;
-}
-
-/* Interrupted after rbp was taken off the stack, or where it is kept in the red zone. */
-static enum step step_epilogue(struct walk *w, uint32_t rule)
-{
-	uintptr_t cfa = w->at.sp + cfi_rule_cfa(rule), bp_at = cfa - cfi_rule_bp(rule);
-
-	if (!bounds_reach(&w->span, cfa) || (bp_at < w->span.lo && !bounds_readable(bp_at))
-			|| bp_at + MACHINE_RED_ZONE < w->at.sp)
-		return lost(UNWIND_CUT_BOUNDS);
-	w->at.ip = bounds_word(cfa - 8);
-	w->at.bp = bounds_word(bp_at);
-	w->at.sp = cfa;
-	w->at.exact = 0;
-	return w->at.ip ? ON : END;
-}
-
-static __attribute__((noinline)) enum step step_rare(struct walk *w, uint32_t rule)
-{
-	switch (cfi_rule_kind(rule)) {
-	case CFI_RULE_SP: return step_epilogue(w, rule);
-	case CFI_RULE_BP: return step_off_stack(w, rule);
-	case CFI_RULE_BP_DEREF: return step_deref(w, rule);
-	case CFI_RULE_END: return END;
-	case CFI_RULE_SIGNAL: return step_signal(w);
-	case CFI_RULE_FULL: return step_full(w);
-	case CFI_RULE_NO_MODULE: return lost(UNWIND_CUT_NO_MODULE);
-	case CFI_RULE_NO_ENTRY: return lost(UNWIND_CUT_NO_ENTRY);
-	default: return lost(UNWIND_CUT_DAMAGED);
-	}
-}
-
-/* From the frame at p, of which rule is the rule, to its caller. */
-static inline __attribute__((always_inline)) enum step step(struct walk *w, struct point *p,
-	uint32_t rule)
-{
-	enum cfi_kind kind = cfi_rule_kind(rule);
-	uintptr_t bp_below = cfi_rule_bp(rule), cfa, bp_at, bp;
-	enum step how;
-
-	static_assert(CFI_RULE_SP == 1 && CFI_RULE_BP == 2, "tested together");
-	if (likely(kind == CFI_RULE_SP))
-		cfa = p->sp + cfi_rule_cfa(rule);	/* predicted, not waited for */
-	else
-		cfa = p->bp + cfi_rule_cfa(rule);
-	bp_at = cfa - (bp_below ? bp_below : 8);
-	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8
-			|| !bounds_reach(&w->span, cfa))) {
-		w->at = *p;
-		how = step_rare(w, rule);
-		*p = w->at;
-		return how;
-	}
-	p->ip = bounds_word(cfa - 8);
-	bp = bounds_word(bp_at);
-	__asm__("" : "+r"(bp));		/* loaded always: whether it is needed can't be predicted */
-	p->bp = bp_below ? bp : p->bp;
-	p->sp = cfa;
-	p->exact = 0;
-	return likely(p->ip) ? ON : END;
-}
-
-static inline __attribute__((always_inline)) uint64_t look_up(struct walk *w,
-	const struct point *p)
-{
-	/* Above 2^47 there is no code; there, the bits are the tag's. */
-	if (unlikely(p->ip >> MACHINE_IP_BITS))
-		return (uint64_t)CFI_RULE_NO_MODULE << 32;
-	return rules_get(w->rules, p->ip + (p->exact + w->tag), w->work);
-}
-
-static inline void note(struct unwind_frame *f, const struct point *p, uint64_t word)
-{
-	f->ip = p->ip;
-	f->sp = p->sp;
-	f->bp = p->bp;
-	f->rule = word >> 32;
-	f->loc = word;
-}
-
-static void begin(struct walk *w, uintptr_t ip, uintptr_t sp, uintptr_t bp)
-{
-	w->at = (struct point){ ip, sp, bp, 0 };
-	w->tag = atomic_load_explicit(&rules_tag, memory_order_relaxed);
-	w->rules = atomic_load_explicit(&rules_table, memory_order_acquire);
-	w->switches = 0;
-	w->full->started = false;
-	bounds_enter(w->bounds, sp, &w->span);
 }
 
 /* --- the stored stack ----------------------------------------------------------------- */
@@ -344,7 +118,7 @@ static uintptr_t outer_bp(const struct unwind_frame *f, uintptr_t bp, uintptr_t 
 /* Where the new frames are, and how many of the stored ones stand. */
 struct found {
 	uint32_t base, tail;
-	enum step how;			/* ON: met the stored stack                         */
+	enum walk_how how;			/* WALK_ON: met the stored stack                         */
 };
 
 /*
@@ -398,7 +172,7 @@ static __attribute__((noinline)) uint32_t rejoin(struct unwind *u, struct point 
 
 static struct found walk_to_stored(struct unwind *u, struct walk *w)
 {
-	struct found at = { u->n, UNWIND_DEPTH, ON };
+	struct found at = { u->n, UNWIND_DEPTH, WALK_ON };
 	struct unwind_frame *f = u->frame;
 	struct point p = w->at, q;
 	uint64_t word;
@@ -415,44 +189,25 @@ static struct found walk_to_stored(struct unwind *u, struct walk *w)
 			word = (uint64_t)rejoin(u, &q, &at, broken) << 32;
 			p = q;
 		} else {
-			word = look_up(w, &p);
+			word = walk_look_up(w, &p);
 			if (unlikely(at.tail == at.base)) {
 				if (!at.base)
 					return at;
 				halve(u, &at);
 			}
-			note(&f[--at.tail], &p, word);
+			walk_note(&f[--at.tail], &p, word);
 			u->walked++;
 		}
-		at.how = step(w, &p, word >> 32);
+		at.how = walk_step(w, &p, word >> 32);
 		/* On another stack the stored one can't be found by its addresses. */
 		if (unlikely(w->switches))
 			at.base = 0;
-	} while (at.how == ON);
+	} while (at.how == WALK_ON);
 	at.base = 0;
 	return at;
 }
 
 /* --- a walk of everything --------------------------------------------------------------- */
-
-/* Down from f[*from] to f[limit]; ON: there is more than that. */
-static inline enum step walk_plainly(struct walk *w, struct unwind_frame *f, uint32_t *from,
-	uint32_t limit)
-{
-	struct point p = w->at;
-	uint32_t i = *from;
-	uint64_t word;
-	enum step how = ON;
-
-	while (how == ON && i > limit) {
-		word = look_up(w, &p);
-		note(&f[--i], &p, word);
-		how = step(w, &p, word >> 32);
-	}
-	*from = i;
-	w->at = p;
-	return how;
-}
 
 static inline bool same_code(const struct unwind_frame *a, const struct unwind_frame *b)
 {
@@ -469,9 +224,9 @@ static void take_anew(struct unwind *u, struct walk *w)
 	struct unwind_frame *old = u->frames, *f = u->frame;
 	uint32_t top = u->n && old >= &f[half] ? half : UNWIND_DEPTH, i = top;
 	uint32_t old_n = u->n < half ? u->n : half;
-	enum step how = walk_plainly(w, f, &i, top - half);
+	enum walk_how how = walk_plainly(w, f, &i, top - half);
 
-	if (unlikely(how == ON)) {
+	if (unlikely(how == WALK_ON)) {
 		old_n = 0;
 		memmove(&f[half], &f[i], half * sizeof(*f));
 		i = top = half;
@@ -479,8 +234,8 @@ static void take_anew(struct unwind *u, struct walk *w)
 		top = UNWIND_DEPTH;
 	}
 	u->walked += top - i;
-	u->cut = how == END ? UNWIND_WHOLE : UNWIND_LOST;
-	if (unlikely(how == ON)) {
+	u->cut = how == WALK_END ? UNWIND_WHOLE : UNWIND_LOST;
+	if (unlikely(how == WALK_ON)) {
 		/* The inner half is enough, and leaves room for calls to come. */
 		unwind_count(UNWIND_CUT_DEPTH);
 		u->cut = UNWIND_TOO_DEEP;
@@ -519,8 +274,8 @@ static uint32_t take_shared(struct unwind *u, struct walk *w)
 	struct found at = walk_to_stored(u, w);
 
 	if (unlikely(!at.base)) {
-		u->cut = at.how == END ? UNWIND_WHOLE : UNWIND_LOST;
-		if (at.how == ON) {
+		u->cut = at.how == WALK_END ? UNWIND_WHOLE : UNWIND_LOST;
+		if (at.how == WALK_ON) {
 			/* No room left and none to be made: the inner half stays. */
 			unwind_count(UNWIND_CUT_DEPTH);
 			u->cut = UNWIND_TOO_DEEP;
@@ -589,14 +344,20 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	w.bounds = &u->bounds;
 	w.full = &u->full;
 	w.work = &u->work;
-	if (unlikely(u->bounds.thread != tp))
+	/* A signal handler that jumped out of a take has left things half done. */
+	if (unlikely(u->bounds.thread != tp || u->busy)) {
 		bounds_init(&u->bounds, tp);
-	begin(&w, ip, sp, bp);
+		unwind_forget(u);
+	}
+	u->busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	walk_begin(&w, ip, sp, bp);
 	if (unlikely(u->tag != w.tag || !w.rules))
 		unwind_forget(u);
 	u->tag = w.tag;
 	if (unlikely(!w.rules)) {
 		u->cut = UNWIND_LOST;
+		u->busy = false;
 		return;
 	}
 	u->takes++;
@@ -617,22 +378,6 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 		u->frames = u->frame;
 		u->linked = link_from(u, first, u->n);
 	}
-}
-
-void unwind_take_plain(struct unwind_plain *p, uintptr_t ip, uintptr_t sp, uintptr_t bp)
-{
-	struct walk w = { .bounds = &p->bounds, .full = &p->full, .work = &p->work };
-	uint32_t tail = UNWIND_PLAIN_DEPTH;
-	enum step how = LOST;
-
-	/* No thread's: so its stack is a foreign one, proven anew each time. */
-	bounds_init(&p->bounds, 0);
-	begin(&w, ip, sp, bp);
-	if (w.rules)
-		how = walk_plainly(&w, p->frame, &tail, 0);
-	if (how == ON)
-		unwind_count(UNWIND_CUT_DEPTH);
-	p->frames = &p->frame[tail];
-	p->n = UNWIND_PLAIN_DEPTH - tail;
-	p->cut = how == END ? UNWIND_WHOLE : how == ON ? UNWIND_TOO_DEEP : UNWIND_LOST;
+	atomic_signal_fence(memory_order_seq_cst);
+	u->busy = false;
 }

@@ -272,6 +272,25 @@ START_TEST(a_free_that_comes_late_within_its_tick_frees_the_old_block)
 }
 END_TEST
 
+/* Stream 2 got a from stream 1 and stamped its FREE before that hand-over was done. */
+START_TEST(a_free_that_comes_before_its_block_frees_it)
+{
+	play("thread 2; at 20; free a; thread 1; at 25; alloc a 8; at 30; alloc b 8; "
+	     "thread 2; at 31; alloc a 16; thread 1; at 40; free a");
+	ck_assert_str_eq(living(), "b");
+	ck_assert_uint_eq(r.total.frees, 2);
+	ck_assert_uint_eq(r.total.double_blocks + r.total.unknown_frees, 0);
+}
+END_TEST
+
+START_TEST(a_free_long_before_or_in_the_same_thread_is_a_strangers)
+{
+	play("thread 2; at 20; free a; thread 1; at 300; alloc a 8; free b; alloc b 8");
+	ck_assert_str_eq(living(), "ab");
+	ck_assert_uint_eq(r.total.unknown_frees, 2);
+}
+END_TEST
+
 START_TEST(sites_know_what_was_made_and_what_is_left)
 {
 	const struct site *s;
@@ -423,6 +442,8 @@ int main(void)
 	tcase_add_test(c, threads_are_merged_by_time);
 	tcase_add_test(c, at_one_tick_a_death_in_one_thread_precedes_a_birth_in_another);
 	tcase_add_test(c, a_free_that_comes_late_within_its_tick_frees_the_old_block);
+	tcase_add_test(c, a_free_that_comes_before_its_block_frees_it);
+	tcase_add_test(c, a_free_long_before_or_in_the_same_thread_is_a_strangers);
 	tcase_add_test(c, sites_know_what_was_made_and_what_is_left);
 	tcase_add_test(c, the_peak_knows_what_made_it_up);
 	tcase_add_test(c, a_block_freed_before_another_is_made_is_brief);

@@ -340,6 +340,52 @@ START_TEST(a_signal_at_any_instruction_is_unwound_to_the_end)
 }
 END_TEST
 
+static sigjmp_buf out;
+static volatile sig_atomic_t taking;
+
+static void jump_out(int sig)
+{
+	ticks++;
+	if (taking) {
+		taking = 0;
+		siglongjmp(out, 1);
+	}
+}
+
+/* Takes that are left at any instruction; the next one must be whole. */
+static NOINLINE void left_hook(void)
+{
+	int i;
+
+	/* Not a moment in libunwind, which would keep its lock. */
+	for (i = 0; i < 2000; i++) {
+		taking = 1;
+		UNWIND_HERE(u);
+		taking = 0;
+	}
+	decoded_n = UNWIND_DEPTH;
+	UNWIND_HERE(u);
+	judge(u->frames, u->n, u->kept, u->cut);
+}
+
+START_TEST(a_take_may_be_left_by_siglongjmp)
+{
+	struct sigaction sa = { .sa_handler = jump_out, .sa_flags = SA_RESTART };
+	struct itimerval it = { { 0, 100 }, { 0, 100 } };
+
+	ck_assert_int_eq(sigaction(SIGPROF, &sa, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_PROF, &it, NULL), 0);
+	tree_event = left_hook;
+	while (ticks < 200 * rounds)
+		if (!sigsetjmp(out, 1))
+			tree_walk(20 + tree_random() % 8, 20);
+	it = (struct itimerval){ 0 };
+	setitimer(ITIMER_PROF, &it, NULL);
+	all_agreed(50);
+	ck_assert_uint_eq(cut, 0);
+}
+END_TEST
+
 /* --- other stacks ----------------------------------------------------------------------- */
 
 static ucontext_t home, away[4];
@@ -434,6 +480,40 @@ START_TEST(a_stack_of_16_kib_suffices)
 		ck_assert_uint_eq(v->cut, UNWIND_WHOLE);
 		ck_assert_uint_ge(v->n, 2);
 	}
+}
+END_TEST
+
+static char painted[65536] __attribute__((aligned(4096)));
+static size_t stack_used;
+
+static void *take_on_paint(void *arg)
+{
+	char *p = painted;
+
+	UNWIND_HERE((struct unwind *)arg);
+	while (*p == 0x5a)
+		p++;
+	stack_used = (char *)__builtin_frame_address(0) - p;
+	return NULL;
+}
+
+START_TEST(a_take_needs_less_than_a_kib_of_stack)
+{
+	struct unwind *v = zeroed(UNWIND_SIZE);
+	pthread_attr_t a;
+	pthread_t t;
+
+	memset(painted, 0x5a, sizeof(painted));
+	pthread_attr_init(&a);
+	ck_assert_int_eq(pthread_attr_setstack(&a, painted, sizeof(painted)), 0);
+	unwind_modules_changed();
+	ck_assert_int_eq(pthread_create(&t, &a, take_on_paint, v), 0);
+	pthread_join(t, NULL);
+	ck_assert_uint_ge(v->n, 2);
+	ck_assert_uint_gt(stack_used, 100);
+#ifndef __SANITIZE_ADDRESS__
+	ck_assert_uint_lt(stack_used, 1024);
+#endif
 }
 END_TEST
 
@@ -759,9 +839,11 @@ static Suite *suite(void)
 	tcase_add_test(c, stacks_go_on_below_a_signal);
 	tcase_add_loop_test(c, stacks_go_on_below_a_signal_on_its_own_stack, 0, 2);
 	tcase_add_test(c, a_signal_at_any_instruction_is_unwound_to_the_end);
+	tcase_add_test(c, a_take_may_be_left_by_siglongjmp);
 	tcase_add_test(c, coroutines_have_stacks_of_their_own);
 	tcase_add_test(c, small_stacks_suffice);
 	tcase_add_test(c, a_stack_of_16_kib_suffices);
+	tcase_add_test(c, a_take_needs_less_than_a_kib_of_stack);
 	tcase_add_test(c, recursion_is_cut_at_the_outer_end);
 	tcase_add_test(c, frames_beyond_rules_are_walked_in_full);
 	tcase_add_test(c, a_function_may_call_on_another_stack);

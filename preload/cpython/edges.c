@@ -17,8 +17,11 @@ static void list_items(struct walk *w, uintptr_t op)
 	const uintptr_t *item = (const uintptr_t *)py_ptr(op, py.list_items);
 	int64_t n = py_long(op, OB_SIZE);
 
-	for (int64_t i = 0; i < n; i++)
+	for (int64_t i = 0; i < n; i++) {
+		if (i + 8 < n)
+			heap_expect(w, item[i + 8]);
 		heap_own(w, item[i], OURO_EDGE_INDEX, (uint64_t)i);
+	}
 }
 
 /* --- dicts --------------------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 #define QUEUE_BLOCK	4094
 #define BAG_LINEAR	16		/* as many references are looked through one by one */
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
-#define OWNED_MAX	UINT32_MAX
 
 struct queue_block {
 	struct queue_block *next;
@@ -102,9 +101,10 @@ static bool queue_add(struct walk *w, uintptr_t op)
 	return true;
 }
 
-/* Objects lie where the allocator put them: ask for the ones further on early. */
-static uintptr_t queue_take(struct queue *q)
+/* Objects, and their places in the table, lie anywhere: ask early for what is needed soon. */
+static uintptr_t queue_take(struct walk *w)
 {
+	struct queue *q = &w->queue;
 	struct queue_block *b = q->head;
 
 	while (b && b->head == b->tail) {
@@ -117,9 +117,18 @@ static uintptr_t queue_take(struct queue *q)
 	}
 	if (!b)
 		return 0;
-	if (b->head + 8 < b->tail)
-		__builtin_prefetch((const void *)b->at[b->head + 8]);
+	if (b->head + 8 < b->tail) {
+		uintptr_t soon = b->at[b->head + 8];
+
+		__builtin_prefetch((const void *)soon);
+		__builtin_prefetch(&w->nodes.at[hash(soon) & w->nodes.mask]);
+	}
 	return b->at[b->head++];
+}
+
+void heap_expect(const struct walk *w, uintptr_t op)
+{
+	__builtin_prefetch(&w->nodes.at[hash(op) & w->nodes.mask]);
 }
 
 struct heap_node *heap_object(struct walk *w, uintptr_t op)
@@ -273,8 +282,8 @@ void heap_edge(struct walk *w, uintptr_t held, enum ouro_edge_name name, unsigne
 
 	if (!held || !(n = heap_object(w, held)))
 		return;
-	if (!flags && n->owned < OWNED_MAX)
-		n->owned++;
+	if (!flags)
+		n->open--;
 	snapshot_edge(w->s, held, name, flags, operand);
 }
 
@@ -445,10 +454,14 @@ static unsigned node_flags(struct walk *w, const struct type *t, uintptr_t op,
 
 static void write_node(struct walk *w, const struct type *t, uintptr_t op)
 {
-	const struct heap_node *known = heap_find(w, op);
+	struct heap_node *known = heap_at(w, op);
 	struct snapshot_node n = { .address = op, .type = t->id, .size = size_of(w, t, op) };
 
+	if (!known)
+		return;
 	n.flags = node_flags(w, t, op, known, &n.count);
+	/* an immortal one is never short of holders */
+	known->open += n.flags & OURO_NODE_IMMORTAL ? INT32_MIN / 2 : (int32_t)n.count;
 	n.generation = known->generation;
 	n.label = label_of(w, t, op);
 	snapshot_node(w->s, &n);
@@ -479,7 +492,7 @@ static void write_all(struct walk *w)
 {
 	uintptr_t op;
 
-	while ((op = queue_take(&w->queue))) {
+	while ((op = queue_take(w))) {
 		const struct type *t = type_of(w, op);
 
 		if (!t) {

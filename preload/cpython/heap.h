@@ -21,7 +21,8 @@ int heap_snapshot(struct snapshot *s);
 /* What is known of an address; 16 bytes, there are millions. */
 struct heap_node {
 	uintptr_t address;		/* 0: free place of the table                 */
-	uint32_t owned;			/* edges and roots that own a reference to it */
+	int32_t open;			/* its count less the edges and roots that own it:
+					 * the count is added when it is written      */
 	uint32_t string : 23;		/* number of its text, when it is a name      */
 	uint32_t queued : 1;		/* an object, written or to be written        */
 	uint32_t generation : 3;
@@ -76,6 +77,7 @@ const struct heap_node *heap_find(const struct walk *w, uintptr_t address);	/* o
 
 /* An object: it will be written.  Must be one: what may be a stray word is asked first. */
 struct heap_node *heap_object(struct walk *w, uintptr_t op);
+void heap_expect(const struct walk *w, uintptr_t op);	/* it will be asked for soon */
 bool heap_plausible(struct walk *w, uintptr_t word);	/* could this be an object? */
 
 /* An edge of the object being written; nothing when `held` is 0. */

@@ -55,8 +55,8 @@ static void root(struct walk *w, const struct snapshot_root *r)
 
 	if (!r->held || !(n = heap_object(w, r->held)))
 		return;
-	if (!r->flags && n->owned < UINT32_MAX)
-		n->owned++;
+	if (!r->flags)
+		n->open--;
 	snapshot_root(w->s, r);
 }
 
@@ -296,6 +296,7 @@ static bool told(uintptr_t interp, int32_t at)
 	struct { int32_t at, n; } part[] = {
 		{ py.interp_type_cache, py.interp_type_cache_size },
 		{ py.interp_ast, py.interp_ast_size },
+		{ py.interp_free_lists, py.interp_free_lists_size },	/* of the dead */
 		{ py.interp_first_thread, py.interp_first_thread_size },
 		{ py.interp_static_types, py.interp_static_type_size * py.interp_static_type_max },
 		{ py.interp_static_ext_types,
@@ -329,6 +330,14 @@ static void maybe_fields(struct walk *w, uintptr_t interp)
 			root(w, &root_);
 		}
 	}
+}
+
+bool roots_tell(uintptr_t where)
+{
+	for (uintptr_t in = layout_interp(); in; in = py_ptr(in, py.interp_next))
+		if (where - in < (uintptr_t)py.interp_size)
+			return true;
+	return false;
 }
 
 void roots_write_maybe(struct walk *w)

@@ -15,4 +15,7 @@ void roots_write(struct walk *w);
 /* Words that may be references, when all objects are known: evaluation stacks, unnamed fields. */
 void roots_write_maybe(struct walk *w);
 
+/* Does `where` lie in what those looked through? */
+bool roots_tell(uintptr_t where);
+
 #endif

@@ -111,8 +111,7 @@ static void *init_module_detour(void)
 
 	if (over)
 		return init_module();
-	if (!tracemalloc_running)
-		pose();
+	set_initialized(INITIALIZED);	/* or it would make its tables again */
 	module = init_module();
 	if (module)
 		wrap_module(module);
@@ -216,7 +215,7 @@ static long frames_asked(void)
 
 /*
  * The module object is made without an import, so that sys.modules shows what
- * it would; it is kept, for its functions know it as self.
+ * it would, and dropped again: its functions have no use for it.
  */
 void tracemalloc_ready(void)
 {
@@ -234,6 +233,7 @@ void tracemalloc_ready(void)
 	if (r)
 		api.decref(r);
 	api.decref(args[0]);
+	api.decref(module);
 }
 
 void tracemalloc_stop(void)

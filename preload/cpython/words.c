@@ -1,9 +1,16 @@
 #include "words.h"
 
 #include "layout.h"
+#include "roots.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FILTER_BITS	16
 #define SCAN_MAX	(64ull << 30)	/* bytes; more is left out, and said */
+#define STATIC_COUNT	900000000	/* objects that were never counted, up to 3.11 */
+#define PAGE		4096u
+#define WINDOW		(4u << 20)	/* bytes the kernel is asked about at once */
 
 /* The objects looked for, and what was found: at most WORDS_PER_OBJECT for each. */
 struct target {
@@ -46,17 +53,7 @@ static struct target *target_at(struct scan *s, uintptr_t address)
 
 static bool unexplained(const struct heap_node *n)
 {
-	uint64_t count;
-
-	if (!n->address || !n->queued)
-		return false;
-	count = py_ptr(n->address, OB_REFCNT);
-	if (py.minor >= 12) {
-		count = (uint32_t)count;
-		if ((int32_t)count < 0)
-			return false;
-	}
-	return count > n->owned && count < 999000000;
+	return n->queued && n->open > 0 && n->open < STATIC_COUNT;
 }
 
 static bool choose_targets(struct scan *s)
@@ -99,13 +96,13 @@ static void scan_words(struct scan *s, uintptr_t start, uintptr_t end, enum ouro
 		if (!(s->filter[filter_bit(*p) / 64] >> filter_bit(*p) % 64 & 1))
 			continue;
 		t = target_at(s, *p);
-		if (!t->address || s->nhit == WORDS_ALL)
+		if (!t->address || s->nhit == WORDS_ALL || roots_tell((uintptr_t)p))
 			continue;
 		s->hit[s->nhit++] = (struct hit){ (uintptr_t)p, *p, region, false };
 	}
 }
 
-/* Pages the program never touched are read as zeroes, one by one: the kernel knows which. */
+/* Our own data: what stands there is no holder. */
 static bool ours(const struct range *r)
 {
 	uintptr_t own[] = { (uintptr_t)&in_data, (uintptr_t)&in_bss };
@@ -114,6 +111,25 @@ static bool ours(const struct range *r)
 		if (own[i] >= r->start && own[i] < r->end)
 			return true;
 	return false;
+}
+
+/* Pages nobody touched would be read as zeroes, and made: the kernel knows which are there. */
+static void scan_present(struct scan *s, uintptr_t start, uintptr_t end, enum ouro_region region)
+{
+	unsigned char present[WINDOW / PAGE];
+
+	for (uintptr_t at = start & ~(uintptr_t)(PAGE - 1); at < end; at += WINDOW) {
+		uintptr_t stop = end - at < WINDOW ? end : at + WINDOW;
+		bool told = syscall(SYS_mincore, at, stop - at, present) == 0;
+
+		for (uintptr_t page = at; page < stop; page += PAGE) {
+			uintptr_t from = page < start ? start : page;
+			uintptr_t to = stop - page < PAGE ? stop : page + PAGE;
+
+			if (!told || present[(page - at) / PAGE] & 1)
+				scan_words(s, from, to, region);
+		}
+	}
 }
 
 static void scan_memory(struct scan *s)
@@ -140,7 +156,7 @@ static void scan_memory(struct scan *s)
 			return;
 		}
 		left -= r->end - start;
-		scan_words(s, start, r->end, region);
+		scan_present(s, start, r->end, region);
 	}
 }
 
