@@ -19,6 +19,7 @@ static struct {
 } here;
 
 static int strikes;
+static int in_use = -1;			/* see file_use                              */
 
 /* Chunks mapped ahead, see file_hold. */
 static struct {
@@ -37,7 +38,7 @@ static bool mapped(void)
 }
 
 /* The trace, opened anew; -ESTALE when the name leads to another file by now. */
-static int reopen(void)
+int file_open(void)
 {
 	struct stat st;
 	int fd = sys_open(here.path, O_RDWR | O_NOFOLLOW, 0);
@@ -52,6 +53,23 @@ static int reopen(void)
 		return fd;
 	sys_close(fd);
 	return r;
+}
+
+void file_use(int fd)
+{
+	if (fd >= 0)
+		in_use = fd;
+}
+
+static int reopen(void)
+{
+	return in_use >= 0 ? in_use : file_open();
+}
+
+static void let_go(int fd)
+{
+	if (fd != in_use)
+		sys_close(fd);
 }
 
 static int write_zeros(int fd, uint64_t offset, size_t n)
@@ -201,7 +219,7 @@ void file_hold(unsigned chunks)
 		held.first = sys_map_file(fd, bytes, offset);
 		held.chunks = held.first ? chunks : 0;
 	}
-	sys_close(fd);
+	let_go(fd);
 }
 
 static int map_chunk(struct ouro_chunk **ret)
@@ -225,7 +243,7 @@ static int map_chunk(struct ouro_chunk **ret)
 	}
 	if (r)
 		place_give_back(offset);	/* nothing was written to it */
-	sys_close(fd);
+	let_go(fd);
 	return r;
 }
 
@@ -280,7 +298,7 @@ static int append(const struct ouro_chunk *chunk)
 	else if (sys_pwrite(fd, chunk + 1, body, offset + head) != (long)body
 	    || sys_pwrite(fd, chunk, head, offset) != (long)head)
 		r = -ENOSPC;	/* the place is not given back: it may not be all zero */
-	sys_close(fd);
+	let_go(fd);
 	return r;
 }
 

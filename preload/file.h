@@ -29,6 +29,14 @@ void file_unmap_chunk(struct ouro_chunk *chunk);
 int file_append(const struct ouro_chunk *chunk);
 
 /*
+ * For a forked child that writes while the program may exec, and its successor rename the
+ * trace: a descriptor opened before the fork, which the child goes on with and the parent
+ * closes.  -errno: the child opens the file by its name, as everybody.
+ */
+int file_open(void);
+void file_use(int fd);
+
+/*
  * Map room for so many chunks now: from here on chunks are taken from it, without a system
  * call, and when it is used up there is no more.
  */

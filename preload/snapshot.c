@@ -354,15 +354,19 @@ static void quiet_signals(void)
 }
 
 /* A pipe of the program must not stay open because of us: its reader waits for the end. */
-static void close_all(void)
+static void close_all_but(int kept)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
+	unsigned after = kept < 0 ? 0 : (unsigned)kept + 1;
 
-	if (!SYS(SYS_close_range, 0, ~0u, 0, 0, 0, 0))
+	if (kept > 0)
+		SYS(SYS_close_range, 0, kept - 1, 0, 0, 0, 0);
+	if (!SYS(SYS_close_range, after, ~0u, 0, 0, 0, 0))
 		return;
 	SYS(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit, 0, 0);
 	for (rlim_t fd = 0; fd < limit.rlim_cur && fd < 65536; fd++)
-		sys_close((int)fd);
+		if ((int)fd != kept)
+			sys_close((int)fd);
 }
 
 /* If memory runs out, this is the process to end. */
@@ -376,13 +380,14 @@ static void offer_to_oom(void)
 	sys_close(fd);
 }
 
-static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number)
+static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number, int fd)
 {
 	struct rlimit no_core = { 0, 0 };
 
 	recording = 0;
 	quiet_signals();
-	close_all();
+	close_all_but(fd);
+	file_use(fd);
 	SYS(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, NULL, 0, 0);
 	SYS(SYS_prctl, PR_SET_NAME, "ouro-snapshot", 0, 0, 0, 0);
 	SYS(SYS_setpriority, PRIO_PROCESS, 0, NICE, 0, 0, 0);
@@ -450,6 +455,7 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason)
 	struct snapshot *s;
 	uint64_t before, number;
 	long pid;
+	int fd;
 
 	if (!place || !runtime || !runtime->snapshot)
 		return place ? -ENOSYS : -EBUSY;
@@ -462,11 +468,14 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason)
 	define_snapshot((uint32_t)number, reason, clock_now());
 	event_ext(g, OURO_EXT_SNAPSHOT, &number, 1);
 
+	fd = file_open();
 	mask_all(&before);
 	pid = SYS(SYS_clone, 0, 0, 0, 0, 0, 0);
 	if (pid == 0)
-		child(s, (uint32_t)number);
+		child(s, (uint32_t)number, fd);
 	mask_restore(&before);
+	if (fd >= 0)
+		sys_close(fd);
 	sys_unmap(s, sizeof(*s));
 	if (pid < 0) {
 		file_count32(&file->snapshots_done, 1);

@@ -56,7 +56,7 @@ static struct thr *block_new(uint32_t tid)
  */
 static struct thr *block_of_the_dead(uint32_t tid)
 {
-	struct thr *t = __atomic_load_n(&next_to_ask, __ATOMIC_RELAXED);
+	struct thr *t = __atomic_load_n(&next_to_ask, __ATOMIC_ACQUIRE);
 
 	for (int i = 0; i < ASK_AT_MOST; i++) {
 		uint32_t owner;
@@ -64,7 +64,7 @@ static struct thr *block_of_the_dead(uint32_t tid)
 		t = t && t->next ? t->next : thr_all();
 		if (!t)
 			return NULL;
-		__atomic_store_n(&next_to_ask, t, __ATOMIC_RELAXED);
+		__atomic_store_n(&next_to_ask, t, __ATOMIC_RELEASE);
 		owner = __atomic_load_n(&t->owner, __ATOMIC_ACQUIRE);
 		if (owner && SYS(SYS_tkill, owner, 0, 0, 0, 0, 0) != -ESRCH)
 			continue;

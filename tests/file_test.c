@@ -79,6 +79,25 @@ START_TEST(another_file_under_the_name_is_left_alone)
 }
 END_TEST
 
+/* A snapshot's writer goes on while the next program renames the trace. */
+START_TEST(a_descriptor_from_before_outlives_the_name)
+{
+	char moved[120];
+	int fd;
+
+	trace_begin();
+	fd = file_open();
+	ck_assert_int_ge(fd, 0);
+	file_use(fd);
+	snprintf(moved, sizeof moved, "%s.1", trace_path);
+	ck_assert_int_eq(rename(trace_path, moved), 0);
+	ck_assert_ptr_nonnull(file_map_chunk(OURO_CHUNK_EVENTS, 2));
+	ck_assert_ptr_nonnull(file_map_chunk(OURO_CHUNK_EVENTS, 3));
+	unlink(moved);
+	trace_end();
+}
+END_TEST
+
 /* Going past it would kill the process. */
 START_TEST(the_limit_for_files_is_kept_and_then_it_gives_up)
 {
@@ -127,6 +146,7 @@ static void add(TCase *c)
 	tcase_add_test(c, a_new_chunk_is_zero_but_for_its_head);
 	tcase_add_test(c, an_appended_chunk_is_the_same_elsewhere);
 	tcase_add_test(c, another_file_under_the_name_is_left_alone);
+	tcase_add_test(c, a_descriptor_from_before_outlives_the_name);
 	tcase_add_test(c, the_limit_for_files_is_kept_and_then_it_gives_up);
 	tcase_add_test(c, an_existing_file_is_not_written_over);
 	tcase_add_test(c, without_a_trace_nothing_is_written_and_nothing_breaks);
