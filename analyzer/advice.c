@@ -136,6 +136,10 @@ char *advice_for(const struct finding *f, const struct naming *w)
 			buf_puts(&out, "Nothing that can be found holds these references: look for a "
 				"Py_INCREF without its Py_DECREF, or a new reference that is never "
 				"released, in the C code that such objects are given to.");
+		else if (f->severity == FINDING_WARNING)
+			buf_puts(&out, "Nothing that can be found holds these references, but an "
+				"object of a type in C may hold it unseen; else a Py_INCREF lacks its "
+				"Py_DECREF in the C code that such objects are given to.");
 		else
 			buf_puts(&out, "C code may hold these references in its own memory; that is "
 				"a mistake only if it should have let go.");

@@ -56,6 +56,17 @@ static uint64_t object_shape(const struct analysis *a, node_id v, const struct a
 	return shape_mix(shape_mix(shape_of_one(&a->shapes, v), (uint64_t)account->unknown), held);
 }
 
+/*
+ * A type in C need not show its collector a str or an int it holds: within other
+ * objects such a reference cannot be seen, and is not searched for.
+ */
+static enum finding_severity severity_of(const struct heap *h, node_id v, const uint32_t *words)
+{
+	if (words[v])
+		return FINDING_INFO;
+	return h->type[h->node[v].type].flags & OURO_TYPE_LEAF ? FINDING_WARNING : FINDING_ERROR;
+}
+
 struct retained {
 	struct analysis *a;
 	const uint32_t *words;
@@ -72,7 +83,7 @@ static int tell_run(void *arg, const struct shaped *run, uint32_t n)
 	if (!f)
 		return -ENOMEM;
 	f->kind = FINDING_OVER_RETAINED;
-	f->severity = words[run[0].at] ? FINDING_INFO : FINDING_ERROR;
+	f->severity = severity_of(a->h, run[0].at, words);
 	for (i = 0; i < n; i++) {
 		node_id v = run[i].at;
 		struct account account = graph_account(&a->h->graph, v);

@@ -140,10 +140,21 @@ static uint32_t graph_count(const struct heap_node *n)
 	return (uint32_t)n->count;
 }
 
-static enum edge_kind graph_kind(const struct heap_edge *e)
+/* CPython's type_traverse leaves these out, as they cannot be part of a cycle. */
+static bool is_hidden(const struct heap *h, const struct heap_edge *e)
+{
+	const char *field;
+
+	if (e->name != OURO_EDGE_FIELD || !(h->node[e->from].flags & OURO_NODE_CODE_INFRA))
+		return false;
+	field = heap_text(h, e->operand);
+	return !strcmp(field, "__slots__") || !strcmp(field, "__subclasses__");
+}
+
+static enum edge_kind graph_kind(const struct heap *h, const struct heap_edge *e)
 {
 	if (e->owned)
-		return EDGE_OWNED;
+		return is_hidden(h, e) ? EDGE_HIDDEN : EDGE_OWNED;
 	return e->name == OURO_EDGE_REFERENT ? EDGE_WEAK :
 		e->flags & OURO_EDGE_MAYBE ? EDGE_MAYBE : EDGE_BORROWED;
 }
@@ -164,7 +175,7 @@ static int fill(struct draft *d, const struct heap *h)
 			return r;
 	}
 	for (i = 0; i < h->nedges; i++) {
-		r = draft_edge(d, h->edge[i].from, h->edge[i].to, i, graph_kind(&h->edge[i]));
+		r = draft_edge(d, h->edge[i].from, h->edge[i].to, i, graph_kind(h, &h->edge[i]));
 		if (r < 0)
 			return r;
 	}

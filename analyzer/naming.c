@@ -254,6 +254,7 @@ static void speak_of_inner(struct naming *w, const struct heap_edge **way, bool 
 
 			if (settled[i] || !settled[from])
 				continue;
+			spoken_fini(&m->spoken);
 			words_step(w->h, &w->member[from].spoken, way[i], &m->spoken);
 			m->way = way[i];
 			settled[i] = m->inner = moved = true;

@@ -172,8 +172,25 @@ static void put_numbers(struct json *j, const struct finding *f)
 	}
 }
 
-static void put_finding(struct json *j, const struct heap *h, const struct finding *f)
+/* Every object of the one shown, and those of them that gc.garbage would have. */
+static void put_all(struct json *j, const struct report *r, const struct finding *f)
 {
+	uint32_t i;
+
+	json_open(j, "ids", '[');
+	for (i = 0; i < f->nall; i++)
+		put_id(j, NULL, r->heap.node[f->all[i]].address);
+	json_close(j, ']');
+	json_open(j, "garbage", '[');
+	for (i = 0; i < f->nall; i++)
+		if (bits_has(&r->analysis.dead.found, f->all[i]))
+			put_id(j, NULL, r->heap.node[f->all[i]].address);
+	json_close(j, ']');
+}
+
+static void put_finding(struct json *j, const struct report *r, const struct finding *f)
+{
+	const struct heap *h = &r->heap;
 	uint32_t i;
 
 	json_open(j, NULL, '{');
@@ -203,17 +220,8 @@ static void put_finding(struct json *j, const struct heap *h, const struct findi
 		put_member(j, h, &f->member[i]);
 	json_close(j, ']');
 	put_edges(j, f);
-	if (f->all) {
-		json_open(j, "ids", '[');
-		for (i = 0; i < f->nall; i++)
-			put_id(j, NULL, h->node[f->all[i]].address);
-		json_close(j, ']');
-		json_open(j, "tracked_ids", '[');
-		for (i = 0; i < f->nall; i++)
-			if (h->node[f->all[i]].flags & OURO_NODE_TRACKED)
-				put_id(j, NULL, h->node[f->all[i]].address);
-		json_close(j, ']');
-	}
+	if (f->all)
+		put_all(j, r, f);
 	json_text(j, "advice", f->advice);
 	json_close(j, '}');
 }
@@ -231,7 +239,7 @@ static void put_findings(struct json *j, const char *key, const struct report *r
 	json_open(j, key, '[');
 	for (i = 0; i < s->n; i++)
 		if (!cycles_only || is_cycle(&s->f[i]))
-			put_finding(j, &r->heap, &s->f[i]);
+			put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }
 

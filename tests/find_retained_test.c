@@ -62,6 +62,14 @@ START_TEST(memory_of_c_code_in_use_is_a_holder_perhaps)
 }
 END_TEST
 
+START_TEST(a_str_may_be_held_unseen_within_an_object_in_c)
+{
+	ck_told("x str leaf at=f,a.py,5 +1\n",
+		"warning 1 str over-retained by 1 reference, made in f() (a.py:5): "
+		"count 1 = 1 that nobody accounts for");
+}
+END_TEST
+
 START_TEST(references_that_may_be_left_over_explain_first)
 {
 	ck_told("x list var=x at=f,a.py,5 +1\ny list at=f,a.py,6\n* > y static s\n"
@@ -109,6 +117,7 @@ int main(void)
 	tcase_add_test(t, one_reference_too_many);
 	tcase_add_test(t, alike_ones_are_folded_by_how_much_they_are_over);
 	tcase_add_test(t, memory_of_c_code_in_use_is_a_holder_perhaps);
+	tcase_add_test(t, a_str_may_be_held_unseen_within_an_object_in_c);
 	tcase_add_test(t, references_that_may_be_left_over_explain_first);
 	tcase_add_test(t, the_start_up_and_the_program_s_code_are_not_blamed);
 	tcase_add_test(t, the_books_say_what_became_of_each_count);

@@ -14,7 +14,7 @@ class RandomGraphs(unittest.TestCase):
                        "call=gc.collect") as run:
             self.assertEqual(run.status, 0, run.stderr)
             found = run.ask("cycles", "--each")["findings"]
-            return ({int(id, 16) for f in found for id in f["tracked_ids"]},
+            return ({int(id, 16) for f in found for id in f["garbage"]},
                     {int(word, 16) for word in run.stdout.split()})
 
     def test_dead_objects_are_those_in_gc_garbage(self):
