@@ -1,7 +1,7 @@
 /*
  * live_test.c - both tables hold what a plain array says, through growth and holes
  */
-#include "../analyzer/live.h"	/* the guest has a header of that name too */
+#include "live.h"
 
 #include <check.h>
 #include <stdlib.h>
