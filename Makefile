@@ -38,11 +38,12 @@ BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DOURO_VERSION='"$(VERSION)"'
 	-Iinclude -MMD -MP $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
 # The guest lives in somebody else's process: nothing of it may be seen by the loader but
-# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was.
+# what ouro.map names, nothing bound late, no dynamic TLS, and CET stays as it was (for which
+# the C library's start files, not all built for it, are left out).
 GUEST_CFLAGS  := $(BASE) -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 	-fcf-protection=full -fno-plt -fno-exceptions -fasynchronous-unwind-tables
-GUEST_LDFLAGS := -shared -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
-	-Wl,-z,noexecstack -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
+GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+	-Wl,-z,noexecstack -Wl,-z,defs -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
 GUEST_LIBS    := -lZydis
 
 ANALYZER_CFLAGS := $(BASE) -Ianalyzer
@@ -76,8 +77,8 @@ $(O)/ouro: $(ANALYZER_OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
 
-# Tests link what they use of either half, out of archives.
-$(O)/libguest.a: $(filter-out $(O)/preload/hooks.o,$(GUEST_OBJ))
+# Tests link what they use of either half, out of archives; not the names that are interposed.
+$(O)/libguest.a: $(filter-out $(O)/preload/hooks%.o,$(GUEST_OBJ))
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $^
 

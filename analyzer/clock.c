@@ -51,7 +51,8 @@ static double median_rate(const struct clock_pair *pair, size_t n, double rate)
 	return rate;
 }
 
-static bool believable(const struct clock_pair *from, const struct clock_pair *to, double rate)
+static bool believable(
+	const struct clock_pair *from, const struct clock_pair *to, double rate)
 {
 	double r;
 
@@ -61,7 +62,8 @@ static bool believable(const struct clock_pair *from, const struct clock_pair *t
 	return r > rate / 2 && r < rate * 2;
 }
 
-void clock_init(struct clock *c, struct clock_pair *pair, size_t pairs, double rate, bool exact)
+void clock_init(
+	struct clock *c, struct clock_pair *pair, size_t pairs, double rate, bool exact)
 {
 	struct clock_pair start = pair[0];
 	size_t kept = 1;

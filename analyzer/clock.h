@@ -26,7 +26,8 @@ struct clock {
  * Takes over `pair` (malloc'ed, pairs > 0; pair[0] is the start and is believed).
  * `rate` is used where the pairs say nothing; exact: use no other.
  */
-void clock_init(struct clock *c, struct clock_pair *pair, size_t pairs, double rate, bool exact);
+void clock_init(struct clock *c, struct clock_pair *pair, size_t pairs, double rate,
+	bool exact);
 void clock_fini(struct clock *c);
 
 uint64_t clock_ns(const struct clock *c, uint64_t ticks);

@@ -32,7 +32,7 @@ int cmd_report(int argc, char **argv)
 	return view_close(&r);
 }
 
-int report_summary(FILE *out, const char *path)
+int report_summary(FILE *out, const char *path, bool json)
 {
 	struct view v = { .path = path };
 	struct report r;
@@ -41,7 +41,10 @@ int report_summary(FILE *out, const char *path)
 
 	if (status >= 0)
 		return status;
-	summary_text(&t, &r, &(struct text_options){ .path = path });
+	if (json)
+		report_json(out, &r, false);
+	else
+		summary_text(&t, &r, &(struct text_options){ .path = path });
 	report_close(&r);
 	return STATUS_DONE;
 }

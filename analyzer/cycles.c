@@ -10,7 +10,7 @@ struct grouping {
 	const struct graph *g;
 	const struct dead *d;
 	struct scc scc;		/* of the dead                                         */
-	uint32_t *owner;	/* by component: its group; before its turn, what holds it */
+	uint32_t *owner;	/* by component: its group; before that, what holds it */
 	struct groups s;
 	uint32_t cap;		/* of s.group                                          */
 };
@@ -102,8 +102,9 @@ static void hand_down(struct grouping *w, uint32_t c)
 		v = w->scc.member[i];
 		for (e = g->out[v]; e < g->out[v + 1]; e++) {
 			held = w->scc.of[g->to[e]];
-			if (edge_owns(g, e) && held != SCC_NONE && held != c)
-				w->owner[held] = joint(w->s.group, w->owner[held], w->owner[c]);
+			if (!edge_owns(g, e) || held == SCC_NONE || held == c)
+				continue;
+			w->owner[held] = joint(w->s.group, w->owner[held], w->owner[c]);
 		}
 	}
 }
@@ -146,8 +147,13 @@ static void count_members(struct grouping *w)
 		for (i = scc->first[c]; i < scc->first[c + 1]; i++) {
 			node_id v = scc->member[i];
 
-			*(head ? &group->ncycle : &group->ntail) += 1;
-			*(head ? &group->cycle_bytes : &group->tail_bytes) += w->g->bytes[v];
+			if (head) {
+				group->ncycle++;
+				group->cycle_bytes += w->g->bytes[v];
+			} else {
+				group->ntail++;
+				group->tail_bytes += w->g->bytes[v];
+			}
 			group->stuck += !bits_has(&w->d->freed, v);
 			w->s.of[v] = w->owner[c];
 		}
@@ -217,7 +223,7 @@ static void name_blockers(struct grouping *w)
 	for (group = w->s.group; group < w->s.group + w->s.n; group++) {
 		const node_id *cycle = w->s.member + group->first;
 
-		/* A component is freed as a whole or not at all: its members hold each other. */
+		/* Members hold each other: all of them are freed, or none. */
 		group->uncollectable = group->cyclic && !bits_has(&w->d->freed, cycle[0]);
 		if (!group->uncollectable)
 			continue;

@@ -79,8 +79,8 @@ out:
 
 /*
  * Only the dead need to be looked at: what holds them is dead, and every one
- * of their references is an edge we know, so neither a count nor a rescue comes from
- * elsewhere.
+ * of their references is an edge we know, so neither a count nor a rescue comes
+ * from elsewhere.
  */
 struct view {
 	const struct graph *g;

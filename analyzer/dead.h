@@ -6,8 +6,8 @@
  * reference counted systems", 2001): counts less internal references, what is
  * held from outside is rescued with all it reaches, the remains are dead.
  *
- * That is done twice.  Once with every owning edge we know: the truth.  Once as the
- * runtime's own collector sees it, which looks at its own objects only and
+ * That is done twice.  Once with every owning edge we know: the truth.  Once as
+ * the runtime's own collector sees it, which looks at its own objects only and
  * only at the edges it is shown.  What is dead in truth and not freed by the
  * collector stays for ever.
  */

@@ -71,16 +71,17 @@ static int give_up(struct cursor *c, const char *what, uint64_t value)
 {
 	/* A record that the end of the file cuts was to be expected. */
 	if (!chunk_of(c)->cut)
-		trace_damaged(c->trace, chunk_of(c), "record at byte %" PRIu32 ": %s (%" PRIu64 ")",
-			position(c), what, value);
+		trace_damaged(c->trace, chunk_of(c),
+			"record at byte %" PRIu32 ": %s (%" PRIu64 ")", position(c), what,
+			value);
 	c->p = c->end;
 	return 0;
 }
 
 static inline uint64_t field(const uint8_t *p, unsigned code)
 {
-	static const uint64_t mask[8] = { 0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff,
-		0xffffffffffff, UINT64_MAX };
+	static const uint64_t mask[8] = { 0, 0xff, 0xffff, 0xffffff, 0xffffffff,
+		0xffffffffff, 0xffffffffffff, UINT64_MAX };
 	uint64_t v;
 
 	memcpy(&v, p, sizeof(v));
@@ -88,7 +89,8 @@ static inline uint64_t field(const uint8_t *p, unsigned code)
 }
 
 /* A nibble of a stack delta, and what exceeds it. */
-static const uint8_t *nibble(const uint8_t *p, const uint8_t *end, unsigned v, uint64_t *ret)
+static const uint8_t *nibble(
+	const uint8_t *p, const uint8_t *end, unsigned v, uint64_t *ret)
 {
 	*ret = v;
 	if (v < 15)
@@ -164,7 +166,8 @@ static int read_stack(struct cursor *c, unsigned form, const uint8_t **p)
 }
 
 /* Where the object is, and its type.  What has no room for that is a POOL_ALLOC. */
-static const uint8_t *birth_tail(const struct cursor *c, const uint8_t *p, struct event *e)
+static const uint8_t *birth_tail(
+	const struct cursor *c, const uint8_t *p, struct event *e)
 {
 	uint64_t offset = 0, type = 0;
 	const uint8_t *q = ouro_get_varint(p, c->end, &offset);
@@ -176,8 +179,9 @@ static const uint8_t *birth_tail(const struct cursor *c, const uint8_t *p, struc
 		return c->end;
 	}
 	e->object = e->addr + offset * 8;
-	e->type = type <= UINT32_MAX && c->stacks ? type_same(c->stacks->defs, (uint32_t)type) :
-		(uint32_t)type;
+	e->type = type <= UINT32_MAX && c->stacks
+		? type_same(c->stacks->defs, (uint32_t)type)
+		: (uint32_t)type;
 	return q;
 }
 
@@ -218,7 +222,7 @@ static int read_record(struct cursor *c, struct event *e)
 	uint64_t ticks;
 	int r;
 
-	if (left < sizeof(tail)) {	/* so that a field can always be read as 8 bytes */
+	if (left < sizeof(tail)) { /* so that a field can always be read as 8 bytes */
 		memset(tail, 0, sizeof(tail));
 		memcpy(tail, p, left);
 		fixed = tail;

@@ -22,7 +22,7 @@ struct event {
 	uint32_t thread;		/* number; 0: not known                      */
 	stack_id native, interp;	/* lists as they stand                       */
 	uint8_t kind;			/* enum ouro_kind                            */
-	uint8_t form;			/* enum ouro_stack_form; NONE: lists are not this event's */
+	uint8_t form;			/* enum ouro_stack_form; NONE: it has no stack */
 	uint8_t ext;			/* EXT: enum ouro_ext                        */
 	uint8_t next;			/* EXT: how many of ext_arg are there        */
 	uint64_t ext_arg[4];		/* EXT: the first ones                       */
@@ -57,7 +57,7 @@ int cursor_next(struct cursor *c, struct event *ret);
 
 struct merge {
 	struct trace *trace;
-	struct merge_head *head;	/* decode.c's: streams that are not at their end */
+	struct merge_head *head;	/* decode.c's: streams not at their end      */
 	struct cursor *cursor;
 	struct event *event;		/* of each cursor: the one that is next      */
 	uint32_t heads, cursors;

@@ -28,7 +28,10 @@ struct raw {
 	uint16_t kind, flags;
 };
 
-/* More are nonsense; and what is done with each of these would take a stranger's file forever. */
+/*
+ * More are nonsense; and what is done with each of these would take a stranger's file
+ * forever.
+ */
 #define EVALS_MAX    256
 #define RUNTIMES_MAX 4096
 
@@ -37,7 +40,8 @@ struct raw {
 /* Makes row `id` of a table by number exist; rows between are zeroes. */
 static int reach(void **table, uint32_t *rows, size_t row_size, uint32_t id)
 {
-	uint32_t room = *rows ? 1u << (32 - __builtin_clz(*rows) - !(*rows & (*rows - 1))) : 0;
+	uint32_t room =
+		*rows ? 1u << (32 - __builtin_clz(*rows) - !(*rows & (*rows - 1))) : 0;
 	uint32_t want = id + 1;
 	void *p;
 
@@ -77,8 +81,9 @@ static bool take(struct defs *d, const struct raw *raw, void *ret, size_t size)
 		memcpy(ret, raw->bytes, size);
 		return true;
 	}
-	trace_damaged(d->private->trace, raw->chunk, "definition at byte %" PRIu32
-		" (kind %u) has only %" PRIu32 " bytes", raw->offset, raw->kind, raw->size);
+	trace_damaged(d->private->trace, raw->chunk,
+		"definition at byte %" PRIu32 " (kind %u) has only %" PRIu32 " bytes",
+		raw->offset, raw->kind, raw->size);
 	return false;
 }
 
@@ -90,8 +95,10 @@ static int read_string(struct defs *d, const struct raw *raw)
 	if (!take(d, raw, &def, sizeof(def)) || !sane_id(d, raw, def.id, 1))
 		return 0;
 	if (def.length > raw->size - sizeof(def)) {
-		trace_damaged(d->private->trace, raw->chunk, "string at byte %" PRIu32
-			" has %" PRIu32 " bytes and is too short for them", raw->offset, def.length);
+		trace_damaged(d->private->trace, raw->chunk,
+			"string at byte %" PRIu32 " has %" PRIu32
+			" bytes and is too short for them",
+			raw->offset, def.length);
 		return 0;
 	}
 	r = REACH(d->string, d->strings, def.id);
@@ -101,7 +108,10 @@ static int read_string(struct defs *d, const struct raw *raw)
 	return r;
 }
 
-/* Paths of modules need their strings, which may come later: kept as ids until link_all(). */
+/*
+ * Paths of modules need their strings, which may come later: kept as ids until
+ * link_all().
+ */
 static int read_module(struct defs *d, const struct raw *raw)
 {
 	struct ouro_def_module def;
@@ -117,7 +127,8 @@ static int read_module(struct defs *d, const struct raw *raw)
 	*m = (struct def_module){ .id = def.id, .start = def.start, .end = def.end,
 		.bias = def.bias, .path = { NULL, def.path } };
 	m->build_id = raw->bytes + offsetof(struct ouro_def_module, build_id);
-	m->build_id_length = def.build_id_length <= sizeof(def.build_id) ? def.build_id_length : 0;
+	m->build_id_length =
+		def.build_id_length <= sizeof(def.build_id) ? def.build_id_length : 0;
 	return 0;
 }
 
@@ -146,7 +157,8 @@ static int read_line(struct defs *d, const struct raw *raw)
 	if (!r)
 		d->location[def.id] = (struct def_location){ .kind = LOCATION_LINE,
 			.flags = raw->flags & OURO_LINE_ENTRY ? LOCATION_ENTRY : 0,
-			.line = { .code = def.code, .line = def.line, .name = def.name } };
+			.line = {
+				.code = def.code, .line = def.line, .name = def.name } };
 	return r;
 }
 
@@ -159,8 +171,10 @@ static int read_code(struct defs *d, const struct raw *raw)
 		return 0;
 	r = REACH(d->code, d->codes, def.id);
 	if (!r)
-		d->code[def.id] = (struct def_code){ .name = { NULL, def.name }, .line = def.line,
-			.qualname = { NULL, def.qualname }, .file = { NULL, def.file } };
+		d->code[def.id] = (struct def_code){ .name = { NULL, def.name },
+			.line = def.line,
+			.qualname = { NULL, def.qualname },
+			.file = { NULL, def.file } };
 	return r;
 }
 
@@ -211,8 +225,10 @@ static int read_process(struct defs *d, const struct raw *raw)
 	if (!take(d, raw, &def, sizeof(def)))
 		return 0;
 	if (def.argc > (raw->size - sizeof(def)) / sizeof(uint32_t)) {
-		trace_damaged(d->private->trace, raw->chunk, "process at byte %" PRIu32
-			" has %" PRIu32 " arguments and is too short for them", raw->offset, def.argc);
+		trace_damaged(d->private->trace, raw->chunk,
+			"process at byte %" PRIu32 " has %" PRIu32
+			" arguments and is too short for them",
+			raw->offset, def.argc);
 		def.argc = (uint32_t)((raw->size - sizeof(def)) / sizeof(uint32_t));
 	}
 	argv = calloc(def.argc + 1, sizeof(*argv));
@@ -238,7 +254,9 @@ static int read_runtime(struct defs *d, const struct raw *raw)
 	if (APPEND(d->runtime, d->runtimes))
 		return -ENOMEM;
 	d->runtime[d->runtimes - 1] = (struct def_runtime){ .name = { NULL, def.name },
-		.version = { NULL, def.version }, .reason = { NULL, def.reason }, .state = def.state };
+		.version = { NULL, def.version },
+		.reason = { NULL, def.reason },
+		.state = def.state };
 	return 0;
 }
 
@@ -276,7 +294,7 @@ static int read_snapshot(struct defs *d, const struct raw *raw)
 	if (APPEND(d->snapshot, d->snapshots))
 		return -ENOMEM;
 	d->snapshot[d->snapshots - 1] = (struct def_snapshot){ .id = def.id,
-		.reason = def.reason, .pid = def.pid, .ticks = def.ticks };
+		.reason = def.reason, .ticks = def.ticks };
 	return 0;
 }
 
@@ -313,14 +331,20 @@ static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 			return 0;
 		size = head.size & ~OURO_DEF_OPEN;
 		if (size < sizeof(head) || size % 8 || size > chunk->used - at) {
-			trace_damaged(d->private->trace, chunk, "definition at byte %" PRIu32
-				" has %" PRIu32 " bytes", at, size);
+			trace_damaged(d->private->trace, chunk,
+				"definition at byte %" PRIu32 " has %" PRIu32 " bytes",
+				at, size);
 			return 0;
 		}
 		if (head.size & OURO_DEF_OPEN)
 			continue;	/* its writer died in it, or is in it now */
-		r = read_definition(d, &(struct raw){ .chunk = chunk, .bytes = chunk->data + at,
-			.size = size, .offset = at, .kind = head.kind, .flags = head.flags });
+		r = read_definition(d,
+			&(struct raw){ .chunk = chunk,
+				.bytes = chunk->data + at,
+				.size = size,
+				.offset = at,
+				.kind = head.kind,
+				.flags = head.flags });
 		if (r)
 			return r;
 	}
@@ -408,12 +432,13 @@ static void mark_natives(struct defs *d)
 			l->flags |= LOCATION_GUEST;
 		/* It returns to `address`: the call ends there. */
 		for (uint32_t j = 0; j < p->evals; j++)
-			if (l->native.address > p->eval[j].start && l->native.address <= p->eval[j].end)
+			if (l->native.address > p->eval[j].start &&
+			    l->native.address <= p->eval[j].end)
 				l->flags |= LOCATION_EVAL;
 	}
 }
 
-/* --- what is the same --------------------------------------------------------------- */
+/* --- what is the same -------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -432,7 +457,8 @@ static uint64_t code_hash(const struct defs *d, uint32_t i)
 {
 	const struct def_code *c = &d->code[i];
 
-	return mix(mix_text(mix_text(mix_text(1, c->name), c->qualname), c->file), c->line);
+	return mix(
+		mix_text(mix_text(mix_text(1, c->name), c->qualname), c->file), c->line);
 }
 
 static bool code_equal(const struct defs *d, uint32_t i, uint32_t j)
@@ -468,11 +494,13 @@ static bool location_equal(const struct defs *d, uint32_t i, uint32_t j)
 	if (a->kind != b->kind || a->flags != b->flags)
 		return false;
 	if (a->kind == LOCATION_NATIVE)
-		return a->native.module == b->native.module && a->native.address == b->native.address;
+		return a->native.module == b->native.module &&
+			a->native.address == b->native.address;
 	if (a->kind == LOCATION_LINE)
 		return a->line.line == b->line.line &&
 			code_same(d, a->line.code) == code_same(d, b->line.code) &&
-			text_same(def_string(d, a->line.name), def_string(d, b->line.name));
+			text_same(
+				def_string(d, a->line.name), def_string(d, b->line.name));
 	return false;
 }
 
@@ -521,16 +549,18 @@ static int find_all_same(struct defs *d)
 	p->code_same = calloc(d->codes + 1, sizeof(*p->code_same));
 	if (!p->code_same)
 		return -ENOMEM;
-	r = find_same(d, d->codes, p->code_same, sizeof(*p->code_same), code_hash, code_equal);
+	r = find_same(
+		d, d->codes, p->code_same, sizeof(*p->code_same), code_hash, code_equal);
 	if (!r && d->locations)
 		r = find_same(d, d->locations, &d->location[0].same, sizeof(*d->location),
 			location_hash, location_equal);
 	if (!r && d->types)
-		r = find_same(d, d->types, &d->type[0].same, sizeof(*d->type), type_hash, type_equal);
+		r = find_same(d, d->types, &d->type[0].same, sizeof(*d->type), type_hash,
+			type_equal);
 	return r;
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------- */
 
 static int load(struct defs *d, struct trace *t)
 {
@@ -566,8 +596,9 @@ int defs_load(struct defs *d, struct trace *t)
 	 * Numbers are given in a row, to things that take 16 bytes or more of
 	 * some chunk, here or in a part of the file that is lost.
 	 */
-	d->private->limit = t->size / 16 < UINT32_MAX / 4 ? (uint32_t)(t->size / 16) + 65536 :
-		UINT32_MAX / 4;
+	d->private->limit = t->size / 16 < UINT32_MAX / 4
+		? (uint32_t)(t->size / 16) + 65536
+		: UINT32_MAX / 4;
 	r = load(d, t);
 	if (r)
 		defs_free(d);
@@ -595,7 +626,7 @@ void defs_free(struct defs *d)
 	*d = (struct defs){ 0 };
 }
 
-/* --- lookups ------------------------------------------------------------------------ */
+/* --- lookups ----------------------------------------------------------------------- */
 
 struct text def_string(const struct defs *d, uint32_t id)
 {

@@ -54,7 +54,7 @@ struct def_location {
 		struct {
 			uint32_t code;
 			uint32_t line;		/* 0: not known                      */
-			uint32_t name;		/* string: the variable that gets the result */
+			uint32_t name;		/* string: what gets the result */
 		} line;
 	};
 };
@@ -88,7 +88,7 @@ struct def_note {
 };
 
 struct def_snapshot {
-	uint32_t id, reason, pid;
+	uint32_t id, reason;
 	uint64_t ticks;
 };
 
@@ -126,7 +126,7 @@ void defs_free(struct defs *d);
 
 struct text def_string(const struct defs *d, uint32_t id);
 const struct def_module *def_module(const struct defs *d, uint32_t id);
-const struct def_location *def_location(const struct defs *d, uint32_t id); /* never NULL */
+const struct def_location *def_location(const struct defs *d, uint32_t id); /* not NULL */
 const struct def_code *def_code(const struct defs *d, uint32_t id);
 const struct def_type *def_type(const struct defs *d, uint32_t id);
 const struct def_thread *def_thread(const struct defs *d, uint32_t id);

@@ -7,11 +7,11 @@
 
 /*
  * Nodes are numbered from 1 in the order in which a depth-first search from
- * the world (0) finds them, and everything below is by that number: a
- * node's tree parent, semidominator and dominator all have smaller ones.
+ * the world (0) finds them, and everything below is by that number: a node's
+ * tree parent, semidominator and dominator all have smaller ones.
  */
 struct number {
-	uint32_t anc;		/* an ancestor; compressed while semidominators are made */
+	uint32_t anc;		/* an ancestor, further up with each path compressed   */
 	uint32_t best;		/* smallest semidominator from here up to below anc    */
 };
 
@@ -35,7 +35,7 @@ static uint32_t discover(struct search *s, node_id v, uint32_t parent)
 	const struct graph *g = s->g;
 	edge_id e;
 
-	/* One of these is next; to wait for memory once for all of them halves the time. */
+	/* One of these is next: wait for memory once, for all of them. */
 	for (e = g->out[v]; e < g->out[v + 1] && e < g->out[v] + 16; e++) {
 		__builtin_prefetch(&s->number[g->to[e]]);
 		__builtin_prefetch(&g->out[g->to[e]]);
@@ -83,9 +83,9 @@ static void search_from(struct search *s, node_id start)
 /* --- semidominators -------------------------------------------------------------- */
 
 /*
- * The smallest semidominator among i and its ancestors above `done`, all of
- * which have theirs already.  The path is shortened on the way, so that nobody walks it
- * twice.
+ * The smallest semidominator of i and its ancestors down to the one numbered
+ * done + 1 or more; all of these have theirs already.  The path is shortened
+ * on the way, so that nobody walks it twice.
  */
 static uint32_t best_above(struct search *s, uint32_t i, uint32_t done)
 {

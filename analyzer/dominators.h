@@ -6,8 +6,8 @@
  * dominates.
  *
  * Lengauer & Tarjan, "A fast algorithm for finding dominators in a flowgraph"
- * (1979), as simplified to "semi-NCA" by Georgiadis, Tarjan & Werneck,
- * "Finding dominators in practice" (2006): semidominators by path compression, then
+ * (1979), as simplified to "semi-NCA" by Georgiadis, Tarjan & Werneck, "Finding
+ * dominators in practice" (2006): semidominators by path compression, then
  * immediate dominators as nearest common ancestors.  Iterative.
  */
 #ifndef OURO_DOMINATORS_H
@@ -16,13 +16,13 @@
 #include "bits.h"
 #include "graph.h"
 
-#define NODE_WORLD (UINT32_MAX - 1)	/* the outside, which holds all entries         */
+#define NODE_WORLD (UINT32_MAX - 1)	/* the outside, which holds all entries */
 
 struct dominators {
-	node_id *above;		/* by node: its immediate dominator; NODE_WORLD: held from
-				 * outside or by several that share nothing else;
+	node_id *above;		/* by node: its immediate dominator; NODE_WORLD: held
+				 * from outside or by several that share nothing else;
 				 * NODE_NONE: not reached from any entry               */
-	uint64_t *bytes;	/* by node: retained, its own among them; 0: not reached */
+	uint64_t *bytes;	/* by node: retained, with its own; 0: not reached     */
 	uint32_t *nodes;	/* by node: retained, itself among them                */
 	uint64_t total_bytes;
 	uint32_t total;		/* nodes reached                                       */
@@ -30,8 +30,8 @@ struct dominators {
 
 /*
  * Over owning edges, from the entries: graph_held() for all that is alive,
- * graph_rooted() for what named roots explain.  Needs the reverse and builds it.
- * -ENOMEM; *ret is written on success only.
+ * graph_rooted() for what named roots explain.  Needs the reverse and builds
+ * it.  -ENOMEM; *ret is written on success only.
  */
 int dominators_find(struct graph *g, const struct bits *entry, struct dominators *ret);
 void dominators_fini(struct dominators *d);

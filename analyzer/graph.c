@@ -71,7 +71,7 @@ void draft_fini(struct draft *d)
 
 /* Everything building may need, so that nothing fails once it has begun. */
 struct build {
-	struct graph sorted;	/* to, name, kind: only for an unsorted draft           */
+	struct graph sorted;	/* to, name, kind: only for an unsorted draft          */
 	edge_id *out;
 	uint32_t *nin;
 	struct root *root;
@@ -107,7 +107,7 @@ out_of_memory:
 	return -ENOMEM;
 }
 
-/* Leaves in first[v] where the entries of v begin, given how many there are in first[v]. */
+/* From how many entries v has, in first[v], to where they begin. */
 static void counts_to_offsets(uint32_t *first, uint32_t n)
 {
 	uint32_t v, here, sum = 0;
@@ -120,7 +120,7 @@ static void counts_to_offsets(uint32_t *first, uint32_t n)
 	first[n] = sum;
 }
 
-/* After each first[v] was moved past the entries of v, that is where those of v + 1 begin. */
+/* Each first[v] was moved past the entries of v: that is where those of v + 1 begin. */
 static void rewind_offsets(uint32_t *first, uint32_t n)
 {
 	memmove(first + 1, first, n * sizeof(*first));
@@ -148,13 +148,6 @@ static void sort_edges(struct build *b, struct draft *d)
 	g->kind = s->kind;
 }
 
-static int by_node(const void *a, const void *b)
-{
-	const struct root *x = a, *y = b;
-
-	return (x->node > y->node) - (x->node < y->node);
-}
-
 static bool roots_sorted(const struct graph *g)
 {
 	uint32_t i;
@@ -170,6 +163,7 @@ static void sort_roots(struct graph *g, struct root *spare)
 {
 	struct root *from = g->root, *to = spare, *swap;
 	size_t width, lo, mid, hi, i, j, k, n = g->nroots;
+	bool first;
 
 	if (roots_sorted(g))
 		return;
@@ -177,9 +171,11 @@ static void sort_roots(struct graph *g, struct root *spare)
 		for (lo = 0; lo < n; lo = hi) {
 			mid = lo + width < n ? lo + width : n;
 			hi = mid + width < n ? mid + width : n;
-			for (i = k = lo, j = mid; k < hi; k++)
-				to[k] = j == hi || (i < mid && by_node(&from[i], &from[j]) <= 0)
-					? from[i++] : from[j++];
+			for (i = k = lo, j = mid; k < hi; k++) {
+				first = j == hi ||
+					(i < mid && from[i].node <= from[j].node);
+				to[k] = from[first ? i++ : j++];
+			}
 		}
 		swap = from;
 		from = to;

@@ -3,9 +3,9 @@
  *
  * A snapshot as a compact directed graph.  Nodes and edges are numbers; what
  * they are called and where they were born is the caller's, kept in arrays of
- * its own under the same numbers.  It is drafted (nodes, edges and roots in any order,
- * though edges sorted by holder are built without a copy) and then built once; a
- * built graph never changes.
+ * its own under the same numbers.  It is drafted (nodes, then edges and roots
+ * in any order, though edges sorted by holder are built without a copy) and
+ * then built once; a built graph never changes.
  *
  * Only edges that own count: they are one reference each, they keep alive, and
  * all analyses walk them and no others.
@@ -93,7 +93,8 @@ static inline bool edge_owns(const struct graph *g, edge_id e)
 /*
  * A zeroed draft is an empty one.  All of these are -ENOMEM when there is no
  * memory or no number left, -EINVAL when a node is not there (yet) or a kind
- * unknown; the draft is then as it was.  Nodes are numbered from 0 as they come.
+ * unknown; the draft is then as it was.  Nodes are numbered from 0 as they
+ * come, edges of one holder keep their order.
  */
 int draft_node(struct draft *d, uint32_t count, uint64_t bytes, uint8_t flags);
 int draft_edge(struct draft *d, node_id from, node_id to, uint32_t name,
@@ -119,9 +120,9 @@ struct account graph_account(const struct graph *g, node_id v);
  * whose death is not proven by a count that is known, above 0 and equal to the
  * owning edges: immortal ones, those with unknown holders, those being released
  * just now (0), and those with more holders than references, where something we
- * were told is wrong.  A root that owns nothing does not hold a counted node: if its
- * count is explained without that root, the program will free it regardless.
- * Both init *ret; -ENOMEM.
+ * were told is wrong.  A root that owns nothing does not hold a counted node:
+ * if its count is explained without that root, the program will free it
+ * regardless.  Both init *ret; -ENOMEM.
  */
 int graph_rooted(const struct graph *g, struct bits *ret);
 int graph_held(const struct graph *g, struct bits *ret);

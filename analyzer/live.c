@@ -9,7 +9,10 @@
 
 #define TABLE_MIN 64
 
-/* Addresses are multiples of 8, and neighbours are common: the high bits of a product spread both. */
+/*
+ * Addresses are multiples of 8, and neighbours are common: the high bits of a product
+ * spread both.
+ */
 static size_t place(uint64_t addr, size_t mask)
 {
 	uint64_t h = (addr >> 3) * 0x9e3779b97f4a7c15u;
@@ -103,7 +106,8 @@ void live_remove_block(struct live *l, struct block *b)
 		at = (at + 1) & l->block_mask;
 		if (!l->block[at].addr)
 			break;
-		if (!passed(place(l->block[at].addr, l->block_mask), hole, at, l->block_mask))
+		if (!passed(place(l->block[at].addr, l->block_mask), hole, at,
+		        l->block_mask))
 			continue;
 		l->block[hole] = l->block[at];
 		hole = at;
@@ -192,7 +196,8 @@ void live_lift_object(struct live *l, uint32_t row)
 		at = (at + 1) & l->index_mask;
 		if (!l->index[at].row)
 			break;
-		if (!passed(place(l->index[at].addr, l->index_mask), hole, at, l->index_mask))
+		if (!passed(place(l->index[at].addr, l->index_mask), hole, at,
+		        l->index_mask))
 			continue;
 		l->index[hole] = l->index[at];
 		hole = at;

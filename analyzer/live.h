@@ -30,7 +30,7 @@ struct object {
 	uint32_t type;			/* as by type_same()                         */
 	site_id site;
 	uint32_t collections;		/* seen before it was born                   */
-	uint32_t next;			/* other objects in the same block; or free rows */
+	uint32_t next;			/* other objects of the block; or free rows  */
 	bool alive;			/* false: died, and the block it lay in stays */
 };
 
@@ -50,15 +50,17 @@ int live_init(struct live *l);		/* 0 or -ENOMEM */
 void live_fini(struct live *l);
 
 struct block *live_block(const struct live *l, uint64_t addr);	/* NULL: none there  */
-struct block *live_add_block(struct live *l, uint64_t addr);	/* none is there; NULL: no memory */
+/* Where none is; NULL: no memory. */
+struct block *live_add_block(struct live *l, uint64_t addr);
 void live_remove_block(struct live *l, struct block *b);
 
 uint32_t live_object(const struct live *l, uint64_t addr);	/* row; 0: none there */
-uint32_t live_add_object(struct live *l, uint64_t addr);	/* zeroed but for addr; 0: no memory */
+/* Zeroed but for addr; 0: no memory. */
+uint32_t live_add_object(struct live *l, uint64_t addr);
 void live_remove_object(struct live *l, uint32_t row);
 
 /* Out of the index and back in: an object on its way to another address. */
 void live_lift_object(struct live *l, uint32_t row);
-int live_land_object(struct live *l, uint32_t row, uint64_t addr);	/* none is there */
+int live_land_object(struct live *l, uint32_t row, uint64_t addr);
 
 #endif

@@ -12,6 +12,7 @@ static const struct command {
 	int (*main)(int argc, char **argv);
 	const char *help;
 } commands[] = {
+	{ "run", cmd_run, "record a program, then print what was found" },
 	{ "dump", cmd_dump, "print a trace as it stands, for people who debug ouro" },
 	{ "report", cmd_report, "what the program keeps alive, and why" },
 	{ "cycles", cmd_cycles, "objects that hold each other, dead and alive" },

@@ -59,7 +59,7 @@ int mem_room(void *array, uint32_t used, uint32_t *cap, size_t size)
 		want = UINT32_MAX;
 	if (want <= used || refused())
 		return -ENOMEM;
-	memcpy(&p, array, sizeof(p));	/* it is a T ** of some T: not for us to dereference */
+	memcpy(&p, array, sizeof(p));	/* a T ** of some T: not ours to dereference */
 	p = reallocarray(p, want, size);
 	if (!p)
 		return -ENOMEM;

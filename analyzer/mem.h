@@ -2,8 +2,8 @@
  * mem.h - arrays from the heap, and a way to see them refused
  *
  * Analyses need a few large arrays each and no small ones.  They ask here
- * rather than calloc itself so that a multiplication cannot overflow and so that
- * tests can refuse the n-th request, for every n: what a module does when
+ * rather than calloc itself, so that large arrays come in huge pages, and so
+ * that tests can refuse the n-th request, for every n: what a module does when
  * memory ends is then as tested as what it does otherwise.
  */
 #ifndef OURO_MEM_H
@@ -17,7 +17,8 @@ void *mem_array(size_t n, size_t size);
 
 /*
  * Makes room for one element more than used in *array of *cap elements, by
- * growing it when it is full; new elements are not zeroed.  -ENOMEM leaves both as they were.
+ * growing it when it is full; new elements are not zeroed.  -ENOMEM leaves both
+ * as they were.
  */
 int mem_room(void *array, uint32_t used, uint32_t *cap, size_t size);
 

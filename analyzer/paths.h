@@ -8,8 +8,9 @@
  * paths", 1968).  It is exact, so hardly a node is looked at that is not on an answer.
  *
  * A path visits no node twice, begins at an entry and passes no other entry on
- * its way (that would be the other one's path).  No two have the same nodes; of several
- * edges between two nodes the first stands for all.  Paths come shortest first.
+ * its way (that would be the other one's path).  No two have the same nodes; of
+ * several edges between two nodes the first stands for all.  Paths come
+ * shortest first.
  *
  * The first is always a shortest one.  So are all of them in their order, unless
  * a node on the way has more than PATHS_WIDTH holders: then only those nearest to

@@ -29,7 +29,7 @@ struct site {
 	uint64_t peak_bytes;		/* its own highest                           */
 	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest */
 	uint64_t objects, live_objects;
-	uint64_t brief;			/* blocks freed before anything else was made in their stream */
+	uint64_t brief;			/* freed before their thread made another    */
 	uint64_t epoch;			/* replay.c's                                */
 };
 
@@ -42,7 +42,7 @@ struct replay_total {
 	uint64_t births, deaths, live_objects;
 	uint64_t increfs, decrefs;
 	uint64_t collections, collected;	/* collected: objects they freed     */
-	uint64_t unknown_frees;		/* of blocks never seen: made before recording, or lost */
+	uint64_t unknown_frees;		/* of blocks whose making was not seen       */
 	uint64_t unknown_deaths;
 	uint64_t double_blocks;		/* made where one was alive: a free was missed  */
 	uint64_t double_births;
@@ -70,7 +70,8 @@ struct replay {
 	void *watch_arg;
 };
 
-int replay_init(struct replay *r, struct trace *t, const struct defs *d);	/* 0 or -ENOMEM */
+/* 0 or -ENOMEM. */
+int replay_init(struct replay *r, struct trace *t, const struct defs *d);
 void replay_fini(struct replay *r);
 
 /*
@@ -78,7 +79,7 @@ void replay_fini(struct replay *r);
  * snapshot whose event was lost can still be placed by its definition's ticks.
  */
 int replay_to_snapshot(struct replay *r, uint32_t number);
-int replay_to_ticks(struct replay *r, uint64_t ticks);	/* all before `ticks` was applied */
+int replay_to_ticks(struct replay *r, uint64_t ticks);	/* all before it was applied */
 int replay_to_end(struct replay *r);			/* 0 or -ENOMEM      */
 
 /* What lives at an address; NULL: nothing that is known.  Good until the next run. */

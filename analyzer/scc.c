@@ -10,9 +10,9 @@
  * While a node is open its index is the order of its discovery, or that of
  * the earliest open node it is known to reach; at least 1.  Closed, it is the
  * number of its component, counted down from n.  Open indices never exceed the
- * number of open nodes and at most one number is used up for each closed node, so every
- * closed index is at least as large as every open one and never looks like an
- * earlier node.  Nodes outside of the set have the largest index of all.
+ * number of open nodes, and at most one number is used up for each closed node,
+ * so every closed index is at least as large as every open one and never looks
+ * like an earlier node.  Nodes outside of the set have the largest index of all.
  */
 struct walk {
 	const struct graph *g;
@@ -65,7 +65,7 @@ static void enter(struct walk *w, node_id v)
 	const struct graph *g = w->g;
 	edge_id e;
 
-	/* One of these is next; to wait for memory once for all of them halves the time. */
+	/* One of these is next: wait for memory once, for all of them. */
 	for (e = g->out[v]; e < g->out[v + 1] && e < g->out[v] + 16; e++) {
 		__builtin_prefetch(&w->index[g->to[e]]);
 		__builtin_prefetch(&g->out[g->to[e]]);
@@ -100,7 +100,7 @@ static node_id next_unseen(struct walk *w)
 		if (to == v)
 			bits_add(&w->self, v);
 		if (!w->index[to]) {
-			w->edge[w->depth - 1] = e;	/* looked at again on the way back */
+			w->edge[w->depth - 1] = e;	/* again on the way back */
 			return to;
 		}
 		reaches(w, v, w->index[to]);
@@ -108,7 +108,7 @@ static node_id next_unseen(struct walk *w)
 	return NODE_NONE;
 }
 
-/* The top of the path is done: it waits for the earlier node, or closes a component. */
+/* The top of the path is done: it waits for an earlier node, or closes a component. */
 static void leave(struct walk *w)
 {
 	node_id v = w->stack[w->depth - 1], u;
@@ -146,7 +146,7 @@ static void walk_from(struct walk *w, node_id start)
 	assert(w->next == 1 && !w->waiting);
 }
 
-/* From numbers counted down from n to numbers counted up from 0, and lists by component. */
+/* From numbers counted down to numbers counted up from 0, and lists by component. */
 static int list_members(struct walk *w, struct scc *s)
 {
 	node_id v;

@@ -7,8 +7,8 @@
  * stacks.  Iterative, linear.
  *
  * Components come in topological order: an edge between two of them leads from
- * the lower number to the higher.  Of unrelated ones the one found from the
- * lower node comes first.
+ * the lower number to the higher.  Unrelated ones stand in the order of the
+ * search, which is made such that mostly those of lower nodes come first.
  */
 #ifndef OURO_SCC_H
 #define OURO_SCC_H
@@ -26,7 +26,7 @@ struct scc {
 	struct bits cyclic;	/* by component: two members or more, or a self edge   */
 };
 
-/* Of the nodes in the set and the owning edges between them; NULL: all nodes.  -ENOMEM. */
+/* Of nodes in the set and owning edges between them; NULL: of all nodes.  -ENOMEM. */
 int scc_find(const struct graph *g, const struct bits *set, struct scc *ret);
 
 /* Forgets all components that are not cyclic; the others are renumbered in order. */

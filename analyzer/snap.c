@@ -95,7 +95,8 @@ static int more(void *list, uint32_t count, uint32_t *room, size_t size)
 	return 0;
 }
 
-#define MORE(r, list) more(&(r)->s->list, (r)->s->list##s, &(r)->room.list##s, sizeof(*(r)->s->list))
+#define MORE(r, list) \
+	more(&(r)->s->list, (r)->s->list##s, &(r)->room.list##s, sizeof(*(r)->s->list))
 
 static int keep_address(struct addresses *a, uint64_t addr)
 {
@@ -105,7 +106,7 @@ static int keep_address(struct addresses *a, uint64_t addr)
 	return 0;
 }
 
-/* --- records: 0, WRONG, -ENOMEM ----------------------------------------------------- */
+/* --- records: 0, WRONG, -ENOMEM ---------------------------------------------------- */
 
 static int read_string(struct reader *r)
 {
@@ -115,7 +116,8 @@ static int read_string(struct reader *r)
 		return WRONG;
 	if (MORE(r, string))
 		return -ENOMEM;
-	r->s->string[r->s->strings++] = (struct text){ (const char *)r->p, (uint32_t)length };
+	r->s->string[r->s->strings++] =
+		(struct text){ (const char *)r->p, (uint32_t)length };
 	r->p += length;
 	return 0;
 }
@@ -140,8 +142,8 @@ static int read_node(struct reader *r)
 	struct snap_node n = { 0 };
 
 	if (!address(r, &n.addr) || !number32(r, &n.type) || !number(r, &n.size) ||
-	    !number(r, &n.count) || !number32(r, &n.flags) || !number32(r, &n.generation) ||
-	    !number32(r, &n.label))
+	    !number(r, &n.count) || !number32(r, &n.flags) ||
+	    !number32(r, &n.generation) || !number32(r, &n.label))
 		return WRONG;
 	if (MORE(r, node))
 		return -ENOMEM;
@@ -245,8 +247,10 @@ static int read_end(struct reader *r)
 	if (nodes == r->s->nodes && roots == r->s->roots &&
 	    edges == r->s->edges + r->s->dropped_edges)
 		return 0;
-	trace_damaged(r->t, r->chunk, "snapshot %" PRIu32 " has %" PRIu32 " objects, %" PRIu32
-		" edges, %" PRIu32 " roots and should have %" PRIu64 ", %" PRIu64 ", %" PRIu64,
+	trace_damaged(r->t, r->chunk,
+		"snapshot %" PRIu32 " has %" PRIu32 " objects, %" PRIu32
+		" edges, %" PRIu32 " roots and should have %" PRIu64 ", %" PRIu64
+		", %" PRIu64,
 		r->s->number, r->s->nodes, r->s->edges, r->s->roots, nodes, edges, roots);
 	r->ended = false;
 	r->p = r->end;
@@ -283,18 +287,22 @@ static int read_chunk(struct reader *r)
 		if (result < 0)
 			return result;
 		if (result == WRONG) {
-			/* Its strings and nodes have no number now: what follows would be misread. */
+			/*
+			 * Its strings and nodes have no number now: what follows would be
+			 * misread.
+			 */
 			if (!r->chunk->cut)
-				trace_damaged(r->t, r->chunk, "record at byte %td of snapshot %" PRIu32
-					" (kind %u) makes no sense", start - r->chunk->data,
-					r->s->number, kind);
+				trace_damaged(r->t, r->chunk,
+					"record at byte %td of snapshot %" PRIu32
+					" (kind %u) makes no sense",
+					start - r->chunk->data, r->s->number, kind);
 			return WRONG;
 		}
 	}
 	return 0;
 }
 
-/* --- addresses to rows -------------------------------------------------------------- */
+/* --- addresses to rows ------------------------------------------------------------- */
 
 static uint64_t slot_of(const struct snap *s, uint64_t addr)
 {
@@ -341,7 +349,8 @@ static void drop_doubles(struct snap *s, struct addresses *to)
 			continue;
 		}
 		if (node.edges && node.edge != m) {
-			memmove(&s->edge[m], &s->edge[node.edge], node.edges * sizeof(*s->edge));
+			memmove(&s->edge[m], &s->edge[node.edge],
+				node.edges * sizeof(*s->edge));
 			memmove(&to->addr[m], &to->addr[node.edge],
 				node.edges * sizeof(*to->addr));
 		}
@@ -417,7 +426,7 @@ static void link_types(struct snap *s)
 			s->node[i].type = 0;
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------- */
 
 static const struct trace_stream *find_stream(const struct trace *t, uint32_t number)
 {
@@ -437,7 +446,10 @@ static int read_all(struct reader *r, const struct trace_stream *stream)
 	s->string[s->strings++] = (struct text){ "", 0 };
 	s->type[s->types++] = (struct snap_type){ 0 };
 	for (uint32_t i = 0; i < stream->count && !result && !r->ended; i++) {
-		/* Numbers of strings and types go on from chunk to chunk: no gap may be crossed. */
+		/*
+		 * Numbers of strings and types go on from chunk to chunk: no gap may be
+		 * crossed.
+		 */
 		if (stream->chunk[i].seq != i)
 			break;
 		r->chunk = &stream->chunk[i];

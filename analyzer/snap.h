@@ -33,7 +33,7 @@ struct snap_edge {
 	uint32_t to;			/* row of node                               */
 	uint8_t name;			/* enum ouro_edge_name                       */
 	uint8_t flags;			/* enum ouro_edge_flags                      */
-	uint64_t operand;		/* a number, or row of string: see ouro_edge_name */
+	uint64_t operand;		/* number, or row of string: ouro_edge_name  */
 };
 
 struct snap_root {
@@ -65,7 +65,7 @@ struct snap {
 	uint32_t strings, types, nodes, edges, roots, words, notes;
 
 	uint64_t dropped_edges, dropped_roots, dropped_words;	/* to no node        */
-	uint64_t double_nodes;		/* at an address that had one: left out, with their edges */
+	uint64_t double_nodes;		/* at an address that had one: left out      */
 	uint64_t microseconds;		/* it took                                   */
 	struct snap_index *index;	/* snap.c's: address -> row                  */
 };

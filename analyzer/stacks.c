@@ -60,7 +60,9 @@ static uint32_t hash(uint32_t a, uint32_t b)
 
 int stacks_init(struct stacks *s, const struct defs *d)
 {
-	*s = (struct stacks){ .defs = d, .count = 1, .room = NODES_MIN, .limit = 1u << 30 };
+	*s = (struct stacks){
+		.defs = d, .count = 1, .room = NODES_MIN, .limit = 1u << 30
+	};
 	s->child_mask = 2 * NODES_MIN - 1;
 	s->node = calloc(s->room, sizeof(*s->node));
 	s->child = calloc(s->child_mask + 1, sizeof(*s->child));
@@ -150,7 +152,8 @@ stack_id stacks_push(struct stacks *s, stack_id parent, uint32_t location)
 
 /* --- merging ----------------------------------------------------------------------- */
 
-static struct memo *memo_slot(const struct stacks_merged *m, uint32_t native, stack_id interp)
+static struct memo *memo_slot(
+	const struct stacks_merged *m, uint32_t native, stack_id interp)
 {
 	uint32_t at = hash(native, interp) & m->mask;
 
@@ -203,7 +206,9 @@ static bool has_flag(const struct stacks *s, stack_id id, unsigned flag)
 /* Native frames end here: what is left of the interpreter's goes on top of this. */
 static bool is_outer_end(const struct stacks *s, stack_id native)
 {
-	return !native || (!s->node[native].parent && stack_location(s, native)->kind == LOCATION_MARK);
+	return !native ||
+		(!s->node[native].parent &&
+			stack_location(s, native)->kind == LOCATION_MARK);
 }
 
 /*

@@ -49,7 +49,8 @@ static inline stack_id stack_parent(const struct stacks *s, stack_id id)
 	return s->node[id].parent;
 }
 
-static inline const struct def_location *stack_location(const struct stacks *s, stack_id id)
+static inline const struct def_location *stack_location(const struct stacks *s,
+	stack_id id)
 {
 	return def_location(s->defs, s->node[id].location);
 }

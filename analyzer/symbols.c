@@ -150,7 +150,8 @@ static const Dwfl_Callbacks *callbacks(void)
 	return &c;
 }
 
-static void open_source(struct symbols *s, struct source *source, const struct def_module *m)
+static void open_source(
+	struct symbols *s, struct source *source, const struct def_module *m)
 {
 	int fd = open_file(s, m->path);
 	const char *path = keep_text(s, m->path);
@@ -173,10 +174,13 @@ static void open_source(struct symbols *s, struct source *source, const struct d
 		complain_about(s, source, keep_print(s, "%s: %s", path, dwfl_errmsg(-1)));
 		return;
 	}
-	if (!dwfl_module_getelf(source->module, &bias) || !right_build(m, source->module)) {
+	if (!dwfl_module_getelf(source->module, &bias) ||
+	    !right_build(m, source->module)) {
 		source->module = NULL;
-		complain_about(s, source, keep_print(s,
-			"%s: is not the file that was recorded (its build-id differs)", path));
+		complain_about(s, source,
+			keep_print(s,
+				"%s: is not the file that was recorded (build-id differs)",
+				path));
 	}
 }
 
@@ -193,22 +197,24 @@ static struct source *find_source(struct symbols *s, uint32_t id)
 		return source;
 	source->tried = true;
 	slash = m->path.length ? memrchr(m->path.s, '/', m->path.length) : NULL;
-	source->name = slash ? keep(s, slash + 1, m->path.length - (size_t)(slash + 1 - m->path.s)) :
-		keep_text(s, m->path);
+	source->name = slash
+		? keep(s, slash + 1, m->path.length - (size_t)(slash + 1 - m->path.s))
+		: keep_text(s, m->path);
 	if (!source->name)
 		source->name = "?";
 	open_source(s, source, m);
 	return source;
 }
 
-/* --- native code -------------------------------------------------------------------- */
+/* --- native code ------------------------------------------------------------------- */
 
 static const char *die_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute a;
 	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &a));
 
-	return name ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &a));
+	return name ? name
+		    : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &a));
 }
 
 static uint32_t call_line(Dwarf_Die *inlined)
@@ -216,7 +222,9 @@ static uint32_t call_line(Dwarf_Die *inlined)
 	Dwarf_Attribute a;
 	Dwarf_Word v;
 
-	return dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &a), &v) ? 0 : (uint32_t)v;
+	return dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &a), &v)
+		? 0
+		: (uint32_t)v;
 }
 
 static const char *call_file(Dwarf_Die *cu, Dwarf_Die *inlined)
@@ -267,7 +275,7 @@ static uint32_t inlined_frames(struct symbols *s, struct source *source, uint64_
 		count++;
 		if (tag != DW_TAG_inlined_subroutine)
 			break;
-		f->inlined = true;	/* and so the next one is where it was inlined to */
+		f->inlined = true; /* and so the next one is where it was inlined to */
 		frame[count].line = call_line(&scope[i]);
 		frame[count].file = keep_name(s, call_file(cu, &scope[i]));
 	}
@@ -275,11 +283,13 @@ static uint32_t inlined_frames(struct symbols *s, struct source *source, uint64_
 	return count;
 }
 
-static void source_line(struct symbols *s, struct source *source, uint64_t pc, struct frame *f)
+static void source_line(
+	struct symbols *s, struct source *source, uint64_t pc, struct frame *f)
 {
 	Dwfl_Line *line = dwfl_module_getsrc(source->module, pc);
 	int number = 0;
-	const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+	const char *file =
+		line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
 
 	if (!file)
 		return;
@@ -288,7 +298,8 @@ static void source_line(struct symbols *s, struct source *source, uint64_t pc, s
 }
 
 /* The symbol is the better name of the outermost frame: the one a linker knows. */
-static void symbol_name(struct symbols *s, struct source *source, uint64_t pc, struct frame *f)
+static void symbol_name(
+	struct symbols *s, struct source *source, uint64_t pc, struct frame *f)
 {
 	GElf_Off offset;
 	GElf_Sym sym;
@@ -301,7 +312,8 @@ static void symbol_name(struct symbols *s, struct source *source, uint64_t pc, s
 	f->known = f->function;
 }
 
-static uint32_t native_frames(struct symbols *s, const struct def_location *l, struct frame *frame)
+static uint32_t native_frames(
+	struct symbols *s, const struct def_location *l, struct frame *frame)
 {
 	struct source *source = find_source(s, l->native.module);
 	const struct def_module *m = def_module(s->defs, l->native.module);
@@ -319,22 +331,25 @@ static uint32_t native_frames(struct symbols *s, const struct def_location *l, s
 		count += !count;
 		symbol_name(s, source, at - 1, &frame[count - 1]);
 		if (!frame[count - 1].known)
-			complain_about(s, source, keep_print(s,
-				"%.*s: has no symbols, and its debug file is not installed",
-				TEXT_ARG(m->path)));
+			complain_about(s, source,
+				keep_print(s,
+					"%.*s: has no symbols, and no debug file is installed",
+					TEXT_ARG(m->path)));
 	}
 	count += !count;
 	for (uint32_t i = 0; i < count; i++) {
 		frame[i].module = source->name;
 		if (!frame[i].function)
-			frame[i].function = keep_print(s, "%s+%#" PRIx64, source->name, at);
+			frame[i].function =
+				keep_print(s, "%s+%#" PRIx64, source->name, at);
 	}
 	return count;
 }
 
-/* --- interpreter lines and the rest -------------------------------------------------- */
+/* --- interpreter lines and the rest ------------------------------------------------ */
 
-static uint32_t line_frames(struct symbols *s, const struct def_location *l, struct frame *frame)
+static uint32_t line_frames(
+	struct symbols *s, const struct def_location *l, struct frame *frame)
 {
 	const struct def_code *c = def_code(s->defs, l->line.code);
 
@@ -368,7 +383,7 @@ static uint32_t find_frames(struct symbols *s, uint32_t location, struct frame *
 	}
 }
 
-/* --- the door ----------------------------------------------------------------------- */
+/* --- the door ---------------------------------------------------------------------- */
 
 struct symbols *symbols_new(const struct defs *d, const char *sysroot)
 {
@@ -423,7 +438,8 @@ static bool fill(struct answer *a, const struct frame *found, uint32_t count)
 	return true;
 }
 
-const struct frame *symbols_frames(struct symbols *s, uint32_t location, uint32_t *ret_count)
+const struct frame *symbols_frames(
+	struct symbols *s, uint32_t location, uint32_t *ret_count)
 {
 	struct frame found[ALL_FRAMES] = { { 0 } };
 	struct answer *a;
@@ -460,13 +476,15 @@ const char *symbols_data(struct symbols *s, uint64_t address)
 			continue;
 		source = find_source(s, i);
 		if (source->module)
-			name = dwfl_module_addrinfo(source->module, address - m->bias, &offset, &sym,
-				NULL, NULL, NULL);
+			name = dwfl_module_addrinfo(source->module, address - m->bias,
+				&offset, &sym, NULL, NULL, NULL);
 		if (!name)
-			return keep_print(s, "%s+%#" PRIx64, source->name, address - m->bias);
+			return keep_print(
+				s, "%s+%#" PRIx64, source->name, address - m->bias);
 		if (!offset)
 			return keep_print(s, "%s: %s", source->name, name);
-		return keep_print(s, "%s: %s+%#" PRIx64, source->name, name, (uint64_t)offset);
+		return keep_print(
+			s, "%s: %s+%#" PRIx64, source->name, name, (uint64_t)offset);
 	}
 	return NULL;
 }

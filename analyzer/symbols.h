@@ -2,8 +2,8 @@
  * symbols.h - what code is called: function, file, line
  *
  * Native locations by elfutils, out of the modules' own files and their
- * separate debug files, as far as build-ids agree with the trace; interpreter lines from the
- * definitions.  Answers are kept: asking twice is cheap.
+ * separate debug files, as far as build-ids agree with the trace; interpreter
+ * lines from the definitions.  Answers are kept: asking twice is cheap.
  */
 #ifndef SYMBOLS_H
 #define SYMBOLS_H
@@ -11,12 +11,12 @@
 #include "defs.h"
 
 struct frame {
-	const char *function;		/* terminated; never NULL: "module+0x1234" or "?" at worst */
+	const char *function;		/* never NULL: "module+0x1234", "?" at worst  */
 	const char *file;		/* NULL: not known                           */
-	const char *module;		/* base name of the file mapped; NULL: an interpreter line */
+	const char *module;		/* file name; NULL: an interpreter line       */
 	uint32_t line;			/* 0: not known                              */
 	uint32_t first_line;		/* interpreter: where the function starts    */
-	const char *name;		/* interpreter: variable that gets the result; or NULL */
+	const char *name;		/* interpreter: what gets the result; or NULL */
 	bool inlined;			/* into the frame before this one            */
 	bool interp;			/* an interpreter line                       */
 	bool known;			/* function is a name, not an offset         */
@@ -33,12 +33,13 @@ void symbols_free(struct symbols *s);
  * were inlined.  At least one, also for a number that was never defined.
  * Good until symbols_free.
  */
-const struct frame *symbols_frames(struct symbols *s, uint32_t location, uint32_t *ret_count);
+const struct frame *symbols_frames(struct symbols *s, uint32_t location,
+	uint32_t *ret_count);
 
 /* The innermost of them. */
 const struct frame *symbols_frame(struct symbols *s, uint32_t location);
 
-/* Name of data at an address ("libfoo.so: cache+0x8"), for words in a module; NULL: in none. */
+/* Name of data at an address: "libfoo.so: cache+0x8"; NULL: in no module. */
 const char *symbols_data(struct symbols *s, uint64_t address);
 
 /* Modules that were asked for and had nothing to say, and why; row < count. */

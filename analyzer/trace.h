@@ -45,18 +45,19 @@ struct trace_damage {
 struct trace {
 	char *name;			/* as given to trace_open                    */
 	struct ouro_file head;		/* a copy                                    */
-	bool running;			/* its process may live: pid is there, state RUNNING */
+	bool running;			/* its process lives                         */
+	bool snapping;			/* a child still writes the newest snapshot  */
 	bool killed;			/* state RUNNING, and the process is gone    */
-	bool truncated;			/* killed, or part of the file is missing or damaged */
+	bool truncated;			/* killed, or something is missing or damaged */
 	uint64_t size;			/* of the file, when it was opened           */
 	uint64_t lost;			/* records the writer could not write        */
 
 	struct trace_stream defs;	/* stream 0                                  */
-	struct trace_stream *event;	/* by number; numbers without chunks are not here */
+	struct trace_stream *event;	/* by number; those without chunks are not here */
 	struct trace_stream *snapshot;	/* the same                                  */
 	uint32_t events, snapshots;	/* how many of each                          */
 
-	uint32_t damages;		/* how many; the first TRACE_DAMAGE_MAX are kept */
+	uint32_t damages;		/* how many; the first of them are kept      */
 	struct trace_damage damage[TRACE_DAMAGE_MAX];
 
 	struct trace_clock *clock;	/* trace.c's                                 */

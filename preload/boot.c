@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "confine.h"
 #include "defs.h"
 #include "environment.h"
 #include "exec.h"
@@ -86,6 +87,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
 	leave_setup();
 	exec_setup();
+	confine_setup();
 	runtime_start();
 	process_snapshot_on_signal();
 	__atomic_store_n(&recording, 1, __ATOMIC_RELEASE);

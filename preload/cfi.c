@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* Weak, so that the library loads where the C library is older than 2.35; it finds no rules there. */
+/* Weak: the library also loads where the C library is older than 2.35, and finds no rules. */
 #pragma weak _dl_find_object
 
 static uintptr_t loader_base;
@@ -21,18 +21,24 @@ void cfi_setup(void)
 /* --- where a module keeps it ---------------------------------------------------------- */
 
 /*
- * The loaded segment around p, out of the module's own program headers; between segments
- * there may be holes.  The headers are taken when they lie in the module's first page,
- * where every linker puts them; else the module's whole range has to do.
+ * The loaded segment around s->hdr, out of the module's own program headers, which every
+ * linker puts into its first page; between segments there may be holes.  Of a module with
+ * other things in its holes (node moves its code to huge pages) the loader itself tells
+ * the segments apart; then what it says about the place of the tables has to do.
  */
-static void find_segment(const struct dl_find_object *o, struct cfi_section *s)
+static void find_segment(struct dl_find_object *o, struct cfi_section *s)
 {
 	const uint8_t *start = o->dlfo_map_start;
-	const Elf64_Ehdr *eh = o->dlfo_map_start;
+	const Elf64_Ehdr *eh;
 	const Elf64_Phdr *ph, *end;
 	uintptr_t bias = 0, at = (uintptr_t)s->hdr;
 	bool first = true;
 
+	if (at - (uintptr_t)start >= (size_t)((uint8_t *)o->dlfo_map_end - start)
+			&& _dl_find_object((void *)at, o))
+		return;
+	start = o->dlfo_map_start;
+	eh = o->dlfo_map_start;
 	s->lo = start;
 	s->hi = o->dlfo_map_end;
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_phentsize != sizeof(*ph))
@@ -61,7 +67,7 @@ int cfi_section_of(uintptr_t pc, struct cfi_section *ret_section)
 	if (!_dl_find_object || _dl_find_object((void *)pc, &o))
 		return -ENOENT;
 	ret_section->loader = (uintptr_t)o.dlfo_map_start == loader_base;
-	ret_section->hdr = o.dlfo_eh_frame;
+	ret_section->hdr = ret_section->lo = ret_section->hi = o.dlfo_eh_frame;
 	if (!o.dlfo_eh_frame)
 		return -ENODATA;
 	find_segment(&o, ret_section);
@@ -124,16 +130,7 @@ static bool next_entry(struct dwarf_bytes *b, struct entry *e)
 	return true;
 }
 
-struct cie {
-	struct dwarf_bytes program;
-	uint64_t code_align;
-	int64_t data_align;
-	uint8_t fde_enc;
-	bool has_size;			/* 'z': FDEs tell the size of their augmentation    */
-	bool signal;
-};
-
-static bool read_augmentation(struct dwarf_bytes *b, const uint8_t *text, struct cie *c)
+static bool read_augmentation(struct dwarf_bytes *b, const uint8_t *text, struct cfi_cie *c)
 {
 	uint64_t size;
 	const uint8_t *end;
@@ -165,7 +162,7 @@ static bool read_augmentation(struct dwarf_bytes *b, const uint8_t *text, struct
 	return true;
 }
 
-static bool read_cie(const struct cfi_section *s, const uint8_t *at, struct cie *c)
+static bool read_cie(const struct cfi_section *s, const uint8_t *at, struct cfi_cie *c)
 {
 	struct dwarf_bytes b = { at, s->hi, false };
 	struct entry e;
@@ -176,7 +173,7 @@ static bool read_cie(const struct cfi_section *s, const uint8_t *at, struct cie 
 	if (at < s->lo || at >= s->hi || !next_entry(&b, &e) || e.cie)
 		return false;
 	b = e.body;
-	*c = (struct cie){ 0 };
+	*c = (struct cfi_cie){ 0 };
 	version = dwarf_get(&b, 1);
 	text = b.at;
 	while (dwarf_get(&b, 1))
@@ -196,14 +193,7 @@ static bool read_cie(const struct cfi_section *s, const uint8_t *at, struct cie 
 	return !b.bad;
 }
 
-/* An FDE: the instructions [start, start + size) and the program that describes them. */
-struct fde {
-	struct cie cie;
-	struct dwarf_bytes program;
-	uintptr_t start, size;
-};
-
-static bool read_fde(const struct cfi_section *s, const struct entry *e, struct fde *f)
+static bool read_fde(const struct cfi_section *s, const struct entry *e, struct cfi_fde *f)
 {
 	struct dwarf_bytes b = e->body;
 	uintptr_t hdr = (uintptr_t)s->hdr;
@@ -244,8 +234,8 @@ static const uint8_t *search_table(const struct cfi_section *s, struct dwarf_byt
 	return s->hdr + pair[1];
 }
 
-static int search_all(const struct cfi_section *s, const uint8_t *at, uintptr_t pc,
-	struct fde *f)
+static __attribute__((noinline)) int search_all(const struct cfi_section *s, const uint8_t *at, uintptr_t pc,
+	struct cfi_fde *f)
 {
 	struct dwarf_bytes b = { at, s->hi, false };
 	struct entry e;
@@ -258,7 +248,7 @@ static int search_all(const struct cfi_section *s, const uint8_t *at, uintptr_t 
 	return b.bad ? -EINVAL : -ENODATA;
 }
 
-static int find_fde(const struct cfi_section *s, uintptr_t pc, struct fde *f)
+static int find_fde(const struct cfi_section *s, uintptr_t pc, struct cfi_fde *f)
 {
 	struct dwarf_bytes b = { s->hdr, s->hi, false };
 	uint8_t version = dwarf_get(&b, 1), frame_enc = dwarf_get(&b, 1);
@@ -289,7 +279,7 @@ static int find_fde(const struct cfi_section *s, uintptr_t pc, struct fde *f)
 
 struct run {
 	struct cfi_work *w;
-	const struct cie *cie;
+	const struct cfi_cie *cie;
 	uintptr_t loc, pc;
 	unsigned nested;
 	bool bad;
@@ -434,22 +424,22 @@ static bool run(struct run *r, struct dwarf_bytes b)
 
 int cfi_read(const struct cfi_section *s, uintptr_t pc, struct cfi_work *w)
 {
-	struct fde f;
-	struct run r = { w, &f.cie, 0, pc, 0, false };
-	int err = find_fde(s, pc, &f);
+	struct cfi_fde *f = &w->fde;
+	struct run r = { w, &f->cie, 0, pc, 0, false };
+	int err = find_fde(s, pc, f);
 
 	if (err)
 		return err;
 	memset(&w->row, 0, sizeof(w->row));
 	w->initial = w->row;
-	if (!run(&r, f.cie.program))
+	if (!run(&r, f->cie.program))
 		return -EINVAL;
 	w->initial = w->row;
-	r.loc = f.start;
-	if (!run(&r, f.program))
+	r.loc = f->start;
+	if (!run(&r, f->program))
 		return -EINVAL;
-	w->row.signal = f.cie.signal;
+	w->row.signal = f->cie.signal;
 	w->row.end = s->hi;
-	w->row.start = f.start;
+	w->row.start = f->start;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dwarf.h"
 #include "x86_64/unwind_machine.h"
 
 /* How a row gets a register of the caller; the value says by how much or by which expression. */
@@ -40,10 +41,28 @@ struct cfi_row {
 	uintptr_t start;	/* first instruction of the function                */
 };
 
+/* A CIE: what the entries of a compilation unit share.  Its program makes the first row. */
+struct cfi_cie {
+	struct dwarf_bytes program;
+	uint64_t code_align;
+	int64_t data_align;
+	uint8_t fde_enc;
+	bool has_size;			/* 'z': FDEs tell the size of their augmentation    */
+	bool signal;
+};
+
+/* An FDE: the instructions [start, start + size) and the program that describes them. */
+struct cfi_fde {
+	struct cfi_cie cie;
+	struct dwarf_bytes program;
+	uintptr_t start, size;
+};
+
 /* Room to work in, kept off the program's small stacks. */
 #define CFI_NESTED 6		/* remember_state in remember_state; compilers use 1 */
 struct cfi_work {
 	struct cfi_row row, initial, saved[CFI_NESTED];
+	struct cfi_fde fde;
 };
 
 /* The part of a module that unwind information may be read from. */
@@ -63,8 +82,8 @@ int cfi_section_of(uintptr_t pc, struct cfi_section *ret_section);
 int cfi_read(const struct cfi_section *s, uintptr_t pc, struct cfi_work *w);
 
 /*
- * A rule: kind in bits 0-3, bit 4 and 5 are the walker's, where rbp is in bits 6-15,
- * offset of the CFA in bits 16-31; both offsets in words of 8 bytes.
+ * A rule: kind in bits 0-3, bits 4 and 5 are the walker's, where rbp is in bits 6-12 (in
+ * words of 8 bytes), offset of the CFA in bits 13-31 (in bytes, signed: one shift gets it).
  */
 enum cfi_kind {
 	CFI_RULE_NONE,		/* never a rule                                     */
@@ -81,6 +100,8 @@ enum cfi_kind {
 
 #define CFI_RULE_LIVE	(1u << 4)
 #define CFI_RULE_EXACT	(1u << 5)
+#define CFI_RULE_BP_MAX	0x7f
+#define CFI_RULE_CFA_MAX ((1 << 18) - 1)
 
 static inline enum cfi_kind cfi_rule_kind(uint32_t rule)
 {
@@ -90,12 +111,12 @@ static inline enum cfi_kind cfi_rule_kind(uint32_t rule)
 /* SP, BP: the caller's rbp is at CFA less this; 0: rbp is unchanged. */
 static inline uintptr_t cfi_rule_bp(uint32_t rule)
 {
-	return (rule >> 6 & 0x3ff) * 8;
+	return (rule >> 6 & CFI_RULE_BP_MAX) * 8;
 }
 
 static inline intptr_t cfi_rule_cfa(uint32_t rule)
 {
-	return ((int32_t)rule >> 16) * (intptr_t)8;
+	return (int32_t)rule >> 13;
 }
 
 uint32_t cfi_rule(const struct cfi_row *row);

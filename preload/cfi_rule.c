@@ -41,9 +41,11 @@ static bool is_kernel_frame(const struct cfi_row *row)
 
 static uint32_t pack(enum cfi_kind kind, int64_t cfa, int64_t bp)
 {
-	if (cfa % 8 || cfa / 8 != (int16_t)(cfa / 8) || bp % 8 || bp < 0 || bp / 8 > 0x3ff)
+	if (cfa % 8 || cfa > CFI_RULE_CFA_MAX || cfa < -CFI_RULE_CFA_MAX)
 		return CFI_RULE_FULL;
-	return kind | (uint32_t)(bp / 8) << 6 | (uint32_t)(cfa / 8) << 16;
+	if (bp % 8 || bp < 0 || bp / 8 > CFI_RULE_BP_MAX)
+		return CFI_RULE_FULL;
+	return kind | (uint32_t)(bp / 8) << 6 | (uint32_t)cfa << 13;
 }
 
 /* CFA = *(bp + n), and bp at *bp. */
@@ -79,8 +81,9 @@ uint32_t cfi_rule(const struct cfi_row *row)
 		return CFI_RULE_FULL;
 	if (row->cfa_reg == MACHINE_BP)
 		return pack(CFI_RULE_BP, row->cfa_value, bp);
-	/* What is saved below the stack pointer is not in a frame. */
-	if (row->cfa_reg != MACHINE_SP || row->cfa_value < 8 || bp > row->cfa_value)
+	/* In epilogues the slot lies below sp already; further than the red zone it is lost. */
+	if (row->cfa_reg != MACHINE_SP || row->cfa_value < 8
+			|| bp > row->cfa_value + MACHINE_RED_ZONE)
 		return CFI_RULE_FULL;
 	return pack(CFI_RULE_SP, row->cfa_value, bp);
 }

@@ -14,7 +14,7 @@
 #include <time.h>
 
 struct clock {
-	uint32_t kind;			/* enum ouro_clock                         */
+	uint32_t kind;			/* enum ouro_clock; 0: it was stopped      */
 	uint32_t shift;
 	uint64_t per_second;		/* ticks, to about one percent             */
 };
@@ -23,18 +23,19 @@ extern struct clock ticking;
 void clock_setup(void);
 uint64_t clock_ns(clockid_t id);
 
-/* Now, for what is to be stamped before something that follows. */
-static inline uint64_t clock_before(void)
-{
-	return ticking.kind == OURO_CLOCK_TSC ? counter_read() >> ticking.shift
-		: clock_ns(CLOCK_MONOTONIC) >> ticking.shift;
-}
+/* The program is about to be denied all clocks: time stands still from here on. */
+void clock_stop(void);
+uint64_t clock_otherwise(void);		/* ticks without the processor's counter     */
 
-/* Now, for what has just been done: not earlier than the loads before it. */
-static inline uint64_t clock_after(void)
+/*
+ * Now: not earlier than the loads before it.  Without that order a FREE may
+ * be stamped while the load that got the block from another thread is still
+ * under way, before that thread's ALLOC.
+ */
+static inline uint64_t clock_now(void)
 {
 	return ticking.kind == OURO_CLOCK_TSC ? counter_read_ordered() >> ticking.shift
-		: clock_ns(CLOCK_MONOTONIC) >> ticking.shift;
+		: clock_otherwise();
 }
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * code.h - reading machine code: what an instruction is, where it goes, what it names
  *
- * Only reads, and only what the caller says may be read.  Nothing here allocates or locks,
- * but decoding takes a few hundred nanoseconds and a KiB of stack: it belongs to start-up
- * and to the loading of libraries, not to the recording of events.
+ * Only reads, and only what the caller says may be read.  Nothing here allocates or
+ * locks, but decoding takes a few hundred nanoseconds and a KiB of stack: it belongs to
+ * start-up and to the loading of libraries, not to the recording of events.
  */
 #ifndef OURO_CODE_H
 #define OURO_CODE_H
@@ -28,7 +28,7 @@ enum code_flow {
 
 struct code_insn {
 	const uint8_t *at;
-	const uint8_t *target;	/* of the branch or RIP-relative operand; NULL: has neither */
+	const uint8_t *target;	/* of branch or RIP-relative operand; or NULL */
 	enum code_flow flow;
 	uint8_t size;		/* bytes                                              */
 	uint8_t field;		/* where in it the distance to target stands          */
@@ -36,21 +36,21 @@ struct code_insn {
 	bool landing;		/* endbr64                                            */
 };
 
-/* 0; -EILSEQ for what is no instruction or none known here, -ENODATA when `room` cuts it. */
+/* 0; -EILSEQ: no instruction, or none known here; -ENODATA: `room` cuts it. */
 int code_decode(const void *at, size_t room, struct code_insn *ret);
 
 /*
- * The function that is first called, or jumped to for good, within the first `within` bytes
- * of fn; NULL: none.  A jump counts when it leaves these bytes, so give them all (extent.h).
- * The answer can be a PLT stub: see code_behind_jump.
+ * The function that is first called, or jumped to for good, within the first `within`
+ * bytes of fn; NULL: none.  A jump counts when it leaves these bytes, so give them all
+ * (extent.h). The answer can be a PLT stub: see code_behind_jump.
  */
 void *code_first_call(const void *fn, size_t within);
 
 /*
  * Where a function goes that is nothing but a jump (PLT stub, canonical PLT entry of an
  * executable at a fixed address, thunk); fn itself when it is more than that.  Follows
- * chains, and takes the word of a GOT slot as it stands: with lazy binding that can be the
- * resolver's stub, so ask for what is bound already.
+ * chains, and takes the word of a GOT slot as it stands: with lazy binding that can be
+ * the resolver's stub, so ask for what is bound already.
  */
 void *code_behind_jump(const void *fn);
 
@@ -69,10 +69,10 @@ size_t code_rip_operands(const void *fn, size_t within, struct code_operand *ret
 			 size_t room);
 
 /*
- * The memory whose value the first test or cmp of fn decides on: `if (flag)` at the head of
- * a function gives &flag.  Seen through one pointer: `mov r,[GOT]; cmp [r+4],0` gives what
- * the GOT points to, plus 4.  NULL when the first test is of something else, or a call or
- * an unconditional jump comes before it, or there is none in `within` bytes.
+ * The memory whose value the first test or cmp of fn decides on: `if (flag)` at the head
+ * of a function gives &flag.  Seen through one pointer: `mov r,[GOT]; cmp [r+4],0` gives
+ * what the GOT points to, plus 4.  NULL when the first test is of something else, or a
+ * call or an unconditional jump comes before it, or there is none in `within` bytes.
  */
 void *code_first_tested(const void *fn, size_t within, size_t *ret_size);
 

@@ -201,6 +201,13 @@ uint32_t define_thread(uint32_t tid, uint32_t name, uint64_t ticks)
 	return put(&d, OURO_DEF_THREAD, sizeof d) ? d.id : 0;
 }
 
+void define_snapshot(uint32_t number, unsigned reason, uint64_t ticks)
+{
+	struct ouro_def_snapshot d = { .id = number, .reason = reason, .ticks = ticks };
+
+	put(&d, OURO_DEF_SNAPSHOT, sizeof d);
+}
+
 void define_process(uint32_t executable, uint32_t directory, int argc, char *const *argv)
 {
 	const unsigned most = (OURO_DEF_MAX - sizeof(struct ouro_def_process)) / 4;
@@ -242,7 +249,7 @@ void define_eval(uintptr_t start, uintptr_t end)
 void define_note(unsigned severity, const char *text)
 {
 	struct ouro_def_note d = { .severity = severity, .text = define_cstring(text),
-		.ticks = clock_before() };
+		.ticks = clock_now() };
 
 	put(&d, OURO_DEF_NOTE, sizeof d);
 }

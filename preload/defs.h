@@ -28,6 +28,7 @@ void define_note(unsigned severity, const char *text);
 void define_whole(const struct ouro_def *def, size_t size);
 uint32_t define_module(const struct ouro_def_module *m);	/* id is filled in  */
 uint32_t define_thread(uint32_t tid, uint32_t name, uint64_t ticks);
+void define_snapshot(uint32_t number, unsigned reason, uint64_t ticks);
 void define_process(uint32_t executable, uint32_t directory, int argc, char *const *argv);
 
 /*

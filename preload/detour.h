@@ -9,20 +9,21 @@
  *        ^------------------------------- jmp
  *
  * The jump goes straight to the replacement when that is near enough.  The replacement is
- * an ordinary C function: registers, stack and return address are as the caller left them,
- * nothing is called on the way, so exceptions, longjmp and unwinders find the frames they
- * expect.  Code is never writable and executable at once (text.h).
+ * an ordinary C function: registers, stack and return address are as the caller left
+ * them, nothing is called on the way, so exceptions, longjmp and unwinders find the
+ * frames they expect.  Code is never writable and executable at once (text.h).
  *
  * A function is only touched when that is known to be right; otherwise the refusal has a
- * name.  Known means: its bounds are known, every instruction decodes, no branch of it leads
- * into the bytes that are replaced.  Taken for granted: tables of a `switch` and the jumps
- * of other functions (the cold parts that compilers split off included) do not lead into the
- * first bytes of a function other than to call it.  Compilers keep to that; assembly with
- * entries a few bytes apart need not.
+ * name.  Known means: its bounds are known, every instruction decodes, no branch in it or
+ * in the cold parts that compilers split off leads into the bytes that are replaced.
+ * Taken for granted: the tables of a `switch`, and functions that it doesn't jump to, do
+ * not lead into its first bytes other than to call it.  Compilers keep to that
+ * (detour_test sweeps real libraries for it); assembly with entries a few bytes apart
+ * need not.
  *
- * Placing reads /proc and may take the loader's lock.  It is for start-up and the loading of
- * libraries; one thread at a time may place or remove (others are refused, not blocked).
- * errno is preserved.
+ * Placing reads /proc and may take the loader's lock.  It is for start-up and the loading
+ * of libraries; one thread at a time may place or remove (others are refused, not
+ * blocked). errno is preserved.
  */
 #ifndef OURO_DETOUR_H
 #define OURO_DETOUR_H
@@ -56,38 +57,39 @@ enum detour_refusal {
 const char *detour_refusal_name(int refusal);
 
 /*
- * 0, or a negative refusal; never changes a byte of target when it refuses.  *ret_original
- * gets what to call the original through; it is set before the replacement can be called,
- * and put back should the very last step be refused.  With ret_original NULL the function is
- * replaced for good: then its first bytes need not be movable, and without memory near it a
- * longer jump will do.  `name` is what detour_origin says; it must stay.
+ * 0, or a negative refusal; never changes a byte of target when it refuses.
+ * *ret_original gets what to call the original through; it is set before the replacement
+ * can be called, and put back should the very last step be refused.  With ret_original
+ * NULL the function is replaced for good: then its first bytes need not be movable, and
+ * without memory near it a longer jump will do.  `name` is what detour_origin says; it
+ * must stay.
  */
 int detour_place(const char *name, void *target, void *replacement, void **ret_original);
 
 /*
- * For a target whose library was just loaded and has not run: other threads can't be in it.
- * The plain form, with several threads, takes only functions that begin with one instruction
- * as long as the jump, since a thread may stand anywhere in the first bytes.
+ * For a target whose library was just loaded and has not run: other threads can't be in
+ * it. The plain form, with several threads, takes only functions that begin with one
+ * instruction as long as the jump, since a thread may stand anywhere in the first bytes.
  */
 int detour_place_unrun(const char *name, void *target, void *replacement,
 		       void **ret_original);
 
 /*
- * 0, or a negative refusal.  *ret_original goes on working.  Also says DETOUR_NONE when the
- * library was unloaded.
+ * 0, or a negative refusal.  *ret_original goes on working.  Also says DETOUR_NONE when
+ * the library was unloaded.
  */
 int detour_remove(void *target);
 
 /*
- * Would it be refused for what it is?  Patches nothing, and doesn't find out what only trying
- * does (DETOUR_FAR, DETOUR_NO_PAGE, DETOUR_DENIED, DETOUR_THREADS).  size 0: look it up.
+ * Would it be refused for what it is?  Patches nothing, and doesn't find out what only
+ * trying does (DETOUR_FAR, DETOUR_NO_PAGE, DETOUR_DENIED, DETOUR_THREADS).  size 0: look it up.
  */
 int detour_check(void *target, size_t size);
 
 /*
- * Where in the original function a thread is whose pc stands in a stub: for unwinders, which
- * have no tables for stubs but find the original's exactly right.  0: not in a stub.
- * *ret_name (ret_name may be NULL) gets the detour's name.  Takes no lock.
+ * Where in the original function a thread is whose pc stands in a stub: for unwinders,
+ * which have no tables for stubs but find the original's exactly right.  0: not in a
+ * stub. *ret_name (ret_name may be NULL) gets the detour's name.  Takes no lock.
  */
 uintptr_t detour_origin(uintptr_t pc, const char **ret_name);
 

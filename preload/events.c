@@ -1,6 +1,7 @@
 #include "events.h"
 
 #include "clock.h"
+#include "confine.h"
 #include "file.h"
 #include "process.h"
 #include "stack.h"
@@ -41,7 +42,7 @@ static void start_over(struct thr *t, uint64_t seq)
 {
 	struct event_writer *w = &t->out;
 	struct ouro_chunk *c = w->chunk;
-	uint64_t now = clock_before();
+	uint64_t now = clock_now();
 
 	if (now < w->ticks)
 		now = w->ticks;
@@ -148,7 +149,7 @@ void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg)
 	struct event_writer *w = &g->t->out;
 
 	if (room(g->t, FIELDS_MAX))
-		commit(w, put_fields(w, kind, clock_before(), addr, arg, OURO_STACK_NONE));
+		commit(w, put_fields(w, kind, clock_now(), addr, arg, OURO_STACK_NONE));
 }
 
 /* A delta's first byte and what of both numbers exceeds a nibble. */
@@ -214,8 +215,12 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 	uint64_t now;
 	uint8_t *p;
 
+	if (__builtin_expect(confined, 0)) {
+		event(g, kind, addr, arg);
+		return;
+	}
 	stack_take(t, caller);
-	now = clock_after();
+	now = clock_now();
 	if (__builtin_expect(now >= process_snapshot_due, 0))
 		process_snapshot_interval(now);
 	/* A new chunk knows no stacks, so the need is looked at once more after it began. */
@@ -264,7 +269,7 @@ void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigne
 {
 	struct event_writer *w = &g->t->out;
 	uint8_t tail[OURO_VARINT_MAX * 8], *end = ouro_put_varint(tail, ext), *p;
-	uint64_t now = clock_before();
+	uint64_t now = clock_now();
 
 	assert(n < 8);
 	for (unsigned i = 0; i < n; i++)
@@ -293,5 +298,5 @@ bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
 
 uint64_t event_ticks(void)
 {
-	return clock_before();
+	return clock_now();
 }

@@ -1,5 +1,6 @@
 #include "exec.h"
 
+#include "confine.h"
 #include "environment.h"
 #include "libc.h"
 #include "loader.h"
@@ -161,7 +162,7 @@ static int raw(const struct exec *e, char *const *envp)
 /* Our last words, unless the kernel says no. */
 static int end_with(const struct exec *e, char *const *envp)
 {
-	bool ours = process_is_ours();
+	bool ours = !confined && process_is_ours();
 	int r;
 
 	if (ours && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
@@ -213,7 +214,7 @@ static int follow(const struct exec *e, char *const *envp)
 {
 	struct plan p;
 
-	if (!e->path || !can_follow(e) || !plan_make(&p, envp))
+	if (confined || !e->path || !can_follow(e) || !plan_make(&p, envp))
 		return end_with(e, envp);
 	return p.bytes <= STACK_MOST ? end_on_stack(e, envp, &p)
 		: end_on_mapping(e, envp, &p);

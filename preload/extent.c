@@ -2,8 +2,8 @@
  * extent.c - the bounds of functions, out of .eh_frame_hdr and .dynsym
  *
  * The tables are the loader's own view of mapped modules, so they are trusted to be well
- * formed, as the C++ runtime trusts them; encodings that linkers don't produce are answered
- * with "not known".
+ * formed, as the C++ runtime trusts them; encodings that linkers don't produce are
+ * answered with "not known".
  */
 #include "extent.h"
 

@@ -1,9 +1,9 @@
 /*
  * extent.h - where a function begins and where it ends
  *
- * Asks the unwind tables (.eh_frame), which know every function that was compiled, exported
- * or not and stripped or not; then the dynamic symbols.  May take the loader's lock: for
- * start-up and the loading of libraries, never for the recording of events.
+ * Asks the unwind tables (.eh_frame), which know every function that was compiled,
+ * exported or not and stripped or not; then the dynamic symbols.  May take the loader's
+ * lock: for start-up and the loading of libraries, never for the recording of events.
  */
 #ifndef OURO_EXTENT_H
 #define OURO_EXTENT_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct extent {
-	const uint8_t *begin, *end;	/* [begin, end) has the function wholly          */
-	bool resolver;			/* a symbol here says: chooses a function (ifunc) */
+	const uint8_t *begin, *end;	/* [begin, end) is all of the function */
+	bool resolver;			/* a symbol says: chooses a function (ifunc) */
 };
 
 /* 0, or -ENOENT when nobody knows the end of the function at pc. */

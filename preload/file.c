@@ -1,5 +1,6 @@
 #include "file.h"
 
+#include "confine.h"
 #include "sys.h"
 #include "thr.h"
 
@@ -18,6 +19,13 @@ static struct {
 } here;
 
 static int strikes;
+static int in_use = -1;			/* see file_use                              */
+
+/* Chunks mapped ahead, see file_hold. */
+static struct {
+	char *first;
+	unsigned chunks, taken;		/* taken may grow beyond                     */
+} held;
 
 const char *file_path(void)
 {
@@ -30,7 +38,7 @@ static bool mapped(void)
 }
 
 /* The trace, opened anew; -ESTALE when the name leads to another file by now. */
-static int reopen(void)
+int file_open(void)
 {
 	struct stat st;
 	int fd = sys_open(here.path, O_RDWR | O_NOFOLLOW, 0);
@@ -45,6 +53,23 @@ static int reopen(void)
 		return fd;
 	sys_close(fd);
 	return r;
+}
+
+void file_use(int fd)
+{
+	if (fd >= 0)
+		in_use = fd;
+}
+
+static int reopen(void)
+{
+	return in_use >= 0 ? in_use : file_open();
+}
+
+static void let_go(int fd)
+{
+	if (fd != in_use)
+		sys_close(fd);
 }
 
 static int write_zeros(int fd, uint64_t offset, size_t n)
@@ -165,16 +190,48 @@ void file_close(void)
 
 	if (!mapped())
 		return;
+	if (held.first)
+		sys_unmap(held.first, (size_t)held.chunks * OURO_CHUNK_SIZE);
+	memset(&held, 0, sizeof held);
 	file = &nowhere;
 	nowhere = (struct ouro_file){ 0 };
 	sys_unmap(old, OURO_HEADER_SIZE);
 }
 
+static struct ouro_chunk *take_held(void)
+{
+	unsigned i = __atomic_fetch_add(&held.taken, 1, __ATOMIC_RELAXED);
+
+	return i < held.chunks
+		? (struct ouro_chunk *)(held.first + (size_t)i * OURO_CHUNK_SIZE) : NULL;
+}
+
+void file_hold(unsigned chunks)
+{
+	size_t bytes = (size_t)chunks * OURO_CHUNK_SIZE;
+	uint64_t offset;
+	int fd;
+
+	if (held.first || !mapped() || (fd = reopen()) < 0)
+		return;
+	offset = __atomic_fetch_add(&file->end, bytes, __ATOMIC_RELAXED);
+	if (!reserve(fd, offset, bytes)) {
+		held.first = sys_map_file(fd, bytes, offset);
+		held.chunks = held.first ? chunks : 0;
+	}
+	let_go(fd);
+}
+
 static int map_chunk(struct ouro_chunk **ret)
 {
 	uint64_t offset;
-	int fd = reopen(), r;
+	int fd, r;
 
+	if (confined) {
+		*ret = take_held();
+		return *ret ? 0 : -ENOSPC;
+	}
+	fd = reopen();
 	if (fd < 0)
 		return fd;
 	offset = place_take();
@@ -186,7 +243,7 @@ static int map_chunk(struct ouro_chunk **ret)
 	}
 	if (r)
 		place_give_back(offset);	/* nothing was written to it */
-	sys_close(fd);
+	let_go(fd);
 	return r;
 }
 
@@ -208,12 +265,28 @@ void file_unmap_chunk(struct ouro_chunk *chunk)
 		sys_unmap(chunk, OURO_CHUNK_SIZE);
 }
 
+static int append_held(const struct ouro_chunk *chunk)
+{
+	struct ouro_chunk *to = take_held(), head = *chunk;
+
+	if (!to)
+		return -ENOSPC;
+	head.magic = 0;
+	memcpy(to + 1, chunk + 1, OURO_CHUNK_ROOM);
+	*to = head;
+	__atomic_store_n(&to->magic, OURO_CHUNK_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
 static int append(const struct ouro_chunk *chunk)
 {
 	size_t head = sizeof *chunk, body = OURO_CHUNK_SIZE - head;
 	uint64_t offset;
-	int fd = reopen(), r = 0;
+	int fd, r = 0;
 
+	if (confined)
+		return append_held(chunk);
+	fd = reopen();
 	if (fd < 0)
 		return fd;
 	offset = place_take();
@@ -225,7 +298,7 @@ static int append(const struct ouro_chunk *chunk)
 	else if (sys_pwrite(fd, chunk + 1, body, offset + head) != (long)body
 	    || sys_pwrite(fd, chunk, head, offset) != (long)head)
 		r = -ENOSPC;	/* the place is not given back: it may not be all zero */
-	sys_close(fd);
+	let_go(fd);
 	return r;
 }
 

@@ -138,6 +138,48 @@ void *loader_lookup(struct link_map *map, const char *name, struct link_map **re
 	return NULL;
 }
 
+static bool defined_at(const struct tables *t, uint32_t i, const void *address)
+{
+	const ElfW(Sym) *s = &t->symbols[i];
+
+	return s->st_shndx != SHN_UNDEF && t->bias + s->st_value == (uintptr_t)address;
+}
+
+static bool exports_gnu(const struct tables *t, const void *address)
+{
+	uint32_t buckets = t->gnu_hash[0], first = t->gnu_hash[1], words = t->gnu_hash[2];
+	const uint32_t *bucket = t->gnu_hash + 4 + words * (sizeof(ElfW(Addr)) / 4);
+	const uint32_t *chain = bucket + buckets;
+
+	for (uint32_t b = 0; b < buckets; b++) {
+		uint32_t i = bucket[b];
+
+		if (i < first)
+			continue;
+		do
+			if (defined_at(t, i, address))
+				return true;
+		while (!(chain[i++ - first] & 1));
+	}
+	return false;
+}
+
+bool loader_exports(const char *name, const void *address)
+{
+	struct link_map *map;
+	struct tables t;
+
+	if (!loader_lookup(loader_first(), name, &map) ||
+	    !tables_read(&t, map->l_addr, map->l_ld))
+		return false;
+	if (t.gnu_hash)
+		return exports_gnu(&t, address);
+	for (uint32_t i = 0; i < t.hash[1]; i++)
+		if (defined_at(&t, i, address))
+			return true;
+	return false;
+}
+
 void *loader_vdso_symbol(const char *name)
 {
 	const ElfW(Ehdr) *e = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);

@@ -9,6 +9,7 @@
 #define LOADER_H
 
 #include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ void *loader_symbol(const struct link_map *map, const char *name, size_t *ret_si
 
 /* The first definition in the order of loading, from `map` on. */
 void *loader_lookup(struct link_map *map, const char *name, struct link_map **ret_map);
+
+/* Does the file that defines `name` first export something at exactly this address? */
+bool loader_exports(const char *name, const void *address);
 
 /* A function of the kernel's own page (vDSO); NULL: none. */
 void *loader_vdso_symbol(const char *name);

@@ -46,7 +46,7 @@ static bool is_at(const struct module *m, const struct dl_find_object *o)
 static void is_gone(struct module *m)
 {
 	struct ouro_def_unload d = { .def.kind = OURO_DEF_UNLOAD, .module = m->id,
-		.ticks = clock_before() };
+		.ticks = clock_now() };
 
 	if (__atomic_exchange_n(&m->gone, true, __ATOMIC_RELAXED))
 		return;

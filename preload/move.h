@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum {
-	MOVE_MAX = 20,		/* bytes moved: 5 more than one instruction at most      */
-	MOVE_ROOM = 96,		/* bytes they can become, each a byte-sized loop at worst */
+	MOVE_MAX = 20,		/* bytes moved: one instruction and 5 at most */
+	MOVE_ROOM = 96,		/* bytes they become, all short loops at worst */
 };
 
 /* Where each moved instruction went: offsets from the first, before and after. */
@@ -19,11 +19,11 @@ struct move_map {
 };
 
 /*
- * Writes to out[MOVE_ROOM] what does at `home` what the `size` bytes at `from` do in their
- * place and then jumps to from + size.  Distances are mended, short branches widened.
- * Returns the bytes written; -ERANGE when something they refer to can't be reached from
- * home, -EINVAL when an instruction can't be moved: calls (the address they push would be
- * one that no unwinder knows), and what code_decode doesn't know.
+ * Writes to out[MOVE_ROOM] what does at `home` what the `size` bytes at `from` do in
+ * their place and then jumps to from + size.  Distances are mended, short branches
+ * widened. Returns the bytes written; -ERANGE when something they refer to can't be
+ * reached from home, -EINVAL when an instruction can't be moved: calls (the address they
+ * push would be one that no unwinder knows), and what code_decode doesn't know.
  */
 int move_code(const uint8_t *from, size_t size, const uint8_t *home, uint8_t *out,
 	      struct move_map *ret_map);

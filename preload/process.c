@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include "clock.h"
+#include "confine.h"
 #include "defs.h"
 #include "events.h"
 #include "exec.h"
@@ -133,7 +134,7 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 
 	if (!options_path(&options, self.pid, self.program, path, sizeof path))
 		return -ENAMETOOLONG;
-	head.start_ticks = clock_before();
+	head.start_ticks = clock_now();
 	head.start_ns = clock_ns(CLOCK_MONOTONIC);
 	head.start_real_ns = clock_ns(CLOCK_REALTIME);
 	r = make_way(path, origin, parent_id);
@@ -156,7 +157,7 @@ static void define_ourselves(void)
 static void set_interval(void)
 {
 	if (options.snapshot_every)
-		process_snapshot_due = clock_before()
+		process_snapshot_due = clock_now()
 			+ options.snapshot_every * ticking.per_second;
 }
 
@@ -228,6 +229,10 @@ bool process_noticed_fork(void)
 
 	if (self.noticing)
 		return false;
+	if (confined) {
+		__atomic_store_n(&recording, 0, __ATOMIC_RELAXED);
+		return false;
+	}
 	self.noticing = true;
 	goes_on = start_over_in_child();
 	self.noticing = false;
@@ -243,7 +248,7 @@ void process_forked_child(struct guard *g, uint32_t pid)
 
 bool process_is_ours(void)
 {
-	return *process_epoch && sys_getpid() == self.pid;
+	return *process_epoch && (confined || sys_getpid() == self.pid);
 }
 
 void process_state(enum ouro_state state, int status)
@@ -256,12 +261,10 @@ void process_state(enum ouro_state state, int status)
 
 /* --- snapshots ----------------------------------------------------------------- */
 
-#pragma weak snapshot_take
-#pragma weak snapshot_wanted
 
 static bool snapshot_possible(enum ouro_snapshot_reason reason)
 {
-	return snapshot_take && snapshot_wanted(reason) && runtime && runtime->snapshot
+	return !confined && snapshot_wanted(reason) && runtime && runtime->snapshot
 		&& runtime->quiescent();
 }
 

@@ -23,7 +23,8 @@ enum reference_verdict {
 /*
  * Does libunwind, called from the function that took the stack, see these frames
  * (outermost first)?  Not in signal handlers, nor inside malloc or the loader.
- * ips is room to work in, of REFERENCE_IPS pointers.
+ * ips is room to work in, of REFERENCE_IPS pointers.  It is wrong itself where other
+ * code was loaded at an address it has seen: its cache knows nothing of dlclose.
  */
 #define REFERENCE_IPS (UNWIND_DEPTH + 16)
 enum reference_verdict unwind_compare(const struct unwind_frame *frames, uint32_t n,

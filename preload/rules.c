@@ -25,7 +25,7 @@ static struct rules *table_new(uint32_t bits)
 
 	if (at < 0 && at > -4096)
 		return NULL;
-	t->shift = 64 - bits;
+	t->mask = ((1u << bits) - 1) << 1;
 	return t;
 }
 
@@ -41,15 +41,20 @@ bool rules_setup(uint32_t (*loc_of)(uintptr_t ip))
 	return t;
 }
 
-static uint64_t rules_mask(const struct rules *t)
+static uint64_t mask_of(const struct rules *t)
 {
-	return (1ull << (64 - t->shift)) - 1;
+	return t->mask >> 1;
+}
+
+static uint32_t bits_of(const struct rules *t)
+{
+	return __builtin_popcount(t->mask);
 }
 
 /* The tag has 16 bits.  Before it comes round, nothing that old may be left. */
 static void bury(struct rules *t, uint64_t tag)
 {
-	uint64_t i, key, mask = rules_mask(t);
+	uint64_t i, key, mask = mask_of(t);
 
 	for (i = 0; i <= mask; i++) {
 		key = atomic_load_explicit(&t->slot[i].key, memory_order_relaxed);
@@ -74,7 +79,7 @@ void rules_new_generation(void)
 /* The slot of key, or -1: not there within PROBES. */
 static int64_t find(struct rules *t, uint64_t key)
 {
-	uint64_t i = rules_hash(key, t->shift), mask = rules_mask(t), n;
+	uint64_t i = rules_hash(key, t->mask) / 2, mask = mask_of(t), n;
 
 	for (n = 0; n < PROBES; n++, i++) {
 		uint64_t k = atomic_load_explicit(&t->slot[i & mask].key, memory_order_acquire);
@@ -90,7 +95,7 @@ static int64_t find(struct rules *t, uint64_t key)
 /* A slot to claim: never used, or of another generation.  Two threads may both put one key in. */
 static bool put(struct rules *t, uint64_t key, uint64_t word)
 {
-	uint64_t i = rules_hash(key, t->shift), mask = rules_mask(t), n, k;
+	uint64_t i = rules_hash(key, t->mask) / 2, mask = mask_of(t), n, k;
 	struct rule_slot *s;
 
 	for (n = 0; n < PROBES; n++, i++) {
@@ -112,13 +117,13 @@ static bool put(struct rules *t, uint64_t key, uint64_t word)
 /* Whoever comes second goes on with the old table: what he adds there is read once more later. */
 static struct rules *grow(struct rules *old)
 {
-	uint64_t i, key, word, tag = atomic_load(&rules_tag), mask = rules_mask(old);
+	uint64_t i, key, word, tag = atomic_load(&rules_tag), mask = mask_of(old);
 	struct rules *t = old;
 
-	if (64 - old->shift >= RULES_LAST_BITS || atomic_flag_test_and_set(&growing))
+	if (bits_of(old) >= RULES_LAST_BITS || atomic_flag_test_and_set(&growing))
 		return old;
 	if (atomic_load(&rules_table) == old)
-		t = table_new(64 - old->shift + 2);
+		t = table_new(bits_of(old) + 2);
 	if (t && t != old) {
 		for (i = 0; i <= mask; i++) {
 			key = atomic_load_explicit(&old->slot[i].key, memory_order_acquire);
@@ -141,7 +146,9 @@ static uint64_t read_rule(uint64_t key, struct cfi_work *w)
 	uint32_t rule = cfi_rule_at(ip, exact, w);
 
 	unwind_count(UNWIND_RULES_READ);
-	return (uint64_t)loc << 32 | rule | (exact ? CFI_RULE_EXACT : 0);
+	if (exact)
+		rule |= CFI_RULE_EXACT;
+	return (uint64_t)rule << 32 | loc;
 }
 
 uint64_t rules_miss(uint64_t key, struct cfi_work *w)
@@ -156,7 +163,7 @@ uint64_t rules_miss(uint64_t key, struct cfi_work *w)
 			return word;
 	}
 	word = read_rule(key, w);
-	if (atomic_load_explicit(&t->used, memory_order_relaxed) > rules_mask(t) / 2)
+	if (atomic_load_explicit(&t->used, memory_order_relaxed) > mask_of(t) / 2)
 		t = grow(t);
 	if (!put(t, key, word)) {
 		t = grow(t);

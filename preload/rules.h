@@ -21,11 +21,11 @@
 
 struct rule_slot {
 	_Atomic uint64_t key;
-	_Atomic uint64_t word;		/* location << 32 | rule                            */
+	_Atomic uint64_t word;		/* rule << 32 | location                            */
 };
 
 struct rules {
-	uint32_t shift;			/* 64 - log2(slots)                                 */
+	uint32_t mask;			/* of a hash, leaving twice the slot's number       */
 	_Atomic uint32_t used;		/* slots that were ever claimed                     */
 	struct rule_slot slot[];
 };
@@ -47,17 +47,23 @@ void rules_new_generation(void);
 /* Reads the rule and, if there is room, keeps it.  Counts in unwind_stats. */
 uint64_t rules_miss(uint64_t key, struct cfi_work *w);
 
-static inline uint64_t rules_hash(uint64_t key, uint32_t shift)
+/* Each operation here is waited for once per frame of every walk. */
+static inline uint64_t rules_hash(uint64_t key, uint32_t mask)
 {
-	return key * 0x9e3779b97f4a7c15ull >> shift;
+	return key * 0x9e3779b97f4a7c15ull >> 32 & mask;
+}
+
+static inline struct rule_slot *rules_slot(struct rules *t, uint64_t hash)
+{
+	return (struct rule_slot *)((uint64_t *)t->slot + hash);
 }
 
 /*
- * key: the address | RULES_EXACT if it is no return address | rules_tag.
+ * key: the address (below RULES_EXACT) + RULES_EXACT if it is no return address + rules_tag.
  */
 static inline uint64_t rules_get(struct rules *t, uint64_t key, struct cfi_work *w)
 {
-	struct rule_slot *s = &t->slot[rules_hash(key, t->shift)];
+	struct rule_slot *s = rules_slot(t, rules_hash(key, t->mask));
 	uint64_t word;
 
 	if (atomic_load_explicit(&s->key, memory_order_acquire) == key) {

@@ -24,6 +24,9 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason);	/* as the user's options
 
 /* Memory that lives until the child ends: zeroed, 16-byte aligned.  NULL: none. */
 void *snapshot_memory(struct snapshot *s, size_t bytes);
+void snapshot_release(struct snapshot *s, void *p, size_t bytes);	/* large ones are given back */
+bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end); /* memory of that kind */
+uintptr_t snapshot_stack(const struct snapshot *s);	/* of who called snapshot_take */
 
 uint32_t snapshot_string(struct snapshot *s, const char *text, size_t length); /* one number per text */
 uint32_t snapshot_type(struct snapshot *s, uintptr_t address, uint32_t name, unsigned flags,

@@ -93,7 +93,7 @@ int text_check(const void *begin, const void *end)
 	m.fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	if (m.fd < 0)
 		return -errno;
-	/* Pages that were written here before are mappings of their own: go on through them. */
+	/* Pages that were written before are mappings of their own: go on. */
 	while (want < (uintptr_t)end && maps_next(&m, &v) && v.begin <= want) {
 		if (v.end <= want)
 			continue;
@@ -107,7 +107,8 @@ int text_check(const void *begin, const void *end)
 
 static void *map(void *at, size_t n, int prot, int flags)
 {
-	long p = syscall(SYS_mmap, at, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0L);
+	long p = syscall(SYS_mmap, at, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1,
+			 0L);
 
 	return p == -1 ? NULL : (void *)p;
 }
@@ -150,9 +151,10 @@ static int page_at(uintptr_t at, void **ret)
 
 /*
  * Downwards first: below a library is where the kernel would put the next mapping anyway,
- * and below an executable there is nothing.  Above an executable its heap grows, and above
- * the libraries the stack comes down, so there we keep a GiB away.  And we keep away from
- * address 0, where nobody expects anything and the kernel refuses in its own way.
+ * and below an executable there is nothing.  Above an executable its heap begins, within
+ * a GiB, and grows, and above the libraries the stack comes down: so there we begin as
+ * far off as can be, and keep the heap half a GiB.  And we keep away from address 0,
+ * where nobody expects anything and the kernel refuses in its own way.
  */
 int text_page_near(const void *at, void **ret)
 {
@@ -166,7 +168,7 @@ int text_page_near(const void *at, void **ret)
 			return err;
 		d += d < 16 * MIB ? KIB64 : d < 256 * MIB ? MIB : 16 * MIB;
 	}
-	for (intptr_t d = 1024 * MIB; d < TEXT_REACH; d += 16 * MIB) {
+	for (intptr_t d = TEXT_REACH - MIB; d > 1536L * MIB; d -= 16 * MIB) {
 		err = page_at(mid + d, ret);
 		if (err != -ENOMEM)
 			return err;

@@ -1,6 +1,7 @@
 #include "thr.h"
 
 #include "clock.h"
+#include "confine.h"
 #include "defs.h"
 #include "events.h"
 #include "file.h"
@@ -55,7 +56,7 @@ static struct thr *block_new(uint32_t tid)
  */
 static struct thr *block_of_the_dead(uint32_t tid)
 {
-	struct thr *t = __atomic_load_n(&next_to_ask, __ATOMIC_RELAXED);
+	struct thr *t = __atomic_load_n(&next_to_ask, __ATOMIC_ACQUIRE);
 
 	for (int i = 0; i < ASK_AT_MOST; i++) {
 		uint32_t owner;
@@ -63,7 +64,7 @@ static struct thr *block_of_the_dead(uint32_t tid)
 		t = t && t->next ? t->next : thr_all();
 		if (!t)
 			return NULL;
-		__atomic_store_n(&next_to_ask, t, __ATOMIC_RELAXED);
+		__atomic_store_n(&next_to_ask, t, __ATOMIC_RELEASE);
 		owner = __atomic_load_n(&t->owner, __ATOMIC_ACQUIRE);
 		if (owner && SYS(SYS_tkill, owner, 0, 0, 0, 0, 0) != -ESRCH)
 			continue;
@@ -96,7 +97,7 @@ static void move_in(struct thr *t, bool used_before)
 	t->runtime = NULL;
 	t->inside = 0;
 	t->error = &errno;
-	t->thread = define_thread(sys_gettid(), thread_name(), clock_before());
+	t->thread = define_thread(sys_gettid(), thread_name(), clock_now());
 	t->epoch = *process_epoch;
 	if (used_before)
 		event_thread_start(t);
@@ -104,10 +105,17 @@ static void move_in(struct thr *t, bool used_before)
 
 static struct thr *take(void)
 {
-	uint32_t tid = sys_gettid();
-	struct thr *t = block_of_the_dead(tid);
-	bool used_before = t;
+	uint32_t tid;
+	struct thr *t;
+	bool used_before;
 
+	if (confined) {
+		file_count(&file->lost[OURO_LOST_MEMORY], 1);
+		return NULL;
+	}
+	tid = sys_gettid();
+	t = block_of_the_dead(tid);
+	used_before = t;
 	if (!t)
 		t = block_new(tid);
 	if (!t) {
@@ -123,6 +131,8 @@ static bool on_signal_stack(void)
 {
 	stack_t s = { 0 };
 
+	if (confined)
+		return true;		/* not to be asked: the careful answer */
 	SYS(SYS_sigaltstack, NULL, &s, 0, 0, 0, 0);
 	return s.ss_flags & SS_ONSTACK;
 }
@@ -172,7 +182,7 @@ void thr_forked(uint32_t epoch)
 	self->owner = sys_gettid();
 	self->inside = 0;
 	self->error = &errno;
-	self->thread = define_thread(self->owner, thread_name(), clock_before());
+	self->thread = define_thread(self->owner, thread_name(), clock_now());
 	self->epoch = epoch;
 	unwind_forget(self->unwind);
 }

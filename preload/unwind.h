@@ -52,6 +52,7 @@ struct unwind {
 	uint32_t fruitless;		/* takes in a row that found little to share        */
 	uint32_t plain;			/* takes to come that do not even look for it       */
 	bool linked;			/* links tell all that the stack rests on           */
+	bool busy;			/* in a take, or one was left by siglongjmp         */
 	struct bounds bounds;
 	struct fullwalk full;
 	struct cfi_work work;

@@ -18,7 +18,7 @@ static void find(const char *drawing)
 	ck_assert_int_eq(groups_find(g, &dead, &groups), 0);
 }
 
-/* "ab+c de<0!": a cycle ab with a tail c; a cycle de, held by group 0 and uncollectable. */
+/* "ab+c de<0!": a cycle ab with a tail c; a cycle de, held by group 0, uncollectable. */
 static const char *stories(const char *drawing)
 {
 	static char text[8 * LETTERS];
@@ -172,7 +172,7 @@ static bool in_cycle(uint32_t group, node_id v)
 	return false;
 }
 
-/* Can the cycle of one group reach v, over dead nodes, not through the cycle of another? */
+/* Can the cycle of one group reach v over the dead, not through the cycle of another? */
 static bool reaches_without(uint32_t from, uint32_t without, node_id v)
 {
 	struct closure c;
@@ -182,11 +182,13 @@ static bool reaches_without(uint32_t from, uint32_t without, node_id v)
 
 	ck_assert_int_eq(bits_init(&set, g->n), 0);
 	for (u = 0; u < g->n; u++)
-		if (bits_has(&dead.dead, u) && (without == GROUP_NONE || !in_cycle(without, u)))
+		if (bits_has(&dead.dead, u) &&
+		    (without == GROUP_NONE || !in_cycle(without, u)))
 			bits_add(&set, u);
 	c = closure_of(g, &set);
 	for (u = 0; u < g->n; u++)
-		yes |= bits_has(&set, u) && in_cycle(from, u) && (u == v || c.reach[u][v]);
+		yes |= bits_has(&set, u) && in_cycle(from, u) &&
+		       (u == v || c.reach[u][v]);
 	bits_fini(&set);
 	return yes;
 }
@@ -197,7 +199,8 @@ static uint32_t holder_by_definition(node_id v, uint32_t own)
 	uint32_t top, i, best = GROUP_NONE;
 
 	for (top = 0; top < groups.n; top++)
-		if (groups.group[top].parent == GROUP_NONE && reaches_without(top, GROUP_NONE, v))
+		if (groups.group[top].parent == GROUP_NONE &&
+		    reaches_without(top, GROUP_NONE, v))
 			break;
 	if (top == own)
 		return GROUP_NONE;
@@ -223,7 +226,8 @@ static void check_sums(const char *drawing)
 			while (up != i && up != GROUP_NONE)
 				up = groups.group[up].parent;
 			if (up == i)
-				below += groups.group[j].cycle_bytes + groups.group[j].tail_bytes;
+				below += groups.group[j].cycle_bytes +
+					 groups.group[j].tail_bytes;
 		}
 		ck_assert_msg(p->retained_bytes == below, "%s", drawing);
 		ck_assert(p->parent == GROUP_NONE || p->parent < i);
@@ -257,7 +261,8 @@ static void check_groups(const char *drawing)
 			for (u = 0; u < g->n; u++)
 				if (c.reach[u][v] && c.reach[v][u])
 					ck_assert(in_cycle(own, u));
-			ck_assert_msg(groups.group[own].parent == holder_by_definition(v, own),
+			ck_assert_msg(groups.group[own].parent ==
+				      holder_by_definition(v, own),
 				      "%s: parent of group %u", drawing, own);
 			ck_assert(groups.group[own].cyclic == c.reach[v][v]);
 			ck_assert(groups.group[own].uncollectable ==
@@ -279,7 +284,8 @@ START_TEST(random_graphs_agree_with_the_definitions)
 		find(drawing);
 		check_sums(drawing);
 		check_groups(drawing);
-		with_parent += groups.n && groups.group[groups.n - 1].parent != GROUP_NONE;
+		with_parent += groups.n &&
+			       groups.group[groups.n - 1].parent != GROUP_NONE;
 		with_tail += groups.n && groups.group[0].ntail;
 	}
 	ck_assert_uint_gt(with_parent, 300);
@@ -302,7 +308,8 @@ START_TEST(random_forests_of_cycles_agree_with_the_definitions)
 			at += sprintf(at, "%c>%c ", 'a' + i, 'a' + i);
 		for (m = dice(&s, 2 * n); m > 0; m--) {
 			i = dice(&s, n - 1);
-			at += sprintf(at, "%c>%c ", 'a' + i, 'a' + i + 1 + dice(&s, n - 1 - i));
+			at += sprintf(at, "%c>%c ", 'a' + i,
+				      'a' + i + 1 + dice(&s, n - 1 - i));
 		}
 		find(text);
 		ck_assert_uint_eq(groups.n, n);
@@ -312,6 +319,42 @@ START_TEST(random_forests_of_cycles_agree_with_the_definitions)
 			deep += groups.group[i].depth >= 3;
 	}
 	ck_assert_uint_gt(deep, 300);
+}
+END_TEST
+
+/*
+ * A long chain of cycles, each held by the one before; and for each of them one
+ * more that is also held by the first, so that the way up the tree is long.
+ */
+START_TEST(depth_does_not_matter)
+{
+	enum { N = 300000 };
+	struct draft w = {0};
+	struct dead d;
+	struct groups s;
+	struct graph chain;
+	uint32_t i;
+
+	for (i = 0; i < 2 * N; i++)
+		ck_assert_int_eq(draft_node(&w, i == 0 ? 1 : i < N ? 2 : 3, 1, 1), 0);
+	for (i = 0; i < N; i++) {
+		ck_assert_int_eq(draft_edge(&w, i, i, 0, EDGE_OWNED), 0);
+		if (i + 1 < N)
+			ck_assert_int_eq(draft_edge(&w, i, i + 1, 0, EDGE_OWNED), 0);
+		ck_assert_int_eq(draft_edge(&w, i, N + i, 0, EDGE_OWNED), 0);
+		ck_assert_int_eq(draft_edge(&w, 0, N + i, 0, EDGE_OWNED), 0);
+		ck_assert_int_eq(draft_edge(&w, N + i, N + i, 0, EDGE_OWNED), 0);
+	}
+	ck_assert_int_eq(graph_build(&chain, &w), 0);
+	ck_assert_int_eq(dead_find(&chain, &d), 0);
+	ck_assert_int_eq(groups_find(&chain, &d, &s), 0);
+	ck_assert_uint_eq(s.n, 2 * N);
+	ck_assert_uint_eq(s.group[s.of[N - 1]].depth, N - 1);
+	for (i = 0; i < N; i++)
+		ck_assert_uint_eq(s.group[s.of[N + i]].parent, s.of[0]);
+	groups_fini(&s);
+	dead_fini(&d);
+	graph_fini(&chain);
 }
 END_TEST
 
@@ -334,7 +377,9 @@ static int find_all(void *graph)
 
 START_TEST(finding_survives_every_refusal_of_memory)
 {
-	ck_assert_uint_ge(sweep_memory(find_all, graph_of("a>b b>a b>c *>d d>e e>d c>f f>f")), 20);
+	struct graph *some = graph_of("a>b b>a b>c *>d d>e e>d c>f f>f");
+
+	ck_assert_uint_ge(sweep_memory(find_all, some), 20);
 }
 END_TEST
 
@@ -356,6 +401,7 @@ int main(void)
 	tcase_add_test(t, a_cycle_through_a_skipped_node_is_none);
 	tcase_add_test(t, random_graphs_agree_with_the_definitions);
 	tcase_add_test(t, random_forests_of_cycles_agree_with_the_definitions);
+	tcase_add_test(t, depth_does_not_matter);
 	tcase_add_test(t, finding_survives_every_refusal_of_memory);
 	return run_suite("cycles", t);
 }

@@ -1,4 +1,4 @@
-/* What is dead, and what a collector makes of it; the drawings are explained in graph_of.h. */
+/* The dead, and what a collector makes of them; the drawings: see graph_of.h. */
 #include "graph_of.h"
 
 #include <errno.h>
@@ -140,7 +140,8 @@ END_TEST
 
 /* --- against the definitions, taken literally ------------------------------------ */
 
-static uint32_t edges_from(const struct graph *g, const struct bits *set, node_id to, bool seen)
+static uint32_t edges_from(const struct graph *g, const struct bits *set, node_id to,
+			   bool seen)
 {
 	uint32_t n = 0;
 	node_id v;
@@ -169,10 +170,9 @@ static void dead_by_definition(const struct graph *g, struct bits *set)
 	while (changed) {
 		changed = false;
 		for (v = 0; v < g->n; v++) {
-			uint32_t refs = g->flags[v] & NODE_UNCOUNTED ? g->nin[v] : g->count[v];
-
-			if (!bits_has(set, v) || (edges_from(g, set, v, false) == refs &&
-						  refs == g->nin[v]))
+			if (!bits_has(set, v) ||
+			    ((g->flags[v] & NODE_UNCOUNTED || g->count[v] == g->nin[v]) &&
+			     edges_from(g, set, v, false) == g->nin[v]))
 				continue;
 			bits_del(set, v);
 			changed = true;
@@ -180,7 +180,7 @@ static void dead_by_definition(const struct graph *g, struct bits *set)
 	}
 }
 
-/* The collector's, over the whole graph: from its own view it does not know who is dead. */
+/* The collector's, over the whole graph: it does not know who is dead in truth. */
 static void found_by_definition(const struct graph *g, struct bits *set)
 {
 	bool changed = true;
@@ -192,7 +192,8 @@ static void found_by_definition(const struct graph *g, struct bits *set)
 	while (changed) {
 		changed = false;
 		for (v = 0; v < g->n; v++) {
-			if (!bits_has(set, v) || edges_from(g, set, v, true) == g->count[v])
+			if (!bits_has(set, v) ||
+			    edges_from(g, set, v, true) == g->count[v])
 				continue;
 			bits_del(set, v);
 			changed = true;
@@ -201,7 +202,8 @@ static void found_by_definition(const struct graph *g, struct bits *set)
 }
 
 /* Freed: the smallest set with all found, and all dead whose every holder is in it. */
-static void freed_by_definition(const struct graph *g, const struct dead *d, struct bits *set)
+static void freed_by_definition(const struct graph *g, const struct dead *d,
+				struct bits *set)
 {
 	bool changed = true;
 	node_id v;
@@ -219,6 +221,12 @@ static void freed_by_definition(const struct graph *g, const struct dead *d, str
 			changed = true;
 		}
 	}
+}
+
+static void same(const char *drawing, const struct bits *is, const struct bits *should)
+{
+	ck_assert_msg(!strcmp(letters(is), letters(should)), "%s: %s, not %s", drawing,
+		      letters(is), letters(should));
 }
 
 START_TEST(random_graphs_agree_with_the_definitions)
@@ -241,12 +249,9 @@ START_TEST(random_graphs_agree_with_the_definitions)
 			if (!bits_has(&dead, v))
 				bits_del(&seen, v);
 		freed_by_definition(g, &d, &freed);
-		ck_assert_msg(!strcmp(letters(&d.dead), letters(&dead)), "seed %lu: %s: %s not %s",
-			      seed, drawing, letters(&d.dead), letters(&dead));
-		ck_assert_msg(!strcmp(letters(&d.found), letters(&seen)), "seed %lu: %s: %s not %s",
-			      seed, drawing, letters(&d.found), letters(&seen));
-		ck_assert_msg(!strcmp(letters(&d.freed), letters(&freed)), "seed %lu: %s: %s not %s",
-			      seed, drawing, letters(&d.freed), letters(&freed));
+		same(drawing, &d.dead, &dead);
+		same(drawing, &d.found, &seen);
+		same(drawing, &d.freed, &freed);
 		some += d.nodes > 0;
 		some_found += d.nfound > 0;
 		some_stuck += d.nfreed < d.nodes;

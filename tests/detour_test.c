@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,6 +68,7 @@ FUNCTION("recursive",	"mov eax, 0; test edi, edi; je 1f; push rdi; mov edi, 0;"
 FUNCTION("self_lea",	"push rbx; nop; nop; nop; nop; lea rax, c_self_lea[rip]; sub rax, rax; pop rbx; ret")
 
 FUNCTION("back_to_4",	"xor eax, eax; nop; nop; 1: add eax, edi; dec edi; jne 1b; ret")
+FUNCTION("back_to_last", "nop; nop; nop; nop; 1: nop; add rax, rdi; dec edi; jne 1b; ret")
 FUNCTION("back_to_0",	"1: add rax, rdi; dec edi; jne 1b; ret")
 FUNCTION("back_far",	"xor eax, eax; 1: add eax, edi; .skip 300, 0x90; dec edi; jne 1b; ret")
 FUNCTION("endbr_loop",	"endbr64; 1: add rax, rdi; dec edi; jne 1b; ret")
@@ -85,6 +87,18 @@ FUNCTION("int3",	"int3; mov eax, 1; ret")
 FUNCTION("ud2",		"ud2; mov eax, 1; ret")
 FUNCTION("xbegin",	"xbegin 1f; xend; 1: mov eax, 1; ret")
 FUNCTION("eip",		".byte 0x67; lea rax, datum[rip]; ret")
+FUNCTION("cold_back",	"push rbx; 1: movzx ebx, byte ptr [rdi]; test bl, bl; jne cold_1; pop rbx; ret")
+"cold_1: .cfi_startproc; add rdi, 1; jmp c_cold_back+1\n.cfi_endproc\n"
+FUNCTION("cold_loop",	"mov rax, [rdi]; add rdi, 8; 1: test rax, rax; jne cold_2; ret")
+"cold_2: .cfi_startproc; dec rax; js c_cold_loop; jmp 1b\n.cfi_endproc\n"
+FUNCTION("cold_twice",	"push rbx; test edi, edi; jne cold_3; 1: pop rbx; ret")
+"cold_3: .cfi_startproc; jg cold_4; jmp 1b\n.cfi_endproc\n"
+"cold_4: .cfi_startproc; dec edi; jmp c_cold_twice+1\n.cfi_endproc\n"
+FUNCTION("cold_fine",	"mov eax, 0; test edi, edi; jne cold_5; 1: ret")
+"cold_5: .cfi_startproc; lea eax, [rdi+1]; jmp 1b\n.cfi_endproc\n"
+FUNCTION("mutual",	"sub rdi, 1; jne mutual_2; mov eax, 7; ret")
+"mutual_2: .cfi_startproc; sub rdi, 1; jne c_mutual; mov eax, 8; ret\n.cfi_endproc\n"
+FUNCTION("far",		".byte 0x48, 0x8d, 0x05, 0x00, 0xf0, 0xff, 0x7f; ret")
 "c_no_cfi: .type c_no_cfi,@function; push rbx; mov rbx, rdi; mov rax, rbx; pop rbx; ret\n"
 ".size c_no_cfi,.-c_no_cfi\n"
 ".data\n.p2align 3\ndatum: .quad 0x11223344\nreal: .double 1.5\npointer: .quad c_push\n"
@@ -159,7 +173,8 @@ static void *corpus(const char *name)
 	ONE(jrcxz); ONE(jrcxz_taken); ONE(loop_insn); ONE(early_ret); ONE(jmp_short);
 	ONE(tail_jmp); ONE(late_loop);
 	ONE(loop_at_7); ONE(endbr); ONE(stack_args); ONE(aligned);
-	ONE(zeroes); ONE(recursive); ONE(self_lea);
+	ONE(zeroes); ONE(recursive); ONE(self_lea); ONE(cold_fine); ONE(mutual);
+	ONE(cold_back); ONE(cold_loop); ONE(cold_twice); ONE(far); ONE(back_to_last);
 	ONE(back_to_4); ONE(back_to_0); ONE(back_far); ONE(endbr_loop); ONE(forward_in);
 	ONE(call_first); ONE(call_second); ONE(call_reg); ONE(ret_only); ONE(short);
 	ONE(endbr_short); ONE(plt); ONE(plt_bnd); ONE(unknown); ONE(unknown_first);
@@ -176,15 +191,18 @@ static const char *const movable[] = {
 	"loop_insn", "early_ret", "jmp_short", "tail_jmp", "late_loop", "loop_at_7",
 	"endbr", "stack_args",
 	"aligned", "zeroes", "recursive", "self_lea",
+	"cold_fine", "mutual",
 };
 
 static const struct {
 	const char *name;
 	int refusal;
 } immovable[] = {
-	{ "back_to_4", DETOUR_BRANCH }, { "back_to_0", DETOUR_BRANCH },
+	{ "back_to_last", DETOUR_BRANCH }, { "back_to_4", DETOUR_BRANCH },
+	{ "back_to_0", DETOUR_BRANCH },
 	{ "back_far", DETOUR_BRANCH }, { "endbr_loop", DETOUR_BRANCH },
-	{ "forward_in", DETOUR_BRANCH }, { "call_first", DETOUR_CALL },
+	{ "cold_back", DETOUR_BRANCH }, { "cold_loop", DETOUR_BRANCH },
+	{ "cold_twice", DETOUR_BRANCH }, { "forward_in", DETOUR_BRANCH }, { "call_first", DETOUR_CALL },
 	{ "call_second", DETOUR_CALL }, { "call_reg", DETOUR_CALL },
 	{ "ret_only", DETOUR_SHORT }, { "short", DETOUR_SHORT },
 	{ "endbr_short", DETOUR_SHORT }, { "plt", DETOUR_JUMP }, { "plt_bnd", DETOUR_JUMP },
@@ -242,11 +260,14 @@ START_TEST(a_detoured_function_does_what_it_did_with_every_register)
 	call_with(&in, &detoured, fn, 70, 80);
 	ck_assert_uint_eq(seen.rsp & 15, 8);
 	seen.rsp = 0;
-	/* the recursive one was seen again, with the argument it gave itself */
+	/* these were seen again, with the argument that they came back with */
 	if (!strcmp(name, "recursive")) {
 		ck_assert_uint_eq(seen.rdi, 0);
-		seen.rdi = in.rdi;
 		seen.rax = in.rax;
+		seen.rdi = in.rdi;
+	} else if (!strcmp(name, "mutual")) {
+		ck_assert_uint_eq(seen.rdi, 1);
+		seen.rdi = in.rdi;
 	}
 	ck_assert_mem_eq(&seen, &in, sizeof(in));
 	ck_assert_mem_eq(&bare, &detoured, sizeof(bare));
@@ -304,6 +325,14 @@ START_TEST(what_is_no_code_is_refused)
 	ck_assert_int_eq(detour_check((void *)4096, 64), -DETOUR_NOT_CODE);
 	ck_assert_int_eq(detour_check((void *)-4096, 64), -DETOUR_NOT_CODE);
 	free(heap);
+}
+END_TEST
+
+/* What lies two GiB above it is out of reach for a page below it; its own jump is not. */
+START_TEST(what_refers_to_the_end_of_its_reach_is_refused)
+{
+	refuses(DETOUR_FAR, "far", corpus("far"), spy, &spied);
+	places("far", corpus("far"), spy, NULL);
 }
 END_TEST
 
@@ -534,6 +563,9 @@ START_TEST(endbr64_stays_the_first_instruction_everywhere)
 	ck_assert_mem_eq(fn, endbr, 4);
 	ck_assert_uint_eq(fn[4], 0xe9);
 	ck_assert_mem_eq(spied, endbr, 4);
+	/* what is left of the last instruction traps */
+	places("zeroes", corpus("zeroes"), spy, &original);
+	ck_assert_mem_eq((char *)corpus("zeroes") + 5, "\xcc\xcc", 2);
 	/* labs is far away, so there is a stub to jump to */
 	{
 		struct code_insn i;
@@ -599,12 +631,73 @@ START_TEST(a_denial_that_comes_after_placing_leaves_the_detour)
 }
 END_TEST
 
+START_TEST(a_denial_at_the_last_step_puts_the_original_back)
+{
+	void *fn = corpus("push");
+
+	/* the second time the stub is there already, and only the jump is written */
+	places("push", fn, spy, &spied);
+	ck_assert_int_eq(detour_remove(fn), 0);
+	spied = &spied;
+	forbid(SYS_mremap, 3, MREMAP_FIXED);
+	refuses(DETOUR_DENIED, "push", fn, spy, &spied);
+	ck_assert_ptr_eq(spied, &spied);
+}
+END_TEST
+
 START_TEST(memory_deny_write_execute_is_obeyed)
 {
 	/* PR_SET_MDWE, Linux 6.3: systemd's MemoryDenyWriteExecute where the kernel has it */
 	if (prctl(65, 1, 0, 0, 0))
 		return;
 	refuses(DETOUR_DENIED, "push", corpus("push"), spy, &spied);
+}
+END_TEST
+
+START_TEST(without_descriptors_nothing_is_claimed_about_memory)
+{
+	struct rlimit was, none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	refuses(DETOUR_NO_MAPS, "push", corpus("push"), spy, &spied);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	places("push", corpus("push"), spy, &spied);
+}
+END_TEST
+
+/* vm.max_map_count: a page that was taken away and not replaced would be the end. */
+START_TEST(at_the_limit_of_mappings_functions_stay_whole)
+{
+	enum { LIMIT = 1 << 17, KEPT = 16 };
+	static void *last[KEPT];
+	struct cpu in = poisoned(), out;
+	void *fn = corpus("push");
+	int n, placed = 0;
+
+	for (n = 0; n < LIMIT; n++) {
+		void *p = mmap(NULL, 4096, n & 1 ? PROT_READ : PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			break;
+		last[n % KEPT] = p;
+	}
+	if (n == LIMIT)
+		return;		/* a machine without the usual limit */
+	for (int i = 0; i < KEPT && !placed; i++) {
+		int err = detour_place_unrun("push", fn, spy, &spied);
+
+		if (err)
+			ck_assert(err == -DETOUR_DENIED || err == -DETOUR_NO_PAGE);
+		placed = !err;
+		call_with(&in, &out, fn, 0, 0);
+		ck_assert_int_eq(out.rax, 11);
+		ck_assert_int_eq(munmap(last[(n - 1 - i) % KEPT], 4096), 0);
+	}
+	ck_assert(placed);
+	ck_assert_uint_eq(seen.r9, in.r9);
 }
 END_TEST
 
@@ -691,6 +784,8 @@ START_TEST(functions_are_detoured_and_restored_while_threads_run_them)
 	long before;
 
 	ck_assert(text_alone() || SANITIZER_THREADS);
+	places("mov_imm", fn, passes_on, &original);
+	ck_assert_int_eq(detour_remove(fn), 0);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, hammer, fn), 0);
 	ck_assert(!text_alone());
@@ -707,6 +802,40 @@ START_TEST(functions_are_detoured_and_restored_while_threads_run_them)
 	stop = true;
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
+}
+END_TEST
+
+static void *places_and_removes(void *arg)
+{
+	for (int placed = 0; placed < 300; ) {
+		void *mine;
+		int err = detour_place_unrun("race", arg, forty_two, &mine);
+
+		ck_assert(!err || err == -DETOUR_BUSY);
+		if (err)
+			continue;
+		placed++;
+		while ((err = detour_remove(arg)))
+			ck_assert_int_eq(err, -DETOUR_BUSY);
+	}
+	return NULL;
+}
+
+START_TEST(of_two_threads_one_is_told_to_come_again)
+{
+	void *fn[2] = { corpus("push"), corpus("zeroes") };
+	struct cpu in = poisoned(), out;
+	pthread_t thread[2];
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, places_and_removes, fn[i]),
+				 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	call_with(&in, &out, fn[0], 0, 0);
+	ck_assert_int_eq(out.rax, 11);
+	call_with(&in, &out, fn[1], 0, 0);
+	ck_assert_int_eq(out.rax, 5);
 }
 END_TEST
 
@@ -739,6 +868,9 @@ START_TEST(most_functions_of_real_libraries_can_be_detoured)
 	sweep_print(&s, map->l_name);
 	ck_assert_uint_gt(s.answers[0], s.n * 8 / 10);
 	ck_assert_uint_eq(s.answers[DETOUR_NOT_CODE] + s.answers[DETOUR_NO_MAPS], 0);
+	/* libc's assembly need not keep to what compilers keep to */
+	if (_i > 0)
+		ck_assert_uint_eq(sweep_intruded(&s), 0);
 	free(s.fn);
 }
 END_TEST
@@ -805,6 +937,18 @@ static bool have(const char *interpreter)
 	snprintf(command, sizeof(command), "test -x %s", interpreter);
 	return CAN_PRELOAD && !system(command);
 }
+
+/* Debian's python3 has PyOS_strtol, whose cold part comes back to its second instruction. */
+START_TEST(no_detour_of_python_is_in_the_way_of_a_cold_part)
+{
+	char said[4096];
+
+	if (!have(interpreters[_i]))
+		return;
+	ck_assert_int_eq(run_inside(interpreters[_i], "sweep", said, sizeof(said)), 0);
+	ck_assert_msg(strstr(said, "intruded: 0\n"), "%s", said);
+}
+END_TEST
 
 START_TEST(python_runs_with_detoured_deallocators)
 {
@@ -878,6 +1022,7 @@ int main(void)
 	tcase_add_loop_test(t, what_cannot_be_moved_is_refused_by_name_and_left_alone, 0,
 			    LENGTH(immovable));
 	tcase_add_test(t, what_is_no_code_is_refused);
+	tcase_add_test(t, what_refers_to_the_end_of_its_reach_is_refused);
 	tcase_add_test(t, a_given_size_stands_in_for_unwind_tables);
 	tcase_add_test(t, the_resolver_of_an_indirect_function_is_not_taken_for_the_function);
 	tcase_add_test(t, a_function_replaced_for_good_may_begin_with_what_cannot_move);
@@ -890,12 +1035,18 @@ int main(void)
 	tcase_add_loop_test(t, a_system_that_denies_changing_code_is_obeyed, 0,
 			    LENGTH(denials));
 	tcase_add_test(t, a_denial_that_comes_after_placing_leaves_the_detour);
+	tcase_add_test(t, a_denial_at_the_last_step_puts_the_original_back);
 	tcase_add_test(t, memory_deny_write_execute_is_obeyed);
+	tcase_add_test(t, without_descriptors_nothing_is_claimed_about_memory);
+	tcase_add_test(t, at_the_limit_of_mappings_functions_stay_whole);
 	tcase_add_test(t, more_detours_than_a_page_holds_find_their_stubs);
 	tcase_add_test(t, a_library_loaded_again_in_the_same_place_can_be_detoured_again);
 	tcase_add_test(t, functions_are_detoured_and_restored_while_threads_run_them);
+	tcase_add_test(t, of_two_threads_one_is_told_to_come_again);
 	tcase_add_loop_test(t, most_functions_of_real_libraries_can_be_detoured, 0,
 			    LENGTH(swept));
+	tcase_add_loop_test(t, no_detour_of_python_is_in_the_way_of_a_cold_part, 0,
+			    LENGTH(interpreters));
 	tcase_add_loop_test(t, python_runs_with_detoured_deallocators, 0,
 			    LENGTH(interpreters));
 	tcase_add_loop_test(t, python_runs_with_every_function_detoured_that_is_not_refused,

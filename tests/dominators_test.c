@@ -5,7 +5,8 @@
 
 #include "dominators.h"
 
-static struct dominators find(const char *drawing, int (*entries)(const struct graph *, struct bits *))
+static struct dominators find(const char *drawing,
+			      int (*entries)(const struct graph *, struct bits *))
 {
 	struct graph *g = graph_of(drawing);
 	struct dominators d;
@@ -65,15 +66,15 @@ END_TEST
 START_TEST(the_example_of_lengauer_and_tarjan)
 {
 	/* Their figure 1, with r as a: r a b c d e f g h i j k l are a to m. */
-	ck_assert_str_eq(above("*>a a>b a>c a>d b>e c>b c>e c>f d>g d>h e>m f>i g>j h>j h>k "
-			       "i>l i>f j>l k>j l>j l>a m>i"), "*aaaaaddaahae");
+	ck_assert_str_eq(above("*>a a>b a>c a>d b>e c>b c>e c>f d>g d>h e>m f>i g>j h>j "
+			       "h>k i>l i>f j>l k>j l>j l>a m>i"), "*aaaaaddaahae");
 }
 END_TEST
 
 START_TEST(retained_is_own_and_all_that_hangs_below)
 {
-	struct dominators d = find("*>a a>b a>c b>d c>d d>e a#1 b#20 c#300 d#4000 e#50000 "
-				   "f>f f#600000", graph_rooted);
+	struct dominators d = find("*>a a>b a>c b>d c>d d>e f>f a#1 b#20 c#300 d#4000 "
+				   "e#50000 f#600000", graph_rooted);
 	static const uint64_t bytes[] = {54321, 20, 300, 54000, 50000, 0};
 	static const uint32_t nodes[] = {5, 1, 1, 2, 1, 0};
 	int v;
@@ -106,10 +107,10 @@ START_TEST(nothing_held_is_no_tree)
 }
 END_TEST
 
-/* --- against the definition: who is out of reach when u is taken away? ------------- */
+/* --- against the definition: who is out of reach when u is taken away? ----------- */
 
-static void reach_without(const struct graph *g, const struct bits *entry, node_id without,
-			  bool *reached)
+static void reach_without(const struct graph *g, const struct bits *entry,
+			  node_id without, bool *reached)
 {
 	node_id todo[LETTERS], v;
 	uint32_t n = 0;
@@ -146,7 +147,8 @@ static void check(struct graph *g, const struct bits *entry, uint64_t seed)
 			of[v] += over[u][v];
 		}
 		ck_assert_msg(d.bytes[u] == bytes && d.nodes[u] == nodes,
-			      "seed %lu: %c retains %lu, not %lu", seed, 'a' + u, d.bytes[u], bytes);
+			      "seed %lu: %c retains %lu, not %lu",
+			      seed, 'a' + u, d.bytes[u], bytes);
 	}
 	/* The immediate one is the dominator that all others but v itself dominate. */
 	for (v = 0; v < g->n; v++) {
@@ -156,10 +158,12 @@ static void check(struct graph *g, const struct bits *entry, uint64_t seed)
 		}
 		u = d.above[v];
 		if (u == NODE_WORLD)
-			ck_assert_msg(of[v] == 1, "seed %lu: %c has a dominator", seed, 'a' + v);
+			ck_assert_msg(of[v] == 1, "seed %lu: %c has a dominator",
+				      seed, 'a' + v);
 		else
 			ck_assert_msg(u != v && over[u][v] && of[u] == of[v] - 1,
-				      "seed %lu: %c is not right above %c", seed, 'a' + u, 'a' + v);
+				      "seed %lu: %c is not right above %c",
+				      seed, 'a' + u, 'a' + v);
 	}
 	dominators_fini(&d);
 }
@@ -201,7 +205,8 @@ START_TEST(random_ladders_agree_with_taking_nodes_away)
 				at += sprintf(at, "%c>%c ", 'a' + i, 'b' + i);
 		for (m = 4 + dice(&s, 30); m > 0; m--) {
 			i = dice(&s, 25);
-			at += sprintf(at, "%c>%c ", 'a' + i, 'a' + (i + 22 + dice(&s, 8)) % 25);
+			at += sprintf(at, "%c>%c ", 'a' + i,
+				      'a' + (i + 22 + dice(&s, 8)) % 25);
 		}
 		g = graph_of(text);
 		ck_assert_int_eq(graph_rooted(g, &entry), 0);

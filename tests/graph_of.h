@@ -3,8 +3,9 @@
  *
  *   graph_of("*>a a>b b>a c>d d>c d>e")
  *
- * A node is a letter, "*" is the world outside.  A node's count is that of the owning
- * edges and roots drawn, so that the books balance, unless a word says more:
+ * A node is a letter, "*" is the world outside.  A node's count is that of the
+ * owning edges and roots drawn, so that the books balance, unless a word says
+ * more:
  *
  *   a>b  a holds b                       *>a  a root that owns a reference
  *   a=b  ... unseen by the collector     *~a  a root that owns none
@@ -49,7 +50,10 @@ static inline void draw_link(struct drawing *w, struct draft *d, const char *wor
 	static const struct {
 		char sign;
 		enum edge_kind kind;
-	} kinds[] = {{'>', EDGE_OWNED}, {'=', EDGE_HIDDEN}, {'~', EDGE_WEAK}, {'?', EDGE_MAYBE}};
+	} kinds[] = {
+		{'>', EDGE_OWNED}, {'=', EDGE_HIDDEN},
+		{'~', EDGE_WEAK}, {'?', EDGE_MAYBE},
+	};
 	int to = letter(w, word[2]), owns = word[1] == '>' || word[1] == '=';
 	size_t i;
 
@@ -67,7 +71,8 @@ static inline void draw_link(struct drawing *w, struct draft *d, const char *wor
 		if (!d)
 			w->count[to] += owns;
 		else
-			ck_assert_int_eq(draft_edge(d, word[0] - 'a', to, d->g.m, kinds[i].kind), 0);
+			ck_assert_int_eq(draft_edge(d, word[0] - 'a', to, d->g.m,
+						    kinds[i].kind), 0);
 	}
 }
 
@@ -120,7 +125,8 @@ static inline struct draft draft_of(const char *text)
 	}
 	draw(&w, NULL, text);
 	for (v = 0; v < w.n; v++)
-		ck_assert_int_eq(draft_node(&d, count_of(&w, v), w.bytes[v], w.flags[v]), 0);
+		ck_assert_int_eq(draft_node(&d, count_of(&w, v), w.bytes[v],
+					    w.flags[v]), 0);
 	draw(&w, &d, text);
 	return d;
 }
@@ -166,8 +172,8 @@ static inline uint32_t dice(uint64_t *state, uint32_t sides)
 }
 
 /*
- * A line of text for graph_of with up to the given number of nodes: edges of all
- * kinds, some doubled, self edges, roots, and now and then something odd.
+ * A line of text for graph_of with up to the given number of nodes: edges of
+ * all kinds, some doubled, self edges, roots, and now and then something odd.
  */
 static inline const char *random_drawing(uint64_t seed, uint32_t max_nodes)
 {
@@ -187,14 +193,14 @@ static inline const char *random_drawing(uint64_t seed, uint32_t max_nodes)
 		at += sprintf(at, "%c#%u ", 'a' + i, 1 + dice(&s, 100));
 	}
 	for (i = 0; i < m; i++)
-		at += sprintf(at, "%c%c%c ", 'a' + dice(&s, n), ">>>>>>>>>=~?"[dice(&s, 12)],
-			      'a' + dice(&s, n));
+		at += sprintf(at, "%c%c%c ", 'a' + dice(&s, n),
+			      ">>>>>>>>>=~?"[dice(&s, 12)], 'a' + dice(&s, n));
 	for (i = dice(&s, 3); i > 0; i--)
 		at += sprintf(at, "*%c%c ", ">>>>~"[dice(&s, 5)], 'a' + dice(&s, n));
 	return text;
 }
 
-/* reach[u][v]: v can be reached from u by one owning edge or more, inside of the set. */
+/* reach[u][v]: v can be reached from u by one owning edge or more, within the set. */
 struct closure {
 	bool reach[LETTERS][LETTERS];
 };
@@ -219,7 +225,7 @@ static inline struct closure closure_of(const struct graph *g, const struct bits
 
 /* --- running --------------------------------------------------------------------- */
 
-/* Runs f until it succeeds, refusing its first request for memory, then its second, ... */
+/* Runs f until it succeeds, refusing its first request for memory, then its second ... */
 static inline uint64_t sweep_memory(int (*f)(void *), void *arg)
 {
 	uint64_t n;

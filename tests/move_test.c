@@ -94,6 +94,17 @@ START_TEST(a_distance_is_mended)
 }
 END_TEST
 
+START_TEST(what_names_something_out_of_reach_is_not_moved)
+{
+	static const uint8_t code[] = { 0x48, 0x8d, 0x05, 0x00, 0xf0, 0xff, 0x7f };
+	uint8_t out[MOVE_ROOM];
+
+	/* the way back is short in both; what is named is at the end of one's reach */
+	ck_assert_int_eq(move_code(code, 7, home_at(code, 4096), out, NULL), 12);
+	ck_assert_int_eq(move_code(code, 7, home_at(code, -4096), out, NULL), -ERANGE);
+}
+END_TEST
+
 /* loop and jrcxz: taken goes to the long jump, not taken goes round it */
 START_TEST(a_branch_without_a_long_form_goes_over_two_jumps)
 {
@@ -155,6 +166,7 @@ int main(void)
 
 	tcase_add_test(t, a_plain_instruction_is_copied_and_a_jump_back_follows);
 	tcase_add_loop_test(t, a_distance_is_mended, 0, LENGTH(distances));
+	tcase_add_test(t, what_names_something_out_of_reach_is_not_moved);
 	tcase_add_test(t, a_branch_without_a_long_form_goes_over_two_jumps);
 	tcase_add_test(t, what_would_do_something_else_elsewhere_is_not_moved);
 	tcase_add_test(t, the_worst_case_fits);

@@ -114,7 +114,8 @@ START_TEST(a_crowd_of_holders_does_not_hide_the_nearest)
 		ck_assert_int_eq(draft_node(&w, 1, 1, 0), 0);
 	for (i = 2; i < N; i++) {
 		ck_assert_int_eq(draft_edge(&w, i, 0, 0, EDGE_OWNED), 0);
-		ck_assert_int_eq(draft_edge(&w, i == N - 1 ? 1 : i + 1, i, 0, EDGE_OWNED), 0);
+		ck_assert_int_eq(draft_edge(&w, i == N - 1 ? 1 : i + 1, i, 0,
+					    EDGE_OWNED), 0);
 	}
 	ck_assert_int_eq(draft_root(&w, 1, 1, 0), 0);
 	ck_assert_int_eq(graph_build(&g, &w), 0);
@@ -157,7 +158,8 @@ static void count_ways(struct census *c, node_id v, uint32_t length, uint32_t on
 			count_ways(c, u, length + 1, on_way | 1u << u);
 }
 
-static void check_path(const struct census *c, const struct path_set *set, uint32_t i, node_id to)
+static void check_path(const struct census *c, const struct path_set *set, uint32_t i,
+		       node_id to)
 {
 	const struct graph *g = c->g;
 	uint32_t j, end = set->first[i + 1] - 1, seen = 0;
@@ -179,10 +181,26 @@ static void check_path(const struct census *c, const struct path_set *set, uint3
 
 static bool same(const struct path_set *set, uint32_t a, uint32_t b)
 {
+	const node_id *x = set->node + set->first[a], *y = set->node + set->first[b];
 	uint32_t n = set->first[a + 1] - set->first[a];
 
-	return n == set->first[b + 1] - set->first[b] &&
-	       !memcmp(set->node + set->first[a], set->node + set->first[b], n * sizeof(node_id));
+	return n == set->first[b + 1] - set->first[b] && !memcmp(x, y, n * sizeof(*x));
+}
+
+/* The paths found are as many and as long as the first k there are. */
+static void check_lengths(struct census *c, const struct path_set *set, uint32_t k,
+			  uint64_t seed)
+{
+	uint32_t i = 0, length;
+
+	for (length = 1; length <= LETTERS; length++) {
+		for (; c->of_length[length] && i < k; c->of_length[length]--, i++) {
+			ck_assert_msg(i < set->n, "seed %lu: only %u", seed, set->n);
+			ck_assert_msg(set->first[i + 1] - set->first[i] == length,
+				      "seed %lu: path %u is not of %u", seed, i, length);
+		}
+	}
+	ck_assert_msg(i == set->n, "seed %lu: %u paths, not %u", seed, set->n, i);
 }
 
 START_TEST(random_graphs_agree_with_the_census_of_all_ways)
@@ -192,7 +210,7 @@ START_TEST(random_graphs_agree_with_the_census_of_all_ways)
 	struct bits entry, avoid;
 	struct paths p;
 	struct graph *g;
-	uint32_t i, j, length, k;
+	uint32_t i, j, k;
 	node_id v;
 
 	for (seed = 1; seed <= 10000; seed++) {
@@ -209,12 +227,7 @@ START_TEST(random_graphs_agree_with_the_census_of_all_ways)
 			k = 1 + dice(&s, 12);
 			count_ways(&c, v, 1, 1u << v);
 			ck_assert_int_eq(paths_to(&p, v, k, &set), 0);
-			/* The paths found are as many and as long as the first k there are. */
-			for (i = 0, length = 1; length <= LETTERS; length++)
-				for (; c.of_length[length] && i < k; c.of_length[length]--, i++)
-					ck_assert_msg(i < set.n && set.first[i + 1] -
-						      set.first[i] == length, "seed %lu", seed);
-			ck_assert_msg(i == set.n, "seed %lu: %u paths, not %u", seed, set.n, i);
+			check_lengths(&c, &set, k, seed);
 			for (i = 0; i < set.n; i++) {
 				check_path(&c, &set, i, v);
 				for (j = 0; j < i; j++)

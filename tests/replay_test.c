@@ -59,7 +59,8 @@ static const char *living(void)
 	return text;
 }
 
-/* The stack of a site, as the writer's script has it but without addresses: "n>n|line:3". */
+/* The stack of a site, as the writer's script has it but without addresses: "n>n|line:3".
+ */
 static const char *stack_text(stack_id id)
 {
 	static char text[256];
@@ -74,11 +75,13 @@ static const char *stack_text(stack_id id)
 				TEXT_ARG(def_code(&d, l->line.code)->name), l->line.line);
 		else if (l->kind == LOCATION_NATIVE)
 			snprintf(part, sizeof(part), "%s",
-				w.name[WRITER_LOCATION][(l->native.address & 0xfffff) / 16 - 16]);
+				w.name[WRITER_LOCATION]
+				      [(l->native.address & 0xfffff) / 16 - 16]);
 		else
 			snprintf(part, sizeof(part), "...");
 		snprintf(rest, sizeof(rest), "%s", text);
-		snprintf(text, sizeof(text), "%.120s%s%.120s", part, *rest ? ">" : "", rest);
+		snprintf(text, sizeof(text), "%.120s%s%.120s", part, *rest ? ">" : "",
+			rest);
 	}
 	return text;
 }
@@ -90,7 +93,8 @@ static const char *site_of(const char *block)
 
 START_TEST(what_was_not_freed_lives)
 {
-	play("alloc a 8; alloc b 16; alloc c 32; free b; palloc d 8; palloc e 8; pfree e");
+	play("alloc a 8; alloc b 16; alloc c 32; free b; palloc d 8; palloc e 8; "
+		"pfree e");
 	ck_assert_str_eq(living(), "acd");
 	ck_assert_uint_eq(r.total.live_bytes, 48);
 	ck_assert_uint_eq(r.total.blocks, 5);
@@ -135,12 +139,16 @@ END_TEST
 
 START_TEST(an_object_dies_with_its_block)
 {
-	play("pbirth a 64 16 list; pbirth b 64 16 dict; palloc c 64; birth c+16 tuple; pfree a; free c");
+	play("pbirth a 64 16 list; pbirth b 64 16 dict; palloc c 64; birth c+16 tuple; "
+		"pfree a; free c");
 	ck_assert_str_eq(living(), "bB");
 	ck_assert_uint_eq(r.total.births, 3);
 	ck_assert_uint_eq(r.total.deaths, 2);
-	ck_assert_str_eq(def_type(&d, replay_object(&r, writer_address("b+16"))->type)->name.s ?
-		"dict" : "", "dict");
+	ck_assert_str_eq(
+		def_type(&d, replay_object(&r, writer_address("b+16"))->type)->name.s
+			? "dict"
+			: "",
+		"dict");
 }
 END_TEST
 
@@ -150,9 +158,11 @@ START_TEST(a_block_outlives_its_object_and_may_get_another)
 	ck_assert_str_eq(living(), "aA");
 	ck_assert_uint_eq(r.total.births, 2);
 	ck_assert_uint_eq(r.total.double_births, 0);
-	ck_assert_str_eq(stack_text(r.site[replay_object(&r, writer_address("a+16"))->site].stack),
+	ck_assert_str_eq(
+		stack_text(r.site[replay_object(&r, writer_address("a+16"))->site].stack),
 		"main>again");
-	ck_assert(!replay_before_ready(&r, replay_object(&r, writer_address("a+16"))->born));
+	ck_assert(!replay_before_ready(
+		&r, replay_object(&r, writer_address("a+16"))->born));
 	ck_assert(replay_before_ready(&r, replay_block(&r, writer_address("a"))->born));
 }
 END_TEST
@@ -168,7 +178,8 @@ END_TEST
 
 START_TEST(many_objects_of_one_block_die_together)
 {
-	play("alloc a 4096; birth a+128 node; birth a+256 node; birth a+512 node; death a+256; free a");
+	play("alloc a 4096; birth a+128 node; birth a+256 node; birth a+512 node; "
+		"death a+256; free a");
 	ck_assert_str_eq(living(), "");
 	ck_assert_uint_eq(r.total.deaths, 3);
 	ck_assert_uint_eq(r.total.live_objects, 0);
@@ -179,8 +190,10 @@ START_TEST(realloc_takes_its_objects_along)
 {
 	play("pbirth a 64 16 tuple main>new; prelease a; pplace b 128 main>resize");
 	ck_assert_str_eq(living(), "bB");
-	ck_assert_uint_eq(replay_object(&r, writer_address("b+16"))->block, writer_address("b"));
-	ck_assert_str_eq(stack_text(r.site[replay_object(&r, writer_address("b+16"))->site].stack),
+	ck_assert_uint_eq(
+		replay_object(&r, writer_address("b+16"))->block, writer_address("b"));
+	ck_assert_str_eq(
+		stack_text(r.site[replay_object(&r, writer_address("b+16"))->site].stack),
 		"main>new");
 	ck_assert_str_eq(site_of("b"), "main>resize");
 	ck_assert_uint_eq(r.total.moves, 1);
@@ -220,7 +233,8 @@ END_TEST
 
 START_TEST(another_thread_may_get_the_address_during_realloc)
 {
-	play("pbirth a 64 16 tuple; prelease a; thread 2; pbirth a 64 16 list; thread 1; pplace b 128");
+	play("pbirth a 64 16 tuple; prelease a; thread 2; pbirth a 64 16 list; "
+		"thread 1; pplace b 128");
 	ck_assert_str_eq(living(), "aAbB");
 	ck_assert_uint_eq(r.total.double_blocks, 0);
 	ck_assert_uint_eq(r.total.double_births, 0);
@@ -244,7 +258,10 @@ START_TEST(at_one_tick_a_death_in_one_thread_precedes_a_birth_in_another)
 }
 END_TEST
 
-/* Stream 1 is at its ALLOC of b, so its FREE of a is not to be seen when stream 2 is asked. */
+/*
+ * Stream 1 is at its ALLOC of b, so its FREE of a is not to be seen when stream 2 is
+ * asked.
+ */
 START_TEST(a_free_that_comes_late_within_its_tick_frees_the_old_block)
 {
 	play("thread 2; at 10; alloc a 8; at 20; alloc b 8; at 20; free a; "
@@ -255,11 +272,31 @@ START_TEST(a_free_that_comes_late_within_its_tick_frees_the_old_block)
 }
 END_TEST
 
+/* Stream 2 got a from stream 1 and stamped its FREE before that hand-over was done. */
+START_TEST(a_free_that_comes_before_its_block_frees_it)
+{
+	play("thread 2; at 20; free a; thread 1; at 25; alloc a 8; at 30; alloc b 8; "
+	     "thread 2; at 31; alloc a 16; thread 1; at 40; free a");
+	ck_assert_str_eq(living(), "b");
+	ck_assert_uint_eq(r.total.frees, 2);
+	ck_assert_uint_eq(r.total.double_blocks + r.total.unknown_frees, 0);
+}
+END_TEST
+
+START_TEST(a_free_long_before_or_in_the_same_thread_is_a_strangers)
+{
+	play("thread 2; at 20; free a; thread 1; at 300; alloc a 8; free b; alloc b 8");
+	ck_assert_str_eq(living(), "ab");
+	ck_assert_uint_eq(r.total.unknown_frees, 2);
+}
+END_TEST
+
 START_TEST(sites_know_what_was_made_and_what_is_left)
 {
 	const struct site *s;
 
-	play("alloc a 100 main>f; alloc b 100 main>f; free a; alloc c 50 main>g; free b; alloc d 10 main>f");
+	play("alloc a 100 main>f; alloc b 100 main>f; free a; alloc c 50 main>g; "
+		"free b; alloc d 10 main>f");
 	s = &r.site[replay_block(&r, writer_address("d"))->site];
 	ck_assert_uint_eq(s->blocks, 3);
 	ck_assert_uint_eq(s->bytes, 210);
@@ -274,7 +311,8 @@ START_TEST(the_peak_knows_what_made_it_up)
 {
 	const struct site *f, *g;
 
-	play("alloc a 100 main>f; alloc b 70 main>g; free a; alloc c 20 main>f; free b; alloc d 90 main>g");
+	play("alloc a 100 main>f; alloc b 70 main>g; free a; alloc c 20 main>f; free b; "
+		"alloc d 90 main>g");
 	f = &r.site[replay_block(&r, writer_address("c"))->site];
 	g = &r.site[replay_block(&r, writer_address("d"))->site];
 	ck_assert_uint_eq(r.total.peak_bytes, 170);
@@ -287,7 +325,8 @@ END_TEST
 
 START_TEST(a_block_freed_before_another_is_made_is_brief)
 {
-	play("alloc a 8 f; free a; alloc a 8 f; free a; alloc a 8 f; alloc b 8 g; free a");
+	play("alloc a 8 f; free a; alloc a 8 f; free a; alloc a 8 f; alloc b 8 g; "
+		"free a");
 	ck_assert_uint_eq(r.site[1].brief, 2);
 }
 END_TEST
@@ -350,7 +389,8 @@ START_TEST(ten_thousand_random_events_leave_what_a_plain_model_says)
 		int k = rand() % 200, n = 8 + rand() % 500;
 
 		if (size[k] && rand() % 3 == 0) {
-			snprintf(line, sizeof(line), "release %#x; place %#x %d", 0x1000 + k * 512,
+			snprintf(line, sizeof(line), "release %#x; "
+				"place %#x %d", 0x1000 + k * 512,
 				0x1000 + k * 512, n);
 			size[k] = (uint64_t)n;
 		} else if (size[k]) {
@@ -402,6 +442,8 @@ int main(void)
 	tcase_add_test(c, threads_are_merged_by_time);
 	tcase_add_test(c, at_one_tick_a_death_in_one_thread_precedes_a_birth_in_another);
 	tcase_add_test(c, a_free_that_comes_late_within_its_tick_frees_the_old_block);
+	tcase_add_test(c, a_free_that_comes_before_its_block_frees_it);
+	tcase_add_test(c, a_free_long_before_or_in_the_same_thread_is_a_strangers);
 	tcase_add_test(c, sites_know_what_was_made_and_what_is_left);
 	tcase_add_test(c, the_peak_knows_what_made_it_up);
 	tcase_add_test(c, a_block_freed_before_another_is_made_is_brief);

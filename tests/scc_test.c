@@ -5,7 +5,7 @@
 
 #include "scc.h"
 
-/* "ab c!" is two components in order, of which the first is cyclic and the second is not. */
+/* "ab c!": two components in order; the first is cyclic, the second is not. */
 static const char *components(const struct scc *s)
 {
 	static char text[4 * LETTERS];
@@ -78,11 +78,13 @@ START_TEST(only_the_cyclic_ones_can_be_kept)
 }
 END_TEST
 
-static void check_against_closure(const struct graph *g, const struct bits *set, uint64_t seed)
+static void check_against_closure(const struct graph *g, const struct bits *set,
+				  uint64_t seed)
 {
 	struct closure c = closure_of(g, set);
 	struct scc s;
 	node_id u, v;
+	bool together;
 
 	ck_assert_int_eq(scc_find(g, set, &s), 0);
 	for (u = 0; u < g->n; u++) {
@@ -90,15 +92,16 @@ static void check_against_closure(const struct graph *g, const struct bits *set,
 			ck_assert_uint_eq(s.of[u], SCC_NONE);
 			continue;
 		}
-		ck_assert_msg(bits_has(&s.cyclic, s.of[u]) == c.reach[u][u], "seed %lu", seed);
+		ck_assert_msg(bits_has(&s.cyclic, s.of[u]) == c.reach[u][u],
+			      "seed %lu: %c", seed, 'a' + u);
 		for (v = 0; v < g->n; v++) {
 			if (set && !bits_has(set, v))
 				continue;
-			ck_assert_msg((s.of[u] == s.of[v]) ==
-				      (u == v || (c.reach[u][v] && c.reach[v][u])),
+			together = u == v || (c.reach[u][v] && c.reach[v][u]);
+			ck_assert_msg((s.of[u] == s.of[v]) == together,
 				      "seed %lu: %c and %c", seed, 'a' + u, 'a' + v);
 			if (c.reach[u][v])
-				ck_assert_msg(s.of[u] <= s.of[v], "seed %lu: order", seed);
+				ck_assert_msg(s.of[u] <= s.of[v], "seed %lu", seed);
 		}
 	}
 	ck_assert_uint_eq(s.first[s.n], set ? bits_count(set) : g->n);
@@ -137,7 +140,8 @@ START_TEST(depth_does_not_matter)
 	for (i = 0; i < 2 * N; i++)
 		ck_assert_int_eq(draft_node(&d, 1, 1, 0), 0);
 	for (i = 0; i < 2 * N - 1; i++)
-		ck_assert_int_eq(draft_edge(&d, i, i == N - 1 ? 0 : i + 1, 0, EDGE_OWNED), 0);
+		ck_assert_int_eq(draft_edge(&d, i, i == N - 1 ? 0 : i + 1, 0,
+					    EDGE_OWNED), 0);
 	ck_assert_int_eq(graph_build(&g, &d), 0);
 	ck_assert_int_eq(scc_find(&g, NULL, &s), 0);
 	ck_assert_uint_eq(s.n, N + 1);

@@ -38,7 +38,8 @@ static struct ouro_chunk *chunk_of(unsigned stream)
 
 START_TEST(chunks_are_found_by_stream_and_number)
 {
-	open_script("alloc a 8; chunk; alloc b 8; thread 3; alloc c 8; snap 2; node a list 8 1; end");
+	open_script("alloc a 8; chunk; alloc b 8; thread 3; alloc c 8; snap 2; "
+		"node a list 8 1; end");
 	ck_assert_uint_eq(t.events, 2);
 	ck_assert_uint_eq(t.event[0].number, 1);
 	ck_assert_uint_eq(t.event[0].count, 2);
@@ -106,7 +107,8 @@ START_TEST(what_is_no_trace_is_refused_with_a_reason)
 		uint8_t was = w.bytes[wrong[i].at];
 
 		w.bytes[wrong[i].at] = wrong[i].value;
-		ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, error), wrong[i].result);
+		ck_assert_int_eq(
+			trace_open_memory(&t, w.bytes, w.size, error), wrong[i].result);
 		ck_assert_str_eq(error, wrong[i].says);
 		w.bytes[wrong[i].at] = was;
 	}
@@ -119,7 +121,8 @@ END_TEST
 
 START_TEST(a_file_cut_at_any_byte_opens_or_is_refused)
 {
-	write_trace(&w, "alloc a 8 main>f|!run:1; chunk; free a; snap 1; node a list 8 1; end");
+	write_trace(&w, "alloc a 8 main>f|!run:1; chunk; free a; snap 1; "
+		"node a list 8 1; end");
 	for (size_t size = 0; size < w.size; size++) {
 		uint8_t *copy = malloc(size ? size : 1);
 
@@ -136,7 +139,8 @@ END_TEST
 
 START_TEST(absurd_heads_of_chunks_are_survived_and_noted)
 {
-	write_trace(&w, "alloc a 8; thread 2; alloc b 8; thread 3; alloc c 8; thread 4; alloc d 8");
+	write_trace(&w, "alloc a 8; thread 2; alloc b 8; thread 3; alloc c 8; thread 4; "
+		"alloc d 8");
 	chunk_of(1)->used = UINT32_MAX;
 	chunk_of(2)->kind = 77;
 	chunk_of(3)->magic = 0x12345678;
@@ -173,7 +177,8 @@ END_TEST
 
 START_TEST(time_follows_the_pairs_of_the_chunks)
 {
-	write_trace(&w, "alloc a 8; chunk; at 1000000; alloc b 8; chunk; at 2000000; alloc c 8");
+	write_trace(&w, "alloc a 8; chunk; at 1000000; alloc b 8; chunk; at 2000000; "
+		"alloc c 8");
 	writer_head(&w)->clock = OURO_CLOCK_TSC;
 	writer_head(&w)->start_ticks = 0;
 	writer_head(&w)->start_ns = 5000;
@@ -190,7 +195,8 @@ END_TEST
 
 START_TEST(one_damaged_pair_does_not_bend_time)
 {
-	write_trace(&w, "alloc a 8; chunk; at 1000000; alloc b 8; chunk; at 2000000; alloc c 8");
+	write_trace(&w, "alloc a 8; chunk; at 1000000; alloc b 8; chunk; at 2000000; "
+		"alloc c 8");
 	writer_head(&w)->clock = OURO_CLOCK_TSC;
 	writer_chunk(&w, OURO_HEADER_SIZE)->ns = UINT64_MAX / 2;
 	writer_chunk(&w, OURO_HEADER_SIZE + 512)->ns = 10000000;
@@ -223,7 +229,9 @@ START_TEST(a_chunk_in_use_is_read_as_it_was_when_opened)
 	live->seq = 1;
 	live->used = 0;
 	ck_assert_uint_eq(t.event[0].chunk[0].used, used);
-	ck_assert_int_eq(memcmp(t.event[0].chunk[0].data, w.bytes + OURO_HEADER_SIZE + 64, used), 0);
+	ck_assert_int_eq(
+		memcmp(t.event[0].chunk[0].data, w.bytes + OURO_HEADER_SIZE + 64, used),
+		0);
 	munmap(map, w.size);
 	close(fd);
 	unlink(path);

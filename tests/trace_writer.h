@@ -25,10 +25,9 @@
  *   collect GENERATION, collected N, ready, exiting, snapshot N
  *   snap N                         what follows goes to snapshot stream N
  *   node ADDR TYPE SIZE COUNT [FLAGS [GENERATION [LABEL]]]
- *   edge ADDR NAME [OPERAND]       NAME: index, attr, ..., a leading ? or & for MAYBE, BORROWED
- *   root ADDR KIND [WHAT [FUNCTION [FILE [LINE]]]]
- *   word ADDR REGION WHERE
- *   note TEXT, more, end
+ *   edge ADDR NAME [OPERAND]       NAME: index, attr, ..., a leading ? or & for MAYBE,
+ *BORROWED root ADDR KIND [WHAT [FUNCTION [FILE [LINE]]]] word ADDR REGION WHERE note
+ *TEXT, more, end
  */
 #ifndef TRACE_WRITER_H
 #define TRACE_WRITER_H
@@ -93,9 +92,14 @@ static inline void writer_begin(struct trace_writer *w)
 	w->bytes = (uint8_t *)calloc(1, w->size);
 	assert(w->bytes);
 	h = writer_head(w);
-	*h = (struct ouro_file){ .format = OURO_FORMAT, .header_size = w->header_size,
-		.chunk_size = w->chunk_size, .id = 1, .pid = 1, .clock = OURO_CLOCK_MONOTONIC,
-		.state = w->state ? w->state : OURO_STATE_EXITED, .end = w->header_size };
+	*h = (struct ouro_file){ .format = OURO_FORMAT,
+		.header_size = w->header_size,
+		.chunk_size = w->chunk_size,
+		.id = 1,
+		.pid = 1,
+		.clock = OURO_CLOCK_MONOTONIC,
+		.state = w->state ? w->state : OURO_STATE_EXITED,
+		.end = w->header_size };
 	memcpy(h->magic, OURO_MAGIC, sizeof(h->magic));
 	w->current = 1;
 	w->ticks = w->ticks ? w->ticks : 1;
@@ -115,8 +119,8 @@ static inline void writer_fini(struct trace_writer *w)
 	*w = (struct trace_writer){ 0 };
 }
 
-static inline uint64_t writer_new_chunk(struct trace_writer *w, unsigned kind, uint32_t stream,
-	uint64_t seq)
+static inline uint64_t writer_new_chunk(
+	struct trace_writer *w, unsigned kind, uint32_t stream, uint64_t seq)
 {
 	uint64_t offset = w->size;
 
@@ -142,7 +146,8 @@ static inline void writer_define(struct trace_writer *w, unsigned kind, unsigned
 	uint8_t *p;
 
 	writer_begin(w);
-	if (!w->defs_chunk || w->defs_used + size > w->chunk_size - sizeof(struct ouro_chunk)) {
+	if (!w->defs_chunk ||
+	    w->defs_used + size > w->chunk_size - sizeof(struct ouro_chunk)) {
 		w->defs_chunk = writer_new_chunk(w, OURO_CHUNK_DEFS, 0, w->defs_seq++);
 		w->defs_used = 0;
 	}
@@ -156,8 +161,8 @@ static inline void writer_define(struct trace_writer *w, unsigned kind, unsigned
 }
 
 /* The number of a name within its kind; *ret_new when it has just been given. */
-static inline uint32_t writer_number(struct trace_writer *w, unsigned kind, const char *name,
-	bool *ret_new)
+static inline uint32_t writer_number(
+	struct trace_writer *w, unsigned kind, const char *name, bool *ret_new)
 {
 	unsigned n = w->names[kind];
 
@@ -195,8 +200,12 @@ static inline uint32_t writer_type(struct trace_writer *w, const char *name)
 	return id;
 }
 
-/* All natives of a test live in three files: app, libpy.so (the evaluator) and libouro.so. */
-static inline uint32_t writer_module(struct trace_writer *w, const char *path, uint64_t start)
+/*
+ * All natives of a test live in three files: app, libpy.so (the evaluator) and
+ * libouro.so.
+ */
+static inline uint32_t writer_module(
+	struct trace_writer *w, const char *path, uint64_t start)
 {
 	bool fresh;
 	uint32_t id = writer_number(w, OURO_DEF_MODULE, path, &fresh);
@@ -264,7 +273,8 @@ static inline uint32_t writer_line(struct trace_writer *w, const char *name)
 	}
 	def.line = line;
 	def.name = writer_string(w, variable);
-	writer_define(w, OURO_DEF_LINE, entry ? OURO_LINE_ENTRY : 0, &def, sizeof(def), NULL, 0);
+	writer_define(w, OURO_DEF_LINE, entry ? OURO_LINE_ENTRY : 0, &def, sizeof(def),
+		NULL, 0);
 	return def.id;
 }
 
@@ -324,7 +334,8 @@ static inline void writer_append(struct trace_writer *w, unsigned stream, unsign
 	struct ouro_chunk *c;
 
 	if (!w->stream[stream].chunk)
-		w->stream[stream].chunk = writer_new_chunk(w, kind, number, w->stream[stream].seq++);
+		w->stream[stream].chunk =
+			writer_new_chunk(w, kind, number, w->stream[stream].seq++);
 	c = writer_chunk(w, w->stream[stream].chunk);
 	assert(c->used + size <= w->chunk_size - sizeof(*c));
 	memcpy((uint8_t *)(c + 1) + c->used, bytes, size);
@@ -351,7 +362,8 @@ static inline void writer_event(struct trace_writer *w, unsigned kind, uint64_t 
 	unsigned codes[3];
 
 	writer_begin(w);
-	if (stack && *stack) {		/* names are defined before the record, in their own chunk */
+	if (stack &&
+	    *stack) { /* names are defined before the record, in their own chunk */
 		snprintf(text, sizeof(text), "%s", stack);
 		bar = strchr(text, '|');
 		if (bar)
@@ -382,7 +394,8 @@ static inline void writer_event(struct trace_writer *w, unsigned kind, uint64_t 
 	if (tail_size)
 		memcpy(p, tail, tail_size);
 	p += tail_size;
-	writer_append(w, w->current, OURO_CHUNK_EVENTS, w->current, record, (size_t)(p - record));
+	writer_append(w, w->current, OURO_CHUNK_EVENTS, w->current, record,
+		(size_t)(p - record));
 	s->ticks = w->ticks++;
 	s->addr = addr;
 }
@@ -392,19 +405,21 @@ static inline void writer_ext(struct trace_writer *w, unsigned ext, uint64_t arg
 	uint8_t tail[2 * OURO_VARINT_MAX];
 	uint8_t *p = ouro_put_varint(ouro_put_varint(tail, ext), arg);
 
-	writer_event(w, OURO_EXT, 0, (uint64_t)(p - tail), NULL, tail, (size_t)(p - tail));
+	writer_event(
+		w, OURO_EXT, 0, (uint64_t)(p - tail), NULL, tail, (size_t)(p - tail));
 }
 
 static inline void writer_birth(struct trace_writer *w, uint64_t block, uint64_t size,
 	uint64_t offset, const char *type, const char *stack)
 {
 	uint8_t tail[2 * OURO_VARINT_MAX];
-	uint8_t *p = ouro_put_varint(ouro_put_varint(tail, offset / 8), writer_type(w, type));
+	uint8_t *p =
+		ouro_put_varint(ouro_put_varint(tail, offset / 8), writer_type(w, type));
 
 	writer_event(w, OURO_POOL_BIRTH, block, size, stack, tail, (size_t)(p - tail));
 }
 
-/* --- snapshots ---------------------------------------------------------------------- */
+/* --- snapshots --------------------------------------------------------------------- */
 
 static inline unsigned writer_keyword(const char *name, const char *const *list)
 {
@@ -415,14 +430,15 @@ static inline unsigned writer_keyword(const char *name, const char *const *list)
 	abort();
 }
 
-static const char *const writer_edge_names[] = { "other", "index", "key", "keyrepr", "dictkey",
-	"attr", "slot", "field", "cell", "content", "local", "stack", "member", "class", "dict",
-	"referent", "offset", "const", "argument", NULL };
+static const char *const writer_edge_names[] = { "other", "index", "key", "keyrepr",
+	"dictkey", "attr", "slot", "field", "cell", "content", "local", "stack", "member",
+	"class", "dict", "referent", "offset", "const", "argument", NULL };
 static const char *const writer_root_kinds[] = { "?", "local", "stack", "frame", "thread",
 	"interp", "static", "pending", NULL };
 static const char *const writer_regions[] = { "?", "data", "heap", "stack", NULL };
 
-static inline void writer_snap(struct trace_writer *w, const uint8_t *bytes, const uint8_t *end)
+static inline void writer_snap(
+	struct trace_writer *w, const uint8_t *bytes, const uint8_t *end)
 {
 	writer_append(w, w->current, OURO_CHUNK_SNAPSHOT, w->current - 8, bytes,
 		(size_t)(end - bytes));
@@ -432,7 +448,10 @@ static inline uint8_t *writer_zigzag(struct trace_writer *w, uint8_t *p, uint64_
 {
 	struct writer_stream *s = &w->stream[w->current];
 
-	/* A chunk that is begun by this very record starts from 0, as after leave_chunk. */
+	/*
+	 * A chunk that is begun by this very record starts from 0, as after leave_chunk.
+
+	 */
 	p = ouro_put_varint(p, ouro_zigzag((int64_t)(addr - s->addr) / 8));
 	s->addr = addr;
 	return p;
@@ -484,7 +503,8 @@ static inline uint32_t writer_snap_type(struct trace_writer *w, const char *name
 /* Words of one statement; a missing one is "". */
 static inline void writer_node(struct trace_writer *w, char **word)
 {
-	uint32_t type = writer_snap_type(w, word[2]), label = writer_snap_string(w, word[7]);
+	uint32_t type = writer_snap_type(w, word[2]),
+		 label = writer_snap_string(w, word[7]);
 	uint8_t buffer[128], *p = buffer;
 
 	*p++ = OURO_SNAP_NODE;
@@ -500,15 +520,18 @@ static inline void writer_node(struct trace_writer *w, char **word)
 static inline void writer_edge(struct trace_writer *w, char **word)
 {
 	const char *name = word[2];
-	unsigned flags = *name == '?' ? OURO_EDGE_MAYBE : *name == '&' ? OURO_EDGE_BORROWED : 0;
+	unsigned flags = *name == '?' ? OURO_EDGE_MAYBE
+		: *name == '&'	      ? OURO_EDGE_BORROWED
+				      : 0;
 	unsigned kind = writer_keyword(name + !!flags, writer_edge_names);
 	uint64_t operand = 0;
 	uint8_t buffer[64], *p = buffer;
 	bool has = *word[3];
 
 	if (has)
-		operand = word[3][0] >= '0' && word[3][0] <= '9' ? strtoull(word[3], NULL, 0) :
-			writer_snap_string(w, word[3]);
+		operand = word[3][0] >= '0' && word[3][0] <= '9'
+			? strtoull(word[3], NULL, 0)
+			: writer_snap_string(w, word[3]);
 	*p++ = OURO_SNAP_EDGE;
 	p = writer_zigzag(w, p, writer_address(word[1]));
 	*p++ = (uint8_t)(kind | flags << 5);
@@ -520,7 +543,8 @@ static inline void writer_edge(struct trace_writer *w, char **word)
 
 static inline void writer_root(struct trace_writer *w, char **word)
 {
-	uint32_t what = writer_snap_string(w, word[3]), function = writer_snap_string(w, word[4]);
+	uint32_t what = writer_snap_string(w, word[3]),
+		 function = writer_snap_string(w, word[4]);
 	uint32_t source = writer_snap_string(w, word[5]);
 	uint8_t buffer[128], *p = buffer;
 
@@ -562,7 +586,7 @@ static inline void writer_end(struct trace_writer *w)
 	writer_snap(w, buffer, p);
 }
 
-/* --- the script --------------------------------------------------------------------- */
+/* --- the script -------------------------------------------------------------------- */
 
 static inline bool writer_snap_statement(struct trace_writer *w, char **word)
 {
@@ -600,10 +624,17 @@ static inline bool writer_kind_statement(struct trace_writer *w, char **word)
 		const char *name;
 		unsigned kind;
 	} kinds[] = {
-		{ "alloc", OURO_ALLOC }, { "free", OURO_FREE }, { "release", OURO_RELEASE },
-		{ "place", OURO_PLACE }, { "palloc", OURO_POOL_ALLOC }, { "pfree", OURO_POOL_FREE },
-		{ "prelease", OURO_POOL_RELEASE }, { "pplace", OURO_POOL_PLACE },
-		{ "death", OURO_DEATH }, { "incref", OURO_INCREF }, { "decref", OURO_DECREF },
+		{ "alloc", OURO_ALLOC },
+		{ "free", OURO_FREE },
+		{ "release", OURO_RELEASE },
+		{ "place", OURO_PLACE },
+		{ "palloc", OURO_POOL_ALLOC },
+		{ "pfree", OURO_POOL_FREE },
+		{ "prelease", OURO_POOL_RELEASE },
+		{ "pplace", OURO_POOL_PLACE },
+		{ "death", OURO_DEATH },
+		{ "incref", OURO_INCREF },
+		{ "decref", OURO_DECREF },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
@@ -631,8 +662,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		writer_birth(w, writer_address(word[1]), strtoull(word[2], NULL, 0),
 			strtoull(word[3], NULL, 0), word[4], word[5]);
 	else if (!strcmp(word[0], "birth"))
-		writer_event(w, OURO_BIRTH, writer_address(word[1]), writer_type(w, word[2]), word[3],
-			NULL, 0);
+		writer_event(w, OURO_BIRTH, writer_address(word[1]),
+			writer_type(w, word[2]), word[3], NULL, 0);
 	else if (!strcmp(word[0], "collect"))
 		writer_event(w, OURO_COLLECT, 0, n, word[2], NULL, 0);
 	else if (!strcmp(word[0], "collected"))
@@ -654,12 +685,14 @@ static inline void write_trace(struct trace_writer *w, const char *script)
 	char *copy = strdup(script), *save = NULL, *inner;
 
 	writer_begin(w);
-	for (char *s = strtok_r(copy, ";\n", &save); s; s = strtok_r(NULL, ";\n", &save)) {
+	for (char *s = strtok_r(copy, ";\n", &save); s;
+		s = strtok_r(NULL, ";\n", &save)) {
 		char *word[9] = { "", "", "", "", "", "", "", "", "" };
 		unsigned n = 0;
 
 		inner = NULL;
-		for (char *p = strtok_r(s, " \t", &inner); p; p = strtok_r(NULL, " \t", &inner)) {
+		for (char *p = strtok_r(s, " \t", &inner); p;
+			p = strtok_r(NULL, " \t", &inner)) {
 			assert(n < 8);
 			word[n++] = p;
 		}

@@ -1,6 +1,7 @@
 #include "reference.h"
 #include "rules.h"
 #include "unwind.h"
+#include "unwind/bench.h"
 #include "unwind/odd.h"
 #include "unwind/tree.h"
 
@@ -223,10 +224,9 @@ static const char *build(const char *command, const char *source, const char *na
 	static char dir[] = "/tmp/ouro-unwind-XXXXXX", path[2][64];
 	static unsigned n;
 	char line[400];
-	char *to = path[n++ % 2];
+	char *to = path[n % 2];
 
-	if (strchr(dir, 'X') && !mkdtemp(dir))
-		ck_abort_msg("mkdtemp");
+	ck_assert(n++ || mkdtemp(dir));
 	snprintf(to, sizeof(path[0]), "%s/%s.so", dir, name);
 	snprintf(line, sizeof(line), "%s -O2 -fPIC -shared -o %s %.*s/unwind/%s", command, to,
 		(int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, source);
@@ -340,6 +340,52 @@ START_TEST(a_signal_at_any_instruction_is_unwound_to_the_end)
 }
 END_TEST
 
+static sigjmp_buf out;
+static volatile sig_atomic_t taking;
+
+static void jump_out(int sig)
+{
+	ticks++;
+	if (taking) {
+		taking = 0;
+		siglongjmp(out, 1);
+	}
+}
+
+/* Takes that are left at any instruction; the next one must be whole. */
+static NOINLINE void left_hook(void)
+{
+	int i;
+
+	/* Not a moment in libunwind, which would keep its lock. */
+	for (i = 0; i < 2000; i++) {
+		taking = 1;
+		UNWIND_HERE(u);
+		taking = 0;
+	}
+	decoded_n = UNWIND_DEPTH;
+	UNWIND_HERE(u);
+	judge(u->frames, u->n, u->kept, u->cut);
+}
+
+START_TEST(a_take_may_be_left_by_siglongjmp)
+{
+	struct sigaction sa = { .sa_handler = jump_out, .sa_flags = SA_RESTART };
+	struct itimerval it = { { 0, 100 }, { 0, 100 } };
+
+	ck_assert_int_eq(sigaction(SIGPROF, &sa, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_PROF, &it, NULL), 0);
+	tree_event = left_hook;
+	while (ticks < 200 * rounds)
+		if (!sigsetjmp(out, 1))
+			tree_walk(20 + tree_random() % 8, 20);
+	it = (struct itimerval){ 0 };
+	setitimer(ITIMER_PROF, &it, NULL);
+	all_agreed(50);
+	ck_assert_uint_eq(cut, 0);
+}
+END_TEST
+
 /* --- other stacks ----------------------------------------------------------------------- */
 
 static ucontext_t home, away[4];
@@ -434,6 +480,40 @@ START_TEST(a_stack_of_16_kib_suffices)
 		ck_assert_uint_eq(v->cut, UNWIND_WHOLE);
 		ck_assert_uint_ge(v->n, 2);
 	}
+}
+END_TEST
+
+static char painted[65536] __attribute__((aligned(4096)));
+static size_t stack_used;
+
+static void *take_on_paint(void *arg)
+{
+	char *p = painted;
+
+	UNWIND_HERE((struct unwind *)arg);
+	while (*p == 0x5a)
+		p++;
+	stack_used = (char *)__builtin_frame_address(0) - p;
+	return NULL;
+}
+
+START_TEST(a_take_needs_less_than_a_kib_of_stack)
+{
+	struct unwind *v = zeroed(UNWIND_SIZE);
+	pthread_attr_t a;
+	pthread_t t;
+
+	memset(painted, 0x5a, sizeof(painted));
+	pthread_attr_init(&a);
+	ck_assert_int_eq(pthread_attr_setstack(&a, painted, sizeof(painted)), 0);
+	unwind_modules_changed();
+	ck_assert_int_eq(pthread_create(&t, &a, take_on_paint, v), 0);
+	pthread_join(t, NULL);
+	ck_assert_uint_ge(v->n, 2);
+	ck_assert_uint_gt(stack_used, 100);
+#ifndef __SANITIZE_ADDRESS__
+	ck_assert_uint_lt(stack_used, 1024);
+#endif
 }
 END_TEST
 
@@ -541,16 +621,43 @@ END_TEST
 
 /* --- modules that come and go ----------------------------------------------------------- */
 
+/* unw_backtrace keeps what it knew of modules that are gone; stepping without a cache doesn't. */
+static NOINLINE void hook_uncached(void)
+{
+	unw_context_t context;
+	unw_cursor_t cursor;
+	unw_word_t ip;
+	uint32_t i, n = 0;
+
+	UNWIND_HERE(u);
+	decode();
+	unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);
+	unw_getcontext(&context);
+	unw_init_local(&cursor, &context);
+	while (unw_step(&cursor) > 0) {
+		unw_get_reg(&cursor, UNW_REG_IP, &ip);
+		ips[n++] = (void *)ip;
+	}
+	compared++;
+	cut += u->cut != UNWIND_WHOLE;
+	for (i = 0; i < u->n; i++) {
+		if (n < u->n || (uintptr_t)ips[i] != u->frames[u->n - 1 - i].ip) {
+			differed++;
+			break;
+		}
+	}
+}
+
 START_TEST(another_module_at_the_same_address_has_its_own_rules)
 {
 	const char *path[2];
-	uintptr_t at[2] = { 0 };
+	uintptr_t at[2] = { 0 }, ip[2] = { 0 };
 	void *lib;
 	uint64_t (*run)(void (*)(void), uint64_t);
 	int i, same = 0;
 
-	path[0] = build("cc -DROOM=16", "plugin.c", "one");
-	path[1] = build("cc -DROOM=80", "plugin.c", "two");
+	path[0] = build("cc -DROOM=200", "plugin.c", "one");
+	path[1] = build("cc -DROOM=400", "plugin.c", "two");
 	for (i = 0; i < 300; i++) {
 		lib = dlopen(path[i % 2], RTLD_NOW);
 		ck_assert_msg(lib, "%s", dlerror());
@@ -558,15 +665,31 @@ START_TEST(another_module_at_the_same_address_has_its_own_rules)
 		same += at[(i + 1) % 2] == (uintptr_t)run >> 12;
 		at[i % 2] = (uintptr_t)run >> 12;
 		unwind_modules_changed();
-		run(hook, i);
-		run(hook, i + 1);
+		run(hook_uncached, i);
+		run(hook_uncached, i + 1);
 		ck_assert_int_eq(dlclose(lib), 0);
 		unwind_modules_changed();
-		hook();
+		hook_uncached();
+	}
+	/* Generations have 16 bits: after so many changes there is one of the same number. */
+	for (i = 0; i < 2; i++) {
+		uint64_t tag = rules_tag;
+
+		lib = dlopen(path[i], RTLD_NOW);
+		*(void **)&run = dlsym(lib, "plugin_run");
+		run(hook_uncached, i);
+		ip[i] = u->frames[u->n - 1].ip;
+		ck_assert_int_eq(dlclose(lib), 0);
+		do
+			unwind_modules_changed();
+		while (rules_tag != tag);
+		unwind_forget(u);
+		decoded_n = 0;
 	}
 	unlink(path[0]);
 	unbuild(path[1]);
 	ck_assert_int_gt(same, 200);
+	ck_assert_uint_eq(ip[0], ip[1]);
 	all_agreed(900);
 	ck_assert_uint_eq(cut, 0);
 }
@@ -600,17 +723,24 @@ static uintptr_t *island(void)
 
 START_TEST(a_chain_into_an_unmapped_page_is_cut_before_it)
 {
-	uintptr_t *page = island(), end = (uintptr_t)(page + 1024), sp, fail;
+	uintptr_t *page = island(), end = (uintptr_t)(page + 1024), sp, ip;
+	int bad = 0;
 
-	/* A frame that seems to go on over the edge. */
-	for (sp = end - 512; sp <= end; sp += 8) {
-		unwind_take(u, (uintptr_t)tree_locals + 40, sp, end - 16);
-		ck_assert_uint_ge(u->n, 1);
-		unwind_take_plain(plain, (uintptr_t)tree_locals + 40, sp, end - 16);
-		ck_assert_uint_ge(plain->n, 1);
+	/* Frames of all kinds that seem to go on, over the edge. */
+	for (ip = 0; ip < 1024; ip++)
+		page[ip] = (uintptr_t)odd_rbx + 4;
+	for (ip = (uintptr_t)odd_rbx; ip < (uintptr_t)odd_switch + 16; ip++) {
+		if (ip % 16 == 0)
+			continue;	/* the start of a function ends a stack */
+		for (sp = end - 64; sp <= end; sp += 8) {
+			unwind_take(u, ip, sp, end - 16);
+			bad += u->n == 0 || u->cut == UNWIND_WHOLE;
+			unwind_take_plain(plain, ip, sp, end - 8);
+			bad += plain->n == 0;
+		}
 	}
-	fail = unwind_stats[UNWIND_CUT_BOUNDS];
-	ck_assert_uint_gt(fail, 0);
+	ck_assert_int_eq(bad, 0);
+	ck_assert_uint_gt(unwind_stats[UNWIND_CUT_BOUNDS], 100);
 }
 END_TEST
 
@@ -686,6 +816,65 @@ START_TEST(stacks_that_share_nothing_are_walked_plainly)
 }
 END_TEST
 
+START_TEST(a_stack_of_before_a_change_of_modules_is_given_again)
+{
+	hook();
+	hook();
+	ck_assert_uint_ge(u->kept, u->n - 1);
+	unwind_modules_changed();
+	hook();
+	ck_assert_uint_eq(u->kept, 0);
+	all_agreed(3);
+}
+END_TEST
+
+START_TEST(a_take_that_was_left_half_way_is_not_believed)
+{
+	uint32_t i;
+
+	hook();
+	/* As a signal handler that never returned may have left it. */
+	u->busy = true;
+	for (i = 0; i + 2 < u->n; i++)
+		u->frame[i].ip += 16;
+	u->bounds.own_hi += 1 << 20;
+	hook();
+	ck_assert_uint_eq(u->kept, 0);
+	all_agreed(2);
+}
+END_TEST
+
+/* All frames inside begin at the same places, whatever pad is; the one outside does not. */
+static NOINLINE void inner_room(uint64_t size)
+{
+	volatile char *room = __builtin_alloca(size);
+
+	room[0] = 1;
+	odd_saves(hook);
+	room[1] = 1;
+}
+
+#define OUTER_ROOM(name) static NOINLINE void name(uint64_t pad) \
+{ \
+	volatile char *room = __builtin_alloca(pad); \
+\
+	__asm__ volatile("" : : "r"(room) : "memory"); \
+	inner_room(2048 - pad); \
+	__asm__ volatile("" : : "r"(room) : "memory"); \
+}
+OUTER_ROOM(outer_room)
+OUTER_ROOM(outer_room2)
+
+START_TEST(an_outer_frame_that_moved_is_noticed_by_its_frame_pointer)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		(i & 1 ? outer_room : outer_room2)(16 + tree_random() % 60 * 16);
+	all_agreed(2000);
+}
+END_TEST
+
 START_TEST(a_forgotten_stack_is_given_again)
 {
 	hook();
@@ -709,7 +898,7 @@ static void *look_up_all(void *arg)
 
 	for (i = 0; i < 2 * n; i++) {
 		ip = (uintptr_t)qsort + (i * 7919 + (uintptr_t)arg * 31) % n;
-		if ((uint32_t)rules_get(atomic_load(&rules_table), ip | rules_tag, w)
+		if (rules_get(atomic_load(&rules_table), ip + rules_tag, w) >> 32
 				!= cfi_rule_at(ip, false, w))
 			bad++;
 	}
@@ -728,7 +917,7 @@ START_TEST(the_table_grows_and_stays_right)
 		pthread_join(t[i], &bad);
 		ck_assert_ptr_null(bad);
 	}
-	ck_assert_uint_lt(rules_table->shift, 64 - RULES_FIRST_BITS);
+	ck_assert_uint_gt(rules_table->mask >> 1, (1u << RULES_FIRST_BITS) - 1);
 	/* Once it has its size, nothing is read again. */
 	i = unwind_stats[UNWIND_RULES_READ];
 	look_up_all(NULL);
@@ -752,9 +941,11 @@ static Suite *suite(void)
 	tcase_add_test(c, stacks_go_on_below_a_signal);
 	tcase_add_loop_test(c, stacks_go_on_below_a_signal_on_its_own_stack, 0, 2);
 	tcase_add_test(c, a_signal_at_any_instruction_is_unwound_to_the_end);
+	tcase_add_test(c, a_take_may_be_left_by_siglongjmp);
 	tcase_add_test(c, coroutines_have_stacks_of_their_own);
 	tcase_add_test(c, small_stacks_suffice);
 	tcase_add_test(c, a_stack_of_16_kib_suffices);
+	tcase_add_test(c, a_take_needs_less_than_a_kib_of_stack);
 	tcase_add_test(c, recursion_is_cut_at_the_outer_end);
 	tcase_add_test(c, frames_beyond_rules_are_walked_in_full);
 	tcase_add_test(c, a_function_may_call_on_another_stack);
@@ -765,17 +956,23 @@ static Suite *suite(void)
 	tcase_add_test(c, a_chain_into_an_unmapped_page_is_cut_before_it);
 	tcase_add_test(c, no_state_makes_it_fault);
 	tcase_add_test(c, stacks_that_share_nothing_are_walked_plainly);
+	tcase_add_test(c, a_stack_of_before_a_change_of_modules_is_given_again);
+	tcase_add_test(c, a_take_that_was_left_half_way_is_not_believed);
+	tcase_add_test(c, an_outer_frame_that_moved_is_noticed_by_its_frame_pointer);
 	tcase_add_test(c, a_forgotten_stack_is_given_again);
 	tcase_add_test(c, the_table_grows_and_stays_right);
 	suite_add_tcase(s, c);
 	return s;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	SRunner *r = srunner_create(suite());
+	SRunner *r;
 	int failed;
 
+	if (argc == 2 && !strcmp(argv[1], "bench"))
+		return bench(loc_of);
+	r = srunner_create(suite());
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

@@ -160,7 +160,7 @@ struct ouro_def_snapshot {
 	struct ouro_def def;
 	uint32_t id, reason;
 	uint64_t ticks;			/* of the fork                               */
-	uint32_t pid, reserved;		/* of the process that writes it             */
+	uint64_t reserved;		/* who writes the newest: ouro_file.snapshot_pid */
 };
 
 static_assert(sizeof(struct ouro_def_native) == 24, "three words each");

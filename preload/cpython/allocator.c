@@ -44,13 +44,11 @@ static inline void record_taken(enum ouro_kind kind, void *p, size_t size, uintp
 	if (!guard_enter(&g, frame))
 		return;
 	own = py_thread(g.t);
-	if (own) {
-		own->state = layout_thread();
-		if (kind == OURO_POOL_PLACE)
-			own->placed = (uintptr_t)p;
-		event_at(&g, kind, (uintptr_t)p, size, caller);
-		own->state = 0;
-	}
+	if (kind == OURO_POOL_PLACE)
+		own->placed = (uintptr_t)p;
+	own->state = layout_thread();
+	event_at(&g, kind, (uintptr_t)p, size, caller);
+	own->state = 0;
 	guard_leave(&g);
 }
 
@@ -61,9 +59,10 @@ static inline void record_given(enum ouro_kind kind, void *p, uintptr_t frame)
 
 	if (!guard_enter(&g, frame))
 		return;
-	own = g.t->runtime;
-	if (own && own->placed == (uintptr_t)p)
+	own = py_thread(g.t);
+	if (own->placed == (uintptr_t)p)
 		own->placed = 0;
+	deaths_block_given(own, (uintptr_t)p);
 	event(&g, kind, (uintptr_t)p, 0);
 	guard_leave(&g);
 }

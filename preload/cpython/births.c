@@ -2,8 +2,8 @@
  * Every object CPython makes, one from a free list included, passes one
  * routine.  Up to 3.12 that routine calls a helper of tracemalloc while its
  * flag is set: we set the flag and put a jump to ourselves at the helper,
- * whose own work (newer tracebacks for reused blocks) only a running
- * tracemalloc would miss.  From 3.13 on there is a place for a tracer.
+ * whose own work (newer tracebacks for reused blocks) is done while the
+ * program itself runs tracemalloc.  From 3.13 on there is a place for a tracer.
  *
  * The caller may count on registers that it saw the helper leave alone: but
  * the helper calls into libc, so the compiler had to give up all of them.
@@ -13,14 +13,15 @@
 #include "../code.h"
 #include "../defs.h"
 #include "../detour.h"
+#include "../loader.h"
 
 typedef int tracer(void *op, int event, void *data);
-enum { TRACER_CREATE = 0, TRACER_DESTROY = 1 };
+enum { TRACER_CREATE = 0 };
 
 int births_wanted;
 
 static bool seen_one;			/* preconfiguration is over */
-static uintptr_t wrapped_type;		/* a type with a free list and no exported name */
+static uintptr_t resized_on_list;	/* frames, to 3.10: made to fit when taken from a list */
 
 static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 {
@@ -36,11 +37,10 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 	if (!guard_enter(&g, frame))
 		return;
 	own = py_thread(g.t);
-	if (!own)
-		goto out;
 	if (op - own->placed < 64) {		/* grown or shrunk: the same object, moved */
 		own->placed = 0;
-		goto out;
+		if (py_ptr(op, OB_TYPE) != resized_on_list)
+			goto out;
 	}
 	type = types_number(py_ptr(op, OB_TYPE), &flags);
 	if (__builtin_expect(flags, 0)) {
@@ -50,10 +50,12 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 			codes_retire(op);
 		if (flags & TYPE_OF_MODULES)
 			control_module_made();
-		if (flags & TYPE_OF_WRAPPED)
-			wrapped_type = py_ptr(op, OB_TYPE);
+		if (flags & TYPE_TO_WATCH)
+			deaths_watch(py_ptr(op, OB_TYPE));
 	}
 	if (!event_amend_birth(&g, op, type)) {
+		if (own->dying_n)
+			deaths_before_birth(&g, own, op);
 		own->state = layout_thread();
 		event_at(&g, OURO_BIRTH, op, type, caller);
 		own->state = 0;
@@ -62,11 +64,22 @@ out:
 	guard_leave(&g);
 }
 
+static int (*helper_original)(void *op);	/* NULL: it could not be moved */
+
 static int new_reference(void *op)
 {
 	if (births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
-	return 0;
+	return tracemalloc_running && helper_original ? helper_original(op) : 0;
+}
+
+static void (*routine_original)(void *op);
+
+static void whole_new_reference(void *op)
+{
+	routine_original(op);
+	if (births_wanted)
+		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
 }
 
 /* --- 3.13 ------------------------------------------------------------------------- */
@@ -87,8 +100,6 @@ static int trace(void *op, int what, void *data)
 
 	if (what == TRACER_CREATE && births_wanted)
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
-	else if (what == TRACER_DESTROY && py_ptr((uintptr_t)op, OB_TYPE) == wrapped_type)
-		deaths_traced((uintptr_t)op);
 	return next.call ? next.call(op, what, next.data) : 0;
 }
 
@@ -157,12 +168,14 @@ enum { NEW_REFERENCE_HEAD = 96 };	/* bytes in which flag and helper are mentione
 /*
  * Where the flag is exported its name says it; else the first thing that
  * _Py_NewReference tests is the flag, and the helper the first it calls.
+ *
+ * Link-time optimisation may have put the helper's body into its callers
+ * (Debian's libpython3.11.so): then the first call is of something else, which
+ * has a name of its own.  There _Py_NewReference itself is called nearly everywhere.
  */
-static const char *start_helper(void)
+static const char *start_helper(void *routine, void *helper)
 {
 	const int *config = cpython_find("_Py_tracemalloc_config");
-	void *routine = cpython_find("_Py_NewReference");
-	void *helper = cpython_find("_PyTraceMalloc_NewReference");
 	int *flag = config ? (int *)config + 1 : NULL;
 	int refusal;
 
@@ -173,12 +186,13 @@ static const char *start_helper(void)
 		if (size != sizeof *flag)
 			flag = NULL;
 	}
-	if (!helper && routine)
-		helper = code_first_call(routine, NEW_REFERENCE_HEAD);
 	if (!flag || !helper)
 		return "the place where CPython announces new objects was not found";
 	refusal = detour_place("_PyTraceMalloc_NewReference", helper, (void *)new_reference,
-			       NULL);
+			       (void **)&helper_original);
+	if (refusal < 0)
+		refusal = detour_place("_PyTraceMalloc_NewReference", helper,
+				       (void *)new_reference, NULL);
 	if (refusal < 0)
 		return detour_refusal_name(refusal);
 	births_wanted = 1;
@@ -186,9 +200,36 @@ static const char *start_helper(void)
 	return NULL;
 }
 
+/* The flag stays as the program has it, so tracemalloc needs no care. */
+static const char *start_routine(void *routine)
+{
+	int refusal = detour_place("_Py_NewReference", routine, (void *)whole_new_reference,
+				   (void **)&routine_original);
+
+	if (refusal < 0)
+		return detour_refusal_name(refusal);
+	births_wanted = 1;
+	return NULL;
+}
+
+static const char *start_before_13(void)
+{
+	void *routine = cpython_find("_Py_NewReference");
+	void *helper = cpython_find("_PyTraceMalloc_NewReference");
+
+	if (helper || !routine)
+		return start_helper(routine, helper);
+	helper = code_first_call(routine, NEW_REFERENCE_HEAD);
+	if (helper && !loader_exports("_Py_NewReference", code_behind_jump(helper)))
+		return start_helper(routine, helper);
+	return start_routine(routine);
+}
+
 const char *births_start(void)
 {
-	return py.minor >= 13 ? start_tracer() : start_helper();
+	if (py.minor <= 10)
+		resized_on_list = (uintptr_t)cpython_find("PyFrame_Type");
+	return py.minor >= 13 ? start_tracer() : start_before_13();
 }
 
 /* What comes now is the interpreter taking itself apart: as if we were not here. */

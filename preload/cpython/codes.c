@@ -15,7 +15,6 @@
 
 enum {
 	CODES = 1 << 14, LOCATIONS = 1 << 16, PROBES = 8,
-	TEXT = 480,			/* bytes of a name; deeper stacks than ours must fit too */
 };
 
 /* Whoever writes a slot clears `code` first and sets it last. */
@@ -55,10 +54,13 @@ static uint64_t mix(uint64_t v)
 
 static uint32_t define_text(uintptr_t str)
 {
-	char text[TEXT];
-	size_t n = names_utf8(str, text, sizeof text);
+	struct text text;
 
-	return n ? define_string(text, n) : 0;
+	if (!str || !text_is_str(str))
+		return 0;
+	text_init(&text);
+	text_add_str(&text, str);
+	return define_string(text.s, text.n);
 }
 
 static uint32_t define(uintptr_t code)
@@ -125,18 +127,20 @@ static uint32_t define_place(uint32_t number, uintptr_t code, int unit, bool ent
 {
 	int line = unit < 0 ? py_int(code, py.code_firstlineno)
 			    : api.code_line((void *)code, 2 * unit);
-	char text[TEXT];
-	size_t n = unit < 0 ? 0 : names_text(code, (size_t)unit, text, sizeof text);
+	struct text text;
+	uint32_t name = 0;
 
-	return define_line(number, line < 0 ? 0 : (uint32_t)line, n ? define_string(text, n) : 0,
-			   entry ? OURO_LINE_ENTRY : 0);
+	text_init(&text);
+	if (unit >= 0 && names_text(code, (size_t)unit, &text))
+		name = define_string(text.s, text.n);
+	return define_line(number, line < 0 ? 0 : (uint32_t)line, name, entry ? OURO_LINE_ENTRY : 0);
 }
 
 uint32_t codes_location(uint32_t number, uintptr_t code, int unit, bool entry)
 {
 	uint64_t key = (uint64_t)number << 32 | ((uint32_t)(unit + 1) << 1 | entry);
 	uint64_t check = mix(key) & ~(uint64_t)0xffffffff;
-	size_t home = (size_t)(mix(number) + (uint64_t)(unit + 1)) % LOCATIONS;
+	size_t home = (size_t)(mix(number) + (uint32_t)key) % LOCATIONS;	/* lines side by side */
 	struct location_slot *s, *room;
 	uint32_t location;
 

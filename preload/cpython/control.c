@@ -26,7 +26,7 @@ int control_wanted = 1;
 static enum { STARTING, QUEUED, READY, EXITING } stage;
 static bool sound;			/* offsets held when they were checked         */
 static void (*request)(void);		/* taken by serve()                            */
-static bool request_queued, call_pending;
+static bool call_pending;
 
 static void leave(void)
 {
@@ -123,8 +123,12 @@ static long collect_detour(void)
 
 enum { CALLS_MAX = 10 };
 
+/* A module is born some time before sys.modules has it: it is looked for so often. */
+enum { TRIES = 200 };
+
 static void *(*watched)(void *, void *, void *, void *, void *, void *);
 static bool watching;
+static unsigned watch_tries;		/* left for the newest module                        */
 static time_t watched_second;		/* CLOCK_MONOTONIC_COARSE, of the last snapshot */
 static unsigned watched_taken;
 
@@ -215,6 +219,10 @@ static int serve(void *unused)
 		become_ready();
 	if (options.snapshot_call[0])
 		watch();
+	if (!watching && watch_tries) {
+		watch_tries--;
+		__atomic_store_n(&control_wanted, 1, __ATOMIC_RELEASE);
+	}
 	fn = __atomic_exchange_n(&request, NULL, __ATOMIC_ACQ_REL);
 	if (fn)
 		fn();
@@ -253,8 +261,10 @@ void control_call_soon(void (*fn)(void))
 /* It may be the one whose function is waited for. */
 void control_module_made(void)
 {
-	if (options.snapshot_call[0] && !watching && stage == READY)
+	if (options.snapshot_call[0] && !watching && stage == READY) {
+		watch_tries = TRIES;
 		__atomic_store_n(&control_wanted, 1, __ATOMIC_RELEASE);
+	}
 }
 
 /* Held by this thread, or by nobody; and no collection has its hands in the counts. */

@@ -1,32 +1,16 @@
 #include "cpython.h"
 
 #include "../defs.h"
-#include "../elf.h"
+#include "../loader.h"
 #include "../runtime.h"
+#include "heap.h"
 #include "live.h"
-
-#include <sys/mman.h>
 
 struct py_api api;
 
 void *cpython_find(const char *symbol)
 {
-	return elf_lookup(elf_first(), symbol, NULL);
-}
-
-/* --- what is kept for a thread ---------------------------------------------------------- */
-
-/* A page each: it goes with the thread's block from owner to owner, and is never freed. */
-struct py_thread *py_thread(struct thr *t)
-{
-	void *p;
-
-	if (__builtin_expect(t->runtime != NULL, 1))
-		return t->runtime;
-	p = mmap(NULL, sizeof(struct py_thread), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	t->runtime = p == MAP_FAILED ? NULL : p;
-	return t->runtime;
+	return loader_lookup(loader_first(), symbol, NULL);
 }
 
 /* --- start ------------------------------------------------------------------------------- */
@@ -118,6 +102,6 @@ const struct runtime cpython_runtime = {
 	.frames = frames_take,
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,
-	.snapshot = cpython_snapshot,
+	.snapshot = heap_snapshot,
 	.forked = forked,
 };

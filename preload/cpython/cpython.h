@@ -9,6 +9,5 @@
 extern const struct runtime cpython_runtime;
 
 /* heap.c: in a forked child, all objects, edges and roots.  0 or -errno. */
-int cpython_snapshot(struct snapshot *s);
 
 #endif

@@ -3,14 +3,15 @@
  * is recorded there.  Types with a free list keep the block: for them the
  * entry of the function in tp_dealloc is detoured.
  *
- * The slot itself is never changed: deallocators of subclasses look for the
+ * The slot itself is not changed (with few exceptions): deallocators of subclasses look for the
  * base whose slot differs, and the trashcan compares it with the function.
  * The evaluator and, in builds with link time optimisation, everybody else
  * calls these functions directly, so _Py_Dealloc sees only some deaths.
  *
  * A deallocator can run twice for one object: the trashcan puts off what is
  * nested too deep and calls again.  The object's memory is its own until
- * then, so nothing was born there in between and a second DEATH says nothing new.
+ * then, so nothing was born there in between: the first DEATH is early, the
+ * second says nothing new.
  *
  * Late, and told by the next birth at the address: floats up to 3.12 that the
  * evaluator puts on their free list inline.
@@ -21,22 +22,70 @@
 
 #include <stdio.h>
 
-static void death(void *op, uintptr_t frame)
+/*
+ * An object is noted as dying while its deallocator runs.  When that gives
+ * the block back, the record of it says all; when it returns without, the
+ * memory was kept and the death is written.  What runs in between (finalisers
+ * of what the object held, the trashcan) can take kept memory from the list
+ * again: the birth then writes the death that is still owed before itself.
+ *
+ * Notes are found by place, not by pointers into stacks: a finaliser may
+ * switch to another coroutine's stack and come back after others have come and
+ * gone.  A note that is not there any more is a death told late.
+ */
+static uint32_t begin(void *op, uintptr_t frame)
 {
+	struct py_thread *own;
+	struct guard g;
+	uint32_t at = PY_DYING_MAX;
+
+	if (!guard_enter(&g, frame))
+		return at;
+	own = py_thread(g.t);
+	if (own->dying_n < PY_DYING_MAX) {
+		at = own->dying_n++;
+		own->dying[at].op = (uintptr_t)op;
+	} else {
+		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+	}
+	guard_leave(&g);
+	return at;
+}
+
+static void finish(void *op, uint32_t at, uintptr_t frame)
+{
+	struct py_thread *own;
 	struct guard g;
 
-	if (!recording || !guard_enter(&g, frame))
+	if (at == PY_DYING_MAX || !guard_enter(&g, frame))
 		return;
-	event(&g, OURO_DEATH, (uintptr_t)op, 0);
+	own = py_thread(g.t);
+	if (own->dying_n > at && own->dying[at].op == (uintptr_t)op)
+		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+	if (own->dying_n > at)
+		own->dying_n = at;
 	guard_leave(&g);
+}
+
+void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
+{
+	for (uint32_t i = own->dying_n; i-- > 0;) {
+		if (own->dying[i].op != op)
+			continue;
+		own->dying[i].op = 0;
+		event(g, OURO_DEATH, op, 0);
+	}
 }
 
 #define DEALLOC(name) \
 	static void (*name##_original)(void *op); \
 	static void name##_dealloc(void *op) \
 	{ \
-		death(op, (uintptr_t)__builtin_frame_address(0)); \
+		uintptr_t frame = (uintptr_t)__builtin_frame_address(0); \
+		uint32_t at = begin(op, frame); \
+\
 		name##_original(op); \
+		finish(op, at, frame); \
 	}
 
 DEALLOC(list)
@@ -52,6 +101,7 @@ DEALLOC(context)
 DEALLOC(asend)
 DEALLOC(wrapped)
 DEALLOC(memory_error)
+DEALLOC(future_iter)
 
 enum { TYPE, POINTER, FUNCTION };	/* what the symbol is: a type, a variable with one, code */
 
@@ -75,6 +125,18 @@ static const struct kept {
 	{ "_PyAsyncGenWrappedValue_Type", TYPE, 8, 12, wrapped_dealloc, &wrapped_original },
 	{ "PyExc_MemoryError", POINTER, 8, 13, memory_error_dealloc, &memory_error_original },
 };
+
+/*
+ * Types that can have no subclasses and do not use the trashcan: for them the
+ * slot itself may say ours, where a detour is refused or the type not exported.
+ */
+static void take_slot(uintptr_t type, void (*ours)(void *op), void (**original)(void *op))
+{
+	void (**slot)(void *) = (void (**)(void *))(type + TP_DEALLOC);
+
+	*original = *slot;
+	__atomic_store_n(slot, ours, __ATOMIC_RELEASE);
+}
 
 static void *deallocator(const struct kept *k)
 {
@@ -104,17 +166,41 @@ const char *deaths_start(void)
 				 : 0;
 		if (target && refusal >= 0)
 			continue;
+		if (target && k->detour == asend_dealloc) {
+			take_slot((uintptr_t)cpython_find(k->symbol), k->detour, k->original);
+			continue;
+		}
 		snprintf(why, sizeof why, "deaths of %s are told late: %s", k->symbol,
 			 target ? detour_refusal_name(refusal) : "it is not exported");
 	}
 	return why[0] ? why : NULL;
 }
 
-/*
- * 3.13 hides one type with a free list.  Its objects die through
- * _Py_Dealloc, which tells the tracer.
- */
-void deaths_traced(uintptr_t op)
+static const struct {
+	const char *type;
+	int from;
+	void (*ours)(void *op);
+	void (**original)(void *op);
+} hidden[] = {
+	{ "async_generator_wrapped_value", 13, wrapped_dealloc, &wrapped_original },
+	{ "_asyncio.FutureIter", 8, future_iter_dealloc, &future_iter_original },
+};
+
+bool deaths_hidden(const char *type)
 {
-	death((void *)op, (uintptr_t)__builtin_frame_address(0));
+	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+		if (py.minor >= hidden[i].from && !strcmp(type, hidden[i].type))
+			return true;
+	return false;
+}
+
+/* The slot is ours already when an interpreter of its own GIL met it at the same time. */
+void deaths_watch(uintptr_t type)
+{
+	const char *name = (const char *)py_ptr(type, TP_NAME);
+
+	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+		if (py_ptr(type, TP_DEALLOC) != (uintptr_t)hidden[i].ours &&
+		    !strcmp(name, hidden[i].type))
+			take_slot(type, hidden[i].ours, hidden[i].original);
 }

@@ -29,6 +29,7 @@ struct seen {
 #define INDEX 512			/* frames by address; the last one to take a place has it */
 
 struct state {
+	struct py_thread own;
 	uint32_t epoch, n;
 	uint16_t index[INDEX];
 	struct seen seen[];
@@ -89,9 +90,9 @@ static uintptr_t innermost(uintptr_t thread)
  */
 static uintptr_t thread_of(struct thr *t)
 {
-	const struct py_thread *own = t->runtime;
+	const struct py_thread *own = py_thread(t);
 
-	if (own && own->state)
+	if (own->state)
 		return own->state;
 	/* Daemon threads outlive their states while the interpreter ends. */
 	if (!api.is_initialized() || api.is_finalizing())
@@ -144,15 +145,17 @@ static bool check(struct interp_stack *s, struct state *st, size_t top, uint32_t
 		link = py_ptr(f->frame, py.frame_back);
 		code = py_ptr(f->frame, py.frame_code);
 		instr = instr_of(f->frame);
-		if (link != f->link)
+		if (link != f->link || is_shim(link) != f->shim)
 			return false;
 		expected = f->shim ? real_frame(link) : link;
 		if (i > 0 && !expected)
 			return false;
-		if (code == f->code && instr == f->instr && !renumber &&
-		    is_entry(f->frame, f->shim) == f->entry)
+		if (code != f->code || renumber || is_entry(f->frame, f->shim) != f->entry)
+			look(f, f->frame);
+		else if (instr != f->instr)
+			f->instr = instr;
+		else
 			continue;
-		look(f, f->frame);
 		locate(s, st, i);
 		kept = (uint32_t)i;
 	}

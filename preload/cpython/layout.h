@@ -36,7 +36,9 @@ struct py_layout {
 		interp_modules, interp_sysdict, interp_builtins, interp_eval_frame,
 		interp_type_cache, interp_type_cache_size, interp_static_types,
 		interp_static_type_size, interp_static_type_max,
-		interp_static_ext_types, interp_static_ext_max, static_type_type,
+		interp_static_ext_types, interp_static_ext_max, interp_ast, interp_ast_size,
+		interp_free_lists, interp_free_lists_size,
+		interp_atexit, interp_natexit, static_type_type,
 		static_type_dict, static_type_subclasses, interp_first_thread,
 		interp_first_thread_size;
 

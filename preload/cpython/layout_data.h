@@ -63,6 +63,12 @@ static const struct py_layout layout_308 = {
 	.static_type_type = -1,
 	.static_type_dict = -1,
 	.static_type_subclasses = -1,
+	.interp_free_lists = -1,
+	.interp_free_lists_size = -1,
+	.interp_ast = -1,
+	.interp_ast_size = -1,
+	.interp_atexit = -1,
+	.interp_natexit = -1,
 	.interp_first_thread = -1,
 	.interp_first_thread_size = -1,
 	.gc_enabled = 12,
@@ -247,8 +253,6 @@ static const struct py_layout layout_308 = {
 };
 
 static const struct py_reference interp_309[] = {
-	{ 824, "gc.garbage" },
-	{ 832, "gc.callbacks" },
 	{ 856, "modules" },
 	{ 864, "modules_by_index" },
 	{ 872, "sysdict" },
@@ -315,6 +319,12 @@ static const struct py_layout layout_309 = {
 	.static_type_type = -1,
 	.static_type_dict = -1,
 	.static_type_subclasses = -1,
+	.interp_free_lists = -1,
+	.interp_free_lists_size = -1,
+	.interp_ast = -1,
+	.interp_ast_size = -1,
+	.interp_atexit = -1,
+	.interp_natexit = -1,
 	.interp_first_thread = -1,
 	.interp_first_thread_size = -1,
 	.gc_enabled = 12,
@@ -499,8 +509,6 @@ static const struct py_layout layout_309 = {
 };
 
 static const struct py_reference interp_310[] = {
-	{ 824, "gc.garbage" },
-	{ 832, "gc.callbacks" },
 	{ 856, "modules" },
 	{ 864, "modules_by_index" },
 	{ 872, "sysdict" },
@@ -566,6 +574,12 @@ static const struct py_layout layout_310 = {
 	.static_type_type = -1,
 	.static_type_dict = -1,
 	.static_type_subclasses = -1,
+	.interp_free_lists = 9792,
+	.interp_free_lists_size = 3520,
+	.interp_ast = 13336,
+	.interp_ast_size = 1880,
+	.interp_atexit = 3488,
+	.interp_natexit = 3496,
 	.interp_first_thread = -1,
 	.interp_first_thread_size = -1,
 	.gc_enabled = 12,
@@ -750,8 +764,6 @@ static const struct py_layout layout_310 = {
 };
 
 static const struct py_reference interp_311[] = {
-	{ 856, "gc.garbage" },
-	{ 864, "gc.callbacks" },
 	{ 888, "modules" },
 	{ 896, "modules_by_index" },
 	{ 904, "sysdict" },
@@ -817,6 +829,12 @@ static const struct py_layout layout_311 = {
 	.static_type_type = -1,
 	.static_type_dict = -1,
 	.static_type_subclasses = -1,
+	.interp_free_lists = 3624,
+	.interp_free_lists_size = 3504,
+	.interp_ast = 7160,
+	.interp_ast_size = 1896,
+	.interp_atexit = 3536,
+	.interp_natexit = 3544,
 	.interp_first_thread = 107392,
 	.interp_first_thread_size = 360,
 	.gc_enabled = 12,
@@ -1001,8 +1019,6 @@ static const struct py_layout layout_311 = {
 };
 
 static const struct py_reference interp_312[] = {
-	{ 320, "gc.garbage" },
-	{ 328, "gc.callbacks" },
 	{ 352, "sysdict" },
 	{ 360, "builtins" },
 	{ 944, "imports.modules" },
@@ -1069,6 +1085,12 @@ static const struct py_layout layout_312 = {
 	.static_type_type = 0,
 	.static_type_dict = 16,
 	.static_type_subclasses = 24,
+	.interp_free_lists = 269824,
+	.interp_free_lists_size = 3576,
+	.interp_ast = 273432,
+	.interp_ast_size = 1952,
+	.interp_atexit = 3944,
+	.interp_natexit = 3952,
 	.interp_first_thread = 383264,
 	.interp_first_thread_size = 288,
 	.gc_enabled = 12,
@@ -1253,8 +1275,6 @@ static const struct py_layout layout_312 = {
 };
 
 static const struct py_reference interp_313[] = {
-	{ 7608, "gc.garbage" },
-	{ 7616, "gc.callbacks" },
 	{ 7640, "sysdict" },
 	{ 7648, "builtins" },
 	{ 7656, "imports.modules" },
@@ -1325,6 +1345,12 @@ static const struct py_layout layout_313 = {
 	.static_type_type = 0,
 	.static_type_dict = 24,
 	.static_type_subclasses = 32,
+	.interp_free_lists = 10952,
+	.interp_free_lists_size = 3536,
+	.interp_ast = 82696,
+	.interp_ast_size = 1952,
+	.interp_atexit = 10712,
+	.interp_natexit = 10720,
 	.interp_first_thread = 194624,
 	.interp_first_thread_size = 336,
 	.gc_enabled = 12,

@@ -69,12 +69,22 @@ extern struct py_api api;
 void *cpython_find(const char *symbol);
 void *cpython_builtin_init(const char *module);	/* PyInit_module of a builtin one, or NULL */
 
-/* The guest's own of a thread: struct thr.runtime.  All but `next` is written by its thread. */
+enum { PY_DYING_MAX = 64 };
+
+/* Our own of a thread, at the start of its interp_stack.state; frames.c has the rest. */
 struct py_thread {
 	uintptr_t placed;	/* block last moved by realloc, until its object shows up again */
 	uintptr_t state;	/* its PyThreadState, while it is known to hold the GIL; else 0 */
+	uint32_t dying_n;	/* deallocators of deaths.c that run now, the innermost last */
+	struct py_dying {
+		uintptr_t op;	/* 0: its death is told                                 */
+	} dying[PY_DYING_MAX];
 };
-struct py_thread *py_thread(struct thr *t);	/* NULL: no memory */
+
+static inline struct py_thread *py_thread(struct thr *t)
+{
+	return t->interp.state;
+}
 
 /* allocator.c */
 void allocator_install(void);
@@ -88,7 +98,7 @@ extern int births_wanted;
 
 /* types.c */
 /* What the objects of a type are. */
-enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_OF_WRAPPED = 8 };
+enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH = 8 };
 void types_start(void);
 uint32_t types_number(uintptr_t type, unsigned *ret_flags);
 void types_retire(uintptr_t type);
@@ -96,7 +106,19 @@ void types_forget(void);		/* a trace of its own begins */
 
 /* deaths.c */
 const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
-void deaths_traced(uintptr_t op);	/* the tracer saw it die                        */
+void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op);
+
+/* Its block is given back, and that is told: so its death need not be. */
+static inline void deaths_block_given(struct py_thread *own, uintptr_t block)
+{
+	struct py_dying *d = &own->dying[(own->dying_n - 1) % PY_DYING_MAX];
+
+	if (own->dying_n && d->op - block < 64)
+		d->op = 0;
+}
+
+bool deaths_hidden(const char *type);	/* keeps memory, and is found only when met    */
+void deaths_watch(uintptr_t type);	/* it was met; with the GIL                    */
 
 /* codes.c */
 extern uint32_t codes_epoch;		/* changes when an address may stand for another code */
@@ -111,6 +133,7 @@ void frames_take(struct thr *t, struct interp_stack *s);
 void frames_define_evaluator(void);
 
 /* tracemalloc.c: only where the program's own tracer shares a flag with ours (to 3.12) */
+extern bool tracemalloc_running;	/* the program has started it, and not stopped it */
 void tracemalloc_start(int *initialized, int *tracing);
 void tracemalloc_ready(void);
 void tracemalloc_stop(void);

@@ -195,69 +195,6 @@ bool names_find(int minor, const uint8_t *code, size_t units, size_t at, struct 
 	return false;
 }
 
-static size_t put_rune(char *text, size_t room, uint32_t c)
-{
-	if (c < 0x80) {
-		if (room < 1)
-			return 0;
-		text[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		if (room < 2)
-			return 0;
-		text[0] = (char)(0xc0 | c >> 6);
-		text[1] = (char)(0x80 | (c & 63));
-		return 2;
-	}
-	if (c < 0x10000) {
-		if (room < 3)
-			return 0;
-		text[0] = (char)(0xe0 | c >> 12);
-		text[1] = (char)(0x80 | (c >> 6 & 63));
-		text[2] = (char)(0x80 | (c & 63));
-		return 3;
-	}
-	if (room < 4)
-		return 0;
-	text[0] = (char)(0xf0 | (c >> 18 & 7));
-	text[1] = (char)(0x80 | (c >> 12 & 63));
-	text[2] = (char)(0x80 | (c >> 6 & 63));
-	text[3] = (char)(0x80 | (c & 63));
-	return 4;
-}
-
-/* state: interned : 2 (from 3.12: 16 bits apart), kind : 3, compact : 1, ascii : 1. */
-size_t names_utf8(uintptr_t str, char *text, size_t room)
-{
-	uint32_t state, kind;
-	bool compact, ascii;
-	uintptr_t data;
-	size_t length, n = 0;
-
-	if (!str || !(py_ptr(py_ptr(str, OB_TYPE), TP_FLAGS) & PY_TPFLAGS_UNICODE_SUBCLASS))
-		return 0;
-	state = (uint32_t)py_int(str, py.str_state);
-	kind = state >> 2 & 7;
-	compact = state >> 5 & 1;
-	ascii = state >> 6 & 1;
-	if (!compact || !kind)
-		return 0;
-	length = (size_t)py_long(str, py.str_length);
-	data = str + (uintptr_t)(ascii ? py.str_ascii_data : py.str_compact_data);
-	for (size_t i = 0; i < length; i++) {
-		uint32_t c = kind == 1 ? py_byte(data, (int32_t)i)
-			   : kind == 2 ? *(const uint16_t *)(data + 2 * i)
-				       : *(const uint32_t *)(data + 4 * i);
-		size_t put = put_rune(text + n, room - n, c);
-
-		if (!put)
-			break;
-		n += put;
-	}
-	return n;
-}
-
 static uintptr_t tuple_item(uintptr_t tuple, size_t i)
 {
 	if (!tuple || i >= (size_t)py_long(tuple, OB_SIZE))
@@ -298,24 +235,22 @@ static bool instructions(uintptr_t code, const uint8_t **ret, size_t *ret_units)
 	return true;
 }
 
-size_t names_text(uintptr_t code, size_t at, char *text, size_t room)
+bool names_text(uintptr_t code, size_t at, struct text *t)
 {
 	const uint8_t *bytes;
 	struct py_result r;
-	size_t units, n;
+	uintptr_t word;
+	size_t units;
 
 	if (!instructions(code, &bytes, &units) || !names_find(py.minor, bytes, units, at, &r))
-		return 0;
-	n = names_utf8(variable(code, &r), text, room);
-	for (uint32_t i = 0; n && i < r.attributes; i++) {
-		size_t put;
-
-		if (n + 1 >= room)
-			return 0;
-		text[n++] = '.';
-		put = names_utf8(tuple_item(py_ptr(code, py.code_names), r.attribute[i]),
-				 text + n, room - n);
-		n = put ? n + put : 0;
+		return false;
+	word = variable(code, &r);
+	for (uint32_t i = 0; word && text_is_str(word); i++) {
+		text_add_str(t, word);
+		if (i == r.attributes)
+			return true;
+		text_add(t, ".");
+		word = tuple_item(py_ptr(code, py.code_names), r.attribute[i]);
 	}
-	return n;
+	return false;
 }

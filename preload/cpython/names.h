@@ -8,6 +8,8 @@
 #ifndef CPYTHON_NAMES_H
 #define CPYTHON_NAMES_H
 
+#include "text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,10 +27,7 @@ struct py_result {
  */
 bool names_find(int minor, const uint8_t *code, size_t units, size_t at, struct py_result *ret);
 
-/* The name as text, out of the code object; bytes written, 0: none.  Not terminated. */
-size_t names_text(uintptr_t code, size_t at, char *text, size_t room);
-
-/* A str object as UTF-8, cut to room; 0 also when it is none. */
-size_t names_utf8(uintptr_t str, char *text, size_t room);
+/* The name added as text, out of the code object; false: none (t may have grown). */
+bool names_text(uintptr_t code, size_t at, struct text *t);
 
 #endif

@@ -9,7 +9,7 @@
  *     the interpreter is up;
  *   - the interpreter's end finds the flag clear and does not stop what never ran.
  *
- * `user` is the program's own view.  While it is true, the flag is tracemalloc's
+ * `tracemalloc_running` is the program's own view.  While it is true, the flag is tracemalloc's
  * and set anyway, so births go on.
  */
 #include "live.h"
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 static int *initialized, *tracing;	/* CPython's */
-static bool user;			/* the program has started it, and not stopped it */
+bool tracemalloc_running;
 static bool tables;			/* tracemalloc's: made at its first initialisation */
 static bool over;
 
@@ -53,20 +53,20 @@ static void resume(void)
 	if (over)
 		return;
 	*tracing = 1;
-	set_initialized(user ? INITIALIZED : UNINITIALIZED);
+	set_initialized(tracemalloc_running ? INITIALIZED : UNINITIALIZED);
 }
 
 static void *call(int i, void *self, void *args, void *more)
 {
 	void *r;
 
-	if (!user)
+	if (!tracemalloc_running)
 		pose();
 	r = original[i](self, args, more);
 	if (i == start_at)
-		user = user || *tracing;
+		tracemalloc_running = tracemalloc_running || *tracing;
 	if (i == stop_at)
-		user = false;
+		tracemalloc_running = false;
 	resume();
 	return r;
 }
@@ -111,8 +111,7 @@ static void *init_module_detour(void)
 
 	if (over)
 		return init_module();
-	if (!user)
-		pose();
+	set_initialized(INITIALIZED);	/* or it would make its tables again */
 	module = init_module();
 	if (module)
 		wrap_module(module);
@@ -130,17 +129,17 @@ enum { TRACEMALLOC_DISABLED = -2 };
 
 static int track_detour(unsigned domain, uintptr_t p, size_t size)
 {
-	return user || over ? track(domain, p, size) : TRACEMALLOC_DISABLED;
+	return tracemalloc_running || over ? track(domain, p, size) : TRACEMALLOC_DISABLED;
 }
 
 static int untrack_detour(unsigned domain, uintptr_t p)
 {
-	return user || over ? untrack(domain, p) : TRACEMALLOC_DISABLED;
+	return tracemalloc_running || over ? untrack(domain, p) : TRACEMALLOC_DISABLED;
 }
 
 static void *traceback_detour(unsigned domain, uintptr_t p)
 {
-	if (user || over)
+	if (tracemalloc_running || over)
 		return traceback(domain, p);
 	return api.incref(api.none), api.none;
 }
@@ -216,7 +215,7 @@ static long frames_asked(void)
 
 /*
  * The module object is made without an import, so that sys.modules shows what
- * it would; it is kept, for its functions know it as self.
+ * it would, and dropped again: its functions have no use for it.
  */
 void tracemalloc_ready(void)
 {
@@ -234,11 +233,12 @@ void tracemalloc_ready(void)
 	if (r)
 		api.decref(r);
 	api.decref(args[0]);
+	api.decref(module);
 }
 
 void tracemalloc_stop(void)
 {
 	over = true;
-	if (!user && tracing)
+	if (!tracemalloc_running && tracing)
 		*tracing = 0;
 }

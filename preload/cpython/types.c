@@ -43,12 +43,12 @@ static_assert(SLOTS == 1 << (64 - 50), "home() gives 14 bits");
 static unsigned flags_of(uintptr_t type)
 {
 	const char *name = (const char *)py_ptr(type, TP_NAME);
-	bool wrapped = name && !strcmp(name, "async_generator_wrapped_value");
+	bool hidden = name && deaths_hidden(name);
 
 	return (py_ptr(type, TP_FLAGS) & PY_TPFLAGS_TYPE_SUBCLASS ? TYPE_OF_TYPES : 0) |
 	       (type == type_of_code ? TYPE_OF_CODE : 0) |
 	       (type == type_of_modules ? TYPE_OF_MODULES : 0) |
-	       (wrapped ? TYPE_OF_WRAPPED : 0);
+	       (hidden ? TYPE_TO_WATCH : 0);
 }
 
 static uint32_t add(uintptr_t type, unsigned *ret_flags)

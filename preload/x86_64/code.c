@@ -44,7 +44,7 @@ static enum code_flow flow_of(const ZydisDecodedInstruction *z)
 	case ZYDIS_MNEMONIC_UD2:
 	case ZYDIS_MNEMONIC_HLT:
 		return CODE_TRAP;
-	case ZYDIS_MNEMONIC_XBEGIN:	/* its target is entered on abort, not by a branch */
+	case ZYDIS_MNEMONIC_XBEGIN:	/* its target is entered on abort */
 	case ZYDIS_MNEMONIC_INT:
 		return CODE_ODD;
 	default:
@@ -112,7 +112,8 @@ void *code_first_call(const void *fn, size_t within)
 			return NULL;
 		if (i.flow == CODE_CALL)
 			return (void *)i.target;
-		if (i.flow == CODE_JMP && (i.target < (const uint8_t *)fn || i.target >= end))
+		if (i.flow == CODE_JMP &&
+		    (i.target < (const uint8_t *)fn || i.target >= end))
 			return (void *)i.target;
 	}
 	return NULL;
@@ -217,7 +218,7 @@ size_t code_rip_operands(const void *fn, size_t within, struct code_operand *ret
 	return n;
 }
 
-/* The address of a memory operand, where what we know of the registers gives one; else 0. */
+/* The address of a memory operand, where the known registers give one; or 0. */
 static uintptr_t address_of(const ZydisDecodedOperand *o, const uint8_t *next,
 			    const struct known regs[16])
 {

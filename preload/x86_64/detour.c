@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "code.h"
-#include "extent.h"
+#include "entry.h"
 #include "move.h"
 #include "text.h"
 
@@ -29,7 +29,8 @@ enum {
 static_assert(ENTRY_SIZE + LANDING_SIZE + MOVE_ROOM <= STUB_SIZE, "a stub fits its slot");
 static_assert(JUMP_SIZE - 1 + CODE_INSN_MAX <= MOVE_MAX, "all of a short patch can move");
 
-static const uint8_t landing[LANDING_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };	/* endbr64 */
+/* endbr64 */
+static const uint8_t landing[LANDING_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
 
 /* What stands at a function's entry, and what stood there. */
 struct detour {
@@ -45,8 +46,10 @@ struct detour {
 	struct move_map map;
 };
 
-/* A page of stubs, and what they are for: d[i] owns the i-th.  Never freed, since a thread
- * may be in a stub at any time. */
+/*
+ * A page of stubs, and what they are for: d[i] owns the i-th.  Never freed, since a
+ * thread may be in a stub at any time.
+ */
 struct book {
 	struct book *next;
 	uint8_t *page;			/* NULL: of detours that need no stub    */
@@ -56,14 +59,6 @@ struct book {
 
 static struct book *_Atomic books;
 static atomic_flag busy = ATOMIC_FLAG_INIT;
-
-/* A function as far as it concerns its detour. */
-struct plan {
-	uint8_t *target, *patch;
-	struct extent body;
-	size_t size;			/* whole instructions that the jump takes */
-	size_t first;			/* bytes of the first of them             */
-};
 
 const char *detour_refusal_name(int refusal)
 {
@@ -90,119 +85,7 @@ const char *detour_refusal_name(int refusal)
 	}
 }
 
-/* --- may it be done? ----------------------------------------------------------------- */
-
-static int find_body(uint8_t *target, size_t size, struct extent *ret)
-{
-	struct extent x = { 0 };
-	int err = extent_of(target, &x);
-
-	if (size) {
-		x.begin = target;
-		x.end = target + size;
-	} else if (err) {
-		/* what is no code at all has no end either: say the more telling thing */
-		err = text_check(target, target + 1);
-		return err == -EACCES ? -DETOUR_NOT_CODE : -DETOUR_UNBOUNDED;
-	}
-	err = text_check(x.begin, x.end);
-	if (err)
-		return err == -EACCES ? -DETOUR_NOT_CODE : -DETOUR_NO_MAPS;
-	if (x.resolver)
-		return -DETOUR_RESOLVER;
-	*ret = x;
-	return 0;
-}
-
-/* Whether an instruction may be taken away from the entry. */
-static int may_take(const struct plan *p, const struct code_insn *i, bool move, bool last)
-{
-	switch (i->flow) {
-	case CODE_TRAP:
-		return -DETOUR_TRAP;
-	case CODE_ODD:
-		return -DETOUR_UNKNOWN;
-	case CODE_JMP_ANY:
-		return i->at == p->patch ? -DETOUR_JUMP : 0;
-	case CODE_CALL:
-	case CODE_CALL_ANY:
-		/* somebody may be about to return to the middle of our jump */
-		return move || !last ? -DETOUR_CALL : 0;
-	default:
-		return 0;
-	}
-}
-
-/* Counts the whole instructions in the way of a jump of `need` bytes. */
-static int measure(struct plan *p, size_t need, bool move)
-{
-	const uint8_t *at = p->patch;
-	struct code_insn i;
-	int err;
-
-	for (; at < p->patch + need; at += i.size) {
-		size_t left = p->body.end - at;
-
-		if (at >= p->body.end)
-			return -DETOUR_SHORT;
-		err = code_decode(at, left, &i);
-		if (err)
-			return err == -ENODATA ? -DETOUR_SHORT : -DETOUR_UNKNOWN;
-		err = may_take(p, &i, move, i.at + i.size >= p->patch + need);
-		if (err)
-			return err;
-		if (at == p->patch)
-			p->first = i.size;
-	}
-	p->size = at - p->patch;
-	return 0;
-}
-
-/*
- * Reads the whole body for branches into what is replaced.  To the entry itself a call is
- * welcome, being a call; a branch is a loop, in the middle of which the replacement has no
- * business.
- */
-static int look_for_branches(const struct plan *p)
-{
-	const uint8_t *at = p->body.begin, *past = p->patch + p->size;
-	bool met = false;
-	struct code_insn i;
-
-	for (; at < p->body.end; at += i.size) {
-		if (code_decode(at, p->body.end - at, &i))
-			return -DETOUR_UNKNOWN;
-		met |= at == p->target;
-		if (!i.target || i.target < p->target || i.target >= past)
-			continue;
-		if (i.target == p->target && i.flow != CODE_JMP && i.flow != CODE_JCC)
-			continue;
-		return -DETOUR_BRANCH;
-	}
-	return met ? 0 : -DETOUR_UNKNOWN;
-}
-
-static int plan_detour(uint8_t *target, size_t size, size_t need, bool move,
-		       struct plan *ret)
-{
-	struct plan p = { .target = target, .patch = target };
-	struct code_insn i;
-	int err;
-
-	err = find_body(target, size, &p.body);
-	if (err)
-		return err;
-	if (!code_decode(target, p.body.end - target, &i) && i.landing)
-		p.patch += i.size;
-	err = measure(&p, need, move);
-	if (!err)
-		err = look_for_branches(&p);
-	if (!err)
-		*ret = p;
-	return err;
-}
-
-/* --- what is placed -------------------------------------------------------------------- */
+/* --- what is placed ----------------------------------------------------------------- */
 
 static struct book *books_first(void)
 {
@@ -306,28 +189,28 @@ static int write_stub(struct detour *d, uint8_t *home, const void *replacement)
 	return text_write(home, out, sizeof(out)) ? -DETOUR_DENIED : 0;
 }
 
-/* --- placing ------------------------------------------------------------------------- */
+/* --- placing ------------------------------------------------------------------------ */
 
 /* No memory near the function: a longer jump, where the original is not needed. */
-static int plan_far(struct plan *p)
+static int judge_far(struct entry *e)
 {
-	size_t size = p->body.end - p->target;
-	int err = plan_detour(p->target, size, JUMP_FAR_SIZE, false, p);
+	size_t size = e->body.end - e->target;
+	int err = entry_judge(e->target, size, JUMP_FAR_SIZE, false, e);
 
 	return err == -DETOUR_SHORT ? -DETOUR_NO_PAGE : err;
 }
 
 /* One that was removed, and is to be placed again as it was: its stub still stands. */
-static struct detour *removed_before(const struct plan *p, const uint8_t *replacement,
+static struct detour *removed_before(const struct entry *e, const uint8_t *replacement,
 				     bool move)
 {
 	for (struct book *b = books_first(); b; b = b->next) {
 		for (uint32_t i = 0; i < b->used; i++) {
 			struct detour *d = &b->d[i];
 
-			if (!d->placed && d->target == p->target && d->size == p->size &&
+			if (!d->placed && d->target == e->target && d->size == e->size &&
 			    d->replacement == replacement && d->moved == move &&
-			    !memcmp(d->before, p->patch, p->size))
+			    !memcmp(d->before, e->patch, e->size))
 				return d;
 		}
 	}
@@ -335,27 +218,27 @@ static struct detour *removed_before(const struct plan *p, const uint8_t *replac
 }
 
 /* Takes a place in a book and makes the stub.  *ret is not placed yet. */
-static int make_detour(const char *name, struct plan *p, const uint8_t *replacement,
+static int make_detour(const char *name, struct entry *e, const uint8_t *replacement,
 		       bool move, struct detour **ret)
 {
-	bool direct = in_reach(p->patch + JUMP_SIZE, replacement), page = move || !direct;
+	bool direct = in_reach(e->patch + JUMP_SIZE, replacement), page = move || !direct;
 	struct detour *d;
 	struct book *b;
 	uint8_t *home;
 	int err;
 
-	err = book_for(p->patch, page, &b);
+	err = book_for(e->patch, page, &b);
 	if (err == -DETOUR_NO_PAGE && !move) {
 		page = false;
-		err = book_for(p->patch, page, &b);
+		err = book_for(e->patch, page, &b);
 		if (!err)
-			err = plan_far(p);
+			err = judge_far(e);
 	}
 	if (err)
 		return err;
 	d = &b->d[b->used];
-	*d = (struct detour){ .name = name, .target = p->target, .patch = p->patch,
-			      .size = p->size, .moved = move, .stub = page,
+	*d = (struct detour){ .name = name, .target = e->target, .patch = e->patch,
+			      .size = e->size, .moved = move, .stub = page,
 			      .replacement = replacement };
 	memcpy(d->before, d->patch, d->size);
 	memset(d->after, 0xcc, sizeof(d->after));	/* int3: nobody comes by there */
@@ -386,33 +269,35 @@ static void *original_of(const struct detour *d)
 	return NULL;
 }
 
-static int place(const char *name, uint8_t *target, const uint8_t *replacement, bool unrun,
-		 void **ret_original)
+static int place(const char *name, uint8_t *target, const uint8_t *replacement,
+		 bool unrun, void **ret_original)
 {
 	void *was = ret_original ? *ret_original : NULL;
 	struct detour *d;
-	struct plan p;
+	struct entry e;
 	int err;
 
 	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
 		return -DETOUR_TWICE;
-	err = plan_detour(target, 0, JUMP_SIZE, ret_original, &p);
+	err = entry_judge(target, 0, JUMP_SIZE, ret_original, &e);
 	if (err)
 		return err;
-	d = removed_before(&p, replacement, ret_original);
+	d = removed_before(&e, replacement, ret_original);
 	if (!d) {
-		err = make_detour(name, &p, replacement, ret_original, &d);
+		err = make_detour(name, &e, replacement, ret_original, &d);
 		if (err)
 			return err;
 	}
 	/* With one instruction taken away there is no place between two. */
-	if (!unrun && p.first < p.size && !text_alone())
+	if (!unrun && e.first < e.size && !text_alone())
 		return -DETOUR_THREADS;
 	d->name = name;
-	if (ret_original)
+	/* A replacement that is still running since the detour was removed reads it: with
+	 * the same stub again there is nothing to write. */
+	if (ret_original && was != original_of(d))
 		*ret_original = original_of(d);
 	if (text_write(d->patch, d->after, d->size)) {
-		if (ret_original)
+		if (ret_original && was != *ret_original)
 			*ret_original = was;
 		return -DETOUR_DENIED;
 	}
@@ -468,12 +353,12 @@ int detour_remove(void *target)
 int detour_check(void *target, size_t size)
 {
 	int saved_errno = errno, err;
-	struct plan p;
+	struct entry e;
 
 	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
 		err = -DETOUR_TWICE;
 	else
-		err = plan_detour(target, size, JUMP_SIZE, true, &p);
+		err = entry_judge(target, size, JUMP_SIZE, true, &e);
 	errno = saved_errno;
 	return err;
 }

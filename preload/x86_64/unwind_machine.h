@@ -30,6 +30,9 @@ enum {
 	MACHINE_SIG_SIZE = MACHINE_SIG_IP + 8,
 };
 
+/* Memory below sp that signals leave alone. */
+enum { MACHINE_RED_ZONE = 128 };
+
 /* Instruction addresses of programs are below 2^47, so rules can tag the bits above. */
 #define MACHINE_IP_BITS 47
 

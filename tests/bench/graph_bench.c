@@ -5,11 +5,12 @@
  *
  * Four fifths of the nodes are one live tangle with edges to anywhere in it,
  * the worst there is for caches; the others are dead cycles of 2 to 200 with
- * inner edges and some into the tangle.  "shuffled" drafts the edges in an order that
- * has to be sorted.  Prints seconds by phase and the peak of memory; fails when
- * the promise for the default size is broken: components, dominators and
- * reconciliation in 15 s and 2 GB.
+ * inner edges and some into the tangle.  "shuffled" drafts the edges in an
+ * order that has to be sorted.  Prints processor time by phase and the peak of memory;
+ * fails when the promise for the default size is broken: components,
+ * dominators and reconciliation in 15 s and 2 GB.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static double since(void)
 	struct timespec t;
 	double now, passed;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	/* One thread that never sleeps: so others on the machine do not count. */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	now = t.tv_sec + t.tv_nsec / 1e9;
 	passed = now - before;
 	before = now;
@@ -40,13 +42,14 @@ static double since(void)
 
 static double total;
 
-static void phase(const char *what, const char *found, uint64_t n)
+static double phase(const char *what, const char *found, uint64_t n)
 {
 	double s = since();
 
 	total += s;
 	printf("  %-34s %6.2f s   %s%lu\n", what, s, found, n);
 	fflush(stdout);
+	return s;
 }
 
 static void check(int err)
@@ -79,9 +82,10 @@ static void draft_heap(struct draft *d, uint32_t n, uint32_t m, bool shuffled)
 	uint32_t *nin = calloc(n, sizeof(*nin));
 
 	if (!nin)
-		check(-12);
+		check(-ENOMEM);
 	for (v = 0; v < n; v++)
-		check(draft_node(d, 0, 16 + dice(500), v % 5 ? NODE_COLLECTABLE : NODE_NOT_GC));
+		check(draft_node(d, 0, 16 + dice(500),
+				 v % 5 ? NODE_COLLECTABLE : NODE_NOT_GC));
 	if (shuffled)
 		edge(d, nin, n - 1, n - 1);
 	for (v = 0; v < live; v++) {
@@ -97,7 +101,8 @@ static void draft_heap(struct draft *d, uint32_t n, uint32_t m, bool shuffled)
 		for (v = group; v < group + size; v++) {
 			edge(d, nin, v, v + 1 < group + size ? v + 1 : group);
 			for (i = 1; i < each; i++)
-				edge(d, nin, v, dice(4) ? group + dice(size) : dice(live));
+				edge(d, nin, v,
+				     dice(4) ? group + dice(size) : dice(live));
 		}
 	}
 	for (i = 0; i < ROOTS; i++) {
@@ -135,6 +140,7 @@ int main(int argc, char **argv)
 	struct scc scc;
 	struct rusage u;
 	uint32_t i, found = 0;
+	double promised = 0;
 	uint64_t mb;
 
 	since();
@@ -142,29 +148,30 @@ int main(int argc, char **argv)
 	phase("(drawing the dice)", "edges ", draft.g.m);
 	total = 0;
 	check(graph_build(&g, &draft));
-	phase("build", "nodes ", g.n);
+	promised += phase("build", "nodes ", g.n);
 	i = reconcile(&g);
-	phase("reconcile every count", "not explained ", i);
+	promised += phase("reconcile every count", "not explained ", i);
 	check(graph_reverse(&g));
-	phase("reverse", "holders ", g.in[g.n]);
+	promised += phase("reverse", "holders ", g.in[g.n]);
 	check(dead_find(&g, &dead));
 	phase("dead, and the collector's view", "dead ", dead.nodes);
 	check(groups_find(&g, &dead, &groups));
 	phase("groups of the dead", "groups ", groups.n);
 	groups_fini(&groups);
 	check(scc_find(&g, NULL, &scc));
-	phase("components of all", "components ", scc.n);
+	promised += phase("components of all", "components ", scc.n);
 	scc_fini(&scc);
 	check(cycles_live(&g, &dead, NULL, &scc));
 	phase("live cycles", "cycles ", scc.n);
 	scc_fini(&scc);
 	check(graph_held(&g, &held));
 	check(dominators_find(&g, &held, &dom));
-	phase("dominators and retained sizes", "reached ", dom.total);
+	promised += phase("dominators and retained sizes", "reached ", dom.total);
 	dominators_fini(&dom);
 	getrusage(RUSAGE_SELF, &u);
 	mb = u.ru_maxrss / 1000;
 	printf("  %-34s %6.2f s   peak %lu MB\n", "together", total, mb);
+	printf("  %-34s %6.2f s\n", "... of which promised in 15", promised);
 
 	check(paths_init(&paths, &g, &held, NULL));
 	phase("depths", "nodes ", g.n);
@@ -178,7 +185,7 @@ int main(int argc, char **argv)
 	bits_fini(&held);
 	dead_fini(&dead);
 	graph_fini(&g);
-	if (argc == 1 && (total > MAX_SECONDS + 1 || mb > MAX_MB)) {
+	if (argc == 1 && (promised > MAX_SECONDS || mb > MAX_MB)) {
 		puts("  too much: the promise is 15 s and 2000 MB");
 		return 1;
 	}

@@ -1,7 +1,8 @@
 /*
  * inside.c - detour_test's other half, preloaded into a real interpreter
  *
- * OURO_INSIDE=sweep     asks about every function the executable exports
+ * OURO_INSIDE=sweep     asks about every function the executable exports, and looks for
+ *                       jumps from elsewhere into those that it would detour
  * OURO_INSIDE=deallocs  detours the deallocators of six types, says the counts at exit
  * OURO_INSIDE=all       detours all that is not refused, each to a thunk that goes back
  */
@@ -91,10 +92,12 @@ __attribute__((constructor)) static void begin(void)
 			((const ElfW(Ehdr) *)info.dli_fbase)->e_type == ET_EXEC
 				? 0 : (uintptr_t)info.dli_fbase))
 		return;
-	if (!strcmp(what, "all"))
+	if (!strcmp(what, "all")) {
 		detour_all(&s);
-	else
+	} else {
 		sweep_check(&s);
+		printf("intruded: %zu\n", sweep_intruded(&s));
+	}
 	sweep_print(&s, info.dli_fname);
 	fflush(stdout);
 	free(s.fn);

@@ -52,16 +52,16 @@ class Recording:
     def __exit__(self, *_):
         self.folder.cleanup()
 
-    def ask(self, verb, *options):
-        """The JSON that `ouro VERB TRACE` prints."""
-        run = subprocess.run([OURO, verb, "--format", "json", *options, self.trace],
+    def ask(self, verb, *words):
+        """The JSON that `ouro VERB TRACE WORDS` prints."""
+        run = subprocess.run([OURO, verb, "--format", "json", self.trace, *words],
                              capture_output=True, text=True, timeout=120)
         if run.returncode:
             raise AssertionError(f"ouro {verb}: status {run.returncode}: {run.stderr}")
         return json.loads(run.stdout)
 
-    def text(self, verb, *options):
-        run = subprocess.run([OURO, verb, *options, self.trace],
+    def text(self, verb, *words):
+        run = subprocess.run([OURO, verb, self.trace, *words],
                              capture_output=True, text=True, timeout=120)
         if run.returncode:
             raise AssertionError(f"ouro {verb}: status {run.returncode}: {run.stderr}")
@@ -71,13 +71,13 @@ class Recording:
         return [f for f in self.ask("report")["findings"] if kind in (None, f["kind"])]
 
 
-class OnEveryInterpreter(unittest.TestCase):
-    """`for python in self.each():` runs the body as a subtest for each interpreter."""
-
+def on_every_interpreter(test):
+    """The test method gets one interpreter after another, each a subtest."""
     def each(self):
         for python in interpreters():
             with self.subTest(python=python):
-                yield python
+                test(self, python)
+    return each
 
 
 def sample(name):

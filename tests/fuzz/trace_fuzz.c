@@ -23,8 +23,9 @@ static void look_around(struct replay *r)
 	const struct object *o;
 
 	while ((b = replay_each_block(r, &at)))
-		if (!replay_block(r, b->addr) || !stacks_depth(&r->stacks, r->site[b->site].stack) !=
-		    !r->site[b->site].stack)
+		if (!replay_block(r, b->addr) ||
+		    !stacks_depth(&r->stacks, r->site[b->site].stack) !=
+				!r->site[b->site].stack)
 			abort();
 	at = 0;
 	while ((o = replay_each_object(r, &at)))
@@ -110,15 +111,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 /* --- seeds ------------------------------------------------------------------------- */
 
 static const char *const seeds[] = {
-	"alloc a 64 main>f>g; alloc b 32 main>h; free a; release b; place c 128 main>grow",
+	"alloc a 64 main>f>g; alloc b 32 main>h; free a; release b; "
+		"place c 128 main>grow",
 	"pbirth a 64 16 list main>eval1>new|!run:3>go:7=x; ready; pbirth b 64 16 dict "
-		"main>eval1>call>eval2>new|!run:3>go:8>!inner:9; death a+16; birth a+16 list "
-		"main>eval1|!run:3; prelease b; pplace c 96; collect 2 main>eval1|!run:4; collected 3; exiting",
-	"alloc a 8 main; thread 2; alloc b 8 cut>x|cut>in:2; thread 1; chunk; free b; free a; "
-		"thread 2; chunk; alloc a 24 lost>y>guest1; incref a 2 main; decref a 1 main",
-	"pbirth a 64 16 list main; pbirth b 64 16 list main; snapshot 1; pfree a; snap 1; "
-		"node a+16 list 64 2 4 1; edge b+16 index 0; node b+16 list 64 1 4 2 label; "
-		"edge a+16 ?attr self; chunk; more; edge a+16 &class; root a+16 local x f /f.py 3; "
+		"main>eval1>call>eval2>new|!run:3>go:8>!inner:9; death a+16; "
+			"birth a+16 list "
+		"main>eval1|!run:3; prelease b; pplace c 96; "
+			"collect 2 main>eval1|!run:4; collected 3; exiting",
+	"alloc a 8 main; thread 2; alloc b 8 cut>x|cut>in:2; thread 1; chunk; free b; "
+		"free a; "
+		"thread 2; chunk; alloc a 24 lost>y>guest1; incref a 2 main; "
+			"decref a 1 main",
+	"pbirth a 64 16 list main; pbirth b 64 16 list main; snapshot 1; pfree a; "
+		"snap 1; "
+		"node a+16 list 64 2 4 1; edge b+16 index 0; "
+			"node b+16 list 64 1 4 2 label; "
+		"edge a+16 ?attr self; chunk; more; edge a+16 &class; "
+			"root a+16 local x f /f.py 3; "
 		"word b+16 data 0x4000; note careful; end",
 };
 
@@ -126,7 +135,8 @@ static const char *const seeds[] = {
 
 static void write_seed(struct trace_writer *w, size_t i)
 {
-	*w = (struct trace_writer){ .header_size = sizeof(struct ouro_file), .chunk_size = 1024 };
+	*w = (struct trace_writer){ .header_size = sizeof(struct ouro_file),
+		.chunk_size = 1024 };
 	write_trace(w, seeds[i]);
 }
 
@@ -154,13 +164,14 @@ static size_t aim(const struct trace_writer *w)
 	if (!roll(6))
 		return chunk + roll(sizeof(struct ouro_chunk));
 	memcpy(&used, w->bytes + chunk + offsetof(struct ouro_chunk, used), sizeof(used));
-	return chunk + sizeof(struct ouro_chunk) + (used && used < 900 ? roll(used) : roll(64));
+	return chunk + sizeof(struct ouro_chunk) +
+		(used && used < 900 ? roll(used) : roll(64));
 }
 
 static size_t mutate(const struct trace_writer *w, uint8_t *bytes)
 {
-	static const uint64_t odd[] = { 0, 1, 127, 128, 255, 65535, 0x7fffffff, 0x80000000,
-		0xffffffff, INT64_MAX, UINT64_MAX };
+	static const uint64_t odd[] = { 0, 1, 127, 128, 255, 65535, 0x7fffffff,
+		0x80000000, 0xffffffff, INT64_MAX, UINT64_MAX };
 	size_t size = w->size, at, other;
 
 	memcpy(bytes, w->bytes, size);
@@ -176,11 +187,13 @@ static size_t mutate(const struct trace_writer *w, uint8_t *bytes)
 		case 2:
 			other = (size_t)1 << roll(4);
 			if (at + other <= size)
-				memcpy(bytes + at, &odd[roll(sizeof(odd) / sizeof(*odd))], other);
+				memcpy(bytes + at, &odd[roll(sizeof(odd) / sizeof(*odd))],
+					other);
 			break;
 		case 3:
 			other = aim(w);
-			memmove(bytes + at, bytes + other, 1 + roll(size - (at > other ? at : other)) % 64);
+			memmove(bytes + at, bytes + other,
+				1 + roll(size - (at > other ? at : other)) % 64);
 			break;
 		default:
 			if (!roll(8))
@@ -207,7 +220,8 @@ static void run(uint64_t n, uint64_t first)
 		state = (i + 1) * 0x9e3779b97f4a7c15u;
 		bytes = malloc(seed->size);
 		size = mutate(seed, bytes);
-		bytes = realloc(bytes, size);	/* so that a sanitizer knows where it ends */
+		bytes = realloc(
+			bytes, size); /* so that a sanitizer knows where it ends */
 		LLVMFuzzerTestOneInput(bytes, size);
 		free(bytes);
 	}

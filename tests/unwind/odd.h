@@ -14,6 +14,8 @@ void odd_expression(void (*event)(void));
 void odd_large(void (*event)(void));
 /* rbp holds rubbish and is saved far away. */
 void odd_bp(void (*event)(void));
+/* The same, near by: what compilers do. */
+void odd_saves(void (*event)(void));
 /* The CFA is read from memory that rbp does not point to. */
 void odd_deref(void (*event)(void));
 /* No unwind information at all. */
@@ -68,6 +70,14 @@ __asm__(
 	"	ret\n"
 	"endfunction odd_bp\n"
 
+	"function odd_saves\n"
+	"	pushq %rbp\n .cfi_adjust_cfa_offset 8\n .cfi_rel_offset rbp, 0\n"
+	"	movq $0x12345677, %rbp\n"
+	"	call *%rdi\n"
+	"	popq %rbp\n .cfi_adjust_cfa_offset -8\n .cfi_restore rbp\n"
+	"	ret\n"
+	"endfunction odd_saves\n"
+
 	"function odd_deref\n"
 	"	pushq %r13\n .cfi_adjust_cfa_offset 8\n .cfi_rel_offset r13, 0\n"
 	"	leaq 16(%rsp), %rax\n	subq $512, %rsp\n"
@@ -89,7 +99,7 @@ __asm__(
 	"	movq %rsp, %rbp\n .cfi_def_cfa_register rbp\n"
 	"	movq %rsi, %rsp\n"
 	"	call *%rdi\n"
-	"	leave\n .cfi_def_cfa rsp, 8\n"
+	"	leave\n .cfi_def_cfa rsp, 8\n .cfi_restore rbp\n"
 	"	ret\n"
 	"endfunction odd_switch\n"
 	".popsection\n");

@@ -1,15 +1,15 @@
-/* Built twice by unwind_test.c, with different frames at the same addresses. */
+/* Built twice by unwind_test.c: the same instructions at the same addresses, other frames. */
 #include <stdint.h>
 
 #ifndef ROOM
-#define ROOM 16
+#define ROOM 200
 #endif
 
 __attribute__((noinline)) static uint64_t inner(void (*event)(void), uint64_t a)
 {
 	volatile char room[ROOM];
 
-	room[a % ROOM] = a;
+	room[a & 15] = a;
 	event();
 	return room[0] + a;
 }
@@ -18,6 +18,6 @@ uint64_t plugin_run(void (*event)(void), uint64_t a)
 {
 	volatile char room[ROOM * 2];
 
-	room[a % ROOM] = a;
+	room[a & 15] = a;
 	return inner(event, a) + room[1];
 }

@@ -104,7 +104,6 @@ NESTED = [
     (12, 12, "dict"),
     (13, 13, "codecs.search_path codecs.search_cache codecs.error_registry"),
     (10, 13, "callable_cache.isinstance callable_cache.len callable_cache.list_append"),
-    (9, 13, "gc.garbage gc.callbacks"),
     (10, 13, "exc_state.memerrors_freelist"),
 ]
 BORROWED = {"cached_objects.interned_strings", "exc_state.memerrors_freelist",

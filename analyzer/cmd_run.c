@@ -1,0 +1,367 @@
+/*
+ * cmd_run.c - ouro run: record a program, then say what was found
+ *
+ * While the program runs nothing is written to its output; the summary comes
+ * after, on stderr, and the exit status (or the signal) is the program's own.
+ */
+#include "command.h"
+#include "launch.h"
+#include "summary.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <glob.h>
+#include <ouro/trace.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static const char usage[] =
+"usage: ouro run [OPTIONS] [--] COMMAND [ARGUMENT...]\n"
+"\n"
+"Records COMMAND and whatever it starts, then prints a summary on stderr.\n"
+"\n"
+"  -o, --output FILE      the trace; %p stands for the process id, %e for the program's\n"
+"                         name (default ./ouro-%e-%p.trace; child processes: FILE.PID)\n"
+"      --mode MODE        stream: lose nothing, the file grows (default)\n"
+"                         ring: keep the newest events in a file of fixed size\n"
+"      --ring-size SIZE   bytes of that file, K M G allowed (default 64M)\n"
+"      --sample SIZE      record about one allocation in every SIZE bytes\n"
+"      --snapshot WHEN    exit (default), never, SIGNAL (USR1, ...), every=SECONDS,\n"
+"                         call=MODULE.FUNCTION; several parted by `+`\n"
+"      --no-follow        do not record programs that COMMAND executes\n"
+"      --format FORMAT    text (default) or json, for the summary\n"
+"  -q, --quiet            no summary\n"
+"  -h, --help             this text\n";
+
+enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG };
+
+static const struct option options[] = {
+	{ "output", required_argument, NULL, 'o' },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "ring-size", required_argument, NULL, OPT_RING },
+	{ "sample", required_argument, NULL, OPT_SAMPLE },
+	{ "snapshot", required_argument, NULL, OPT_SNAPSHOT },
+	{ "no-follow", no_argument, NULL, OPT_NO_FOLLOW },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "debug", required_argument, NULL, OPT_DEBUG },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+struct run {
+	struct launch launch;
+	char ring[24], sample[24], snapshot[256];
+	bool quiet, json;
+};
+
+/* "64M" as decimal bytes; false when it is no size. */
+static bool size_text(const char *given, char *to, size_t room)
+{
+	char *end;
+	unsigned long long v;
+
+	errno = 0;
+	v = strtoull(given, &end, 10);
+	if (errno || end == given || *given == '-')
+		return false;
+	if (*end) {
+		static const char units[] = "KMGT";
+		const char *unit = strchr(units, *end & ~0x20);
+		unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+
+		if (!unit || v >> (63 - shift) || (end[1] && strcasecmp(end + 1, "B") &&
+		    strcasecmp(end + 1, "iB")))
+			return false;
+		v <<= shift;
+	}
+	snprintf(to, room, "%llu", v);
+	return true;
+}
+
+static int signal_number(const char *name)
+{
+	char *end;
+	long n = strtol(name, &end, 10);
+
+	if (end != name && !*end)
+		return n > 0 && n < NSIG ? (int)n : 0;
+	if (!strncasecmp(name, "SIG", 3))
+		name += 3;
+	for (int sig = 1; sig < NSIG; sig++) {
+		const char *abbrev = sigabbrev_np(sig);
+
+		if (abbrev && !strcasecmp(abbrev, name))
+			return sig;
+	}
+	return 0;
+}
+
+/* The user's words into the library's; false names nothing it knows. */
+static bool snapshot_text(const char *given, char *to, size_t room)
+{
+	char *copy = strdup(given), *rest = copy, *word;
+	size_t n = 0;
+	bool good = copy != NULL;
+
+	to[0] = 0;
+	while (good && (word = strsep(&rest, "+"))) {
+		const char *comma = n ? "+" : "";
+		int sig;
+
+		if (!strcmp(word, "exit") || !strcmp(word, "never"))
+			n += (size_t)snprintf(to + n, room - n, "%s%s", comma, word);
+		else if (!strncmp(word, "every=", 6) && strtod(word + 6, NULL) > 0)
+			n += (size_t)snprintf(to + n, room - n, "%severy:%s", comma, word + 6);
+		else if (!strncmp(word, "call=", 5) && strchr(word + 5, '.') && !strchr(word, ','))
+			n += (size_t)snprintf(to + n, room - n, "%scall:%s", comma, word + 5);
+		else if ((sig = signal_number(word)))
+			n += (size_t)snprintf(to + n, room - n, "%ssignal:%d", comma, sig);
+		else
+			good = false;
+		good = good && n < room;
+	}
+	free(copy);
+	return good;
+}
+
+static int parse(struct run *r, int argc, char **argv)
+{
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "+o:qh", options, NULL)) != -1) {
+		switch (c) {
+		case 'o':
+			r->launch.output = optarg;
+			break;
+		case OPT_MODE:
+			if (strcmp(optarg, "stream") && strcmp(optarg, "ring"))
+				return complain(STATUS_USAGE, "--mode is stream or ring, not %s", optarg);
+			r->launch.mode = optarg;
+			break;
+		case OPT_RING:
+			if (!size_text(optarg, r->ring, sizeof(r->ring)))
+				return complain(STATUS_USAGE, "--ring-size %s is no size", optarg);
+			r->launch.ring = r->ring;
+			break;
+		case OPT_SAMPLE:
+			if (!size_text(optarg, r->sample, sizeof(r->sample)))
+				return complain(STATUS_USAGE, "--sample %s is no size", optarg);
+			r->launch.sample = r->sample;
+			break;
+		case OPT_SNAPSHOT:
+			if (!snapshot_text(optarg, r->snapshot, sizeof(r->snapshot)))
+				return complain(STATUS_USAGE, "--snapshot %s: exit, never, a signal, "
+					"every=SECONDS or call=MODULE.FUNCTION", optarg);
+			r->launch.snapshot = r->snapshot;
+			break;
+		case OPT_NO_FOLLOW:
+			r->launch.follow = false;
+			break;
+		case OPT_FORMAT:
+			if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+				return complain(STATUS_USAGE, "--format is text or json, not %s", optarg);
+			r->json = !strcmp(optarg, "json");
+			break;
+		case OPT_DEBUG:
+			r->launch.debug = optarg;
+			break;
+		case 'q':
+			r->quiet = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return -1;
+		default:
+			fputs("`ouro run --help` lists the options\n", stderr);
+			return STATUS_USAGE;
+		}
+	}
+	if (optind == argc)
+		return complain(STATUS_USAGE, "run: what command? `ouro run [OPTIONS] COMMAND...`");
+	return 0;
+}
+
+/* --- after the program ---------------------------------------------------------------- */
+
+/* The header of a trace, mapped; NULL when there is none. */
+static const volatile struct ouro_file *map_header(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *page = MAP_FAILED;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && st.st_size >= OURO_HEADER_SIZE)
+		page = mmap(NULL, OURO_HEADER_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (page == MAP_FAILED)
+		return NULL;
+	if (memcmp(page, OURO_MAGIC, 8)) {
+		munmap(page, OURO_HEADER_SIZE);
+		return NULL;
+	}
+	return page;
+}
+
+/* Gone, or a zombie that nobody has waited for. */
+static bool process_over(pid_t pid)
+{
+	char path[40], stat[256], *after;
+	FILE *in;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	in = fopen(path, "r");
+	if (!in)
+		return true;
+	n = fread(stat, 1, sizeof(stat) - 1, in);
+	fclose(in);
+	stat[n] = 0;
+	after = strrchr(stat, ')');
+	return !after || after[1] != ' ' || after[2] == 'Z' || after[2] == 'X';
+}
+
+/* The snapshot's own process outlives the program: give it time to finish. */
+static void await_snapshot(const char *path)
+{
+	const volatile struct ouro_file *head = map_header(path);
+	bool said = false;
+
+	if (!head)
+		return;
+	for (unsigned ms = 0; head->snapshots_done < head->snapshots_begun; ms += 10) {
+		if (ms % 100 == 0 && process_over((pid_t)head->snapshot_pid))
+			break;
+		if (ms == 1000 && isatty(STDERR_FILENO))
+			said = fputs("ouro: writing the snapshot ...", stderr) >= 0;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	if (said)
+		fputs("\r\033[K", stderr);
+	munmap((void *)head, OURO_HEADER_SIZE);
+}
+
+/* How many other processes of this run left a trace; the glob of their names in *ret_names. */
+static size_t count_others(const struct launch *l, const char *path, glob_t *ret_names)
+{
+	char *pattern = NULL;
+	size_t size, n = 0;
+	FILE *out = open_memstream(&pattern, &size);
+	const volatile struct ouro_file *head = map_header(path);
+	uint64_t start = head ? head->start_real_ns : 0;
+	uint32_t pid = head ? head->pid : 0;
+
+	if (head)
+		munmap((void *)head, OURO_HEADER_SIZE);
+	if (!out)
+		return 0;
+	for (const char *p = l->pattern; *p; p++) {
+		if (p[0] == '%' && (p[1] == 'p' || p[1] == 'e'))
+			fputc('*', out), p++;
+		else if (strchr("*?[\\", *p))
+			fprintf(out, "\\%c", *p);
+		else
+			fputc(*p, out);
+	}
+	fputc('*', out);
+	if (fclose(out) || glob(pattern, GLOB_NOSORT, NULL, ret_names)) {
+		free(pattern);
+		return 0;
+	}
+	free(pattern);
+	for (size_t i = 0; i < ret_names->gl_pathc; i++) {
+		const volatile struct ouro_file *other = map_header(ret_names->gl_pathv[i]);
+
+		/* Ours if it began after us and is not the trace already shown. */
+		if (other && other->start_real_ns >= start && other->parent_id &&
+		    (other->pid != pid || strcmp(ret_names->gl_pathv[i], path)))
+			ret_names->gl_pathv[n++] = ret_names->gl_pathv[i];
+		if (other)
+			munmap((void *)other, OURO_HEADER_SIZE);
+	}
+	return n;
+}
+
+static void summarise(const struct run *r, pid_t pid)
+{
+	char *path = launch_trace_path(&r->launch, pid);
+	glob_t names = { 0 };
+	size_t n;
+
+	if (!path)
+		return;
+	await_snapshot(path);
+	if (r->quiet) {
+		free(path);
+		return;
+	}
+	if (access(path, R_OK) < 0) {
+		complain(0, "no trace at %s: the library was not loaded, or could not write there",
+			path);
+	} else {
+		report_summary(stderr, path, r->json);
+		n = count_others(&r->launch, path, &names);
+		if (n && !r->json)
+			fprintf(stderr, "also recorded: %zu other process%s (%s%s)\n", n,
+				n == 1 ? "" : "es", names.gl_pathv[0], n > 1 ? ", ..." : "");
+		globfree(&names);
+	}
+	free(path);
+}
+
+/* End as the program ended. */
+static int leave(int status)
+{
+	if (WIFSIGNALED(status)) {
+		struct rlimit none = { 0, 0 };
+
+		fflush(NULL);
+		setrlimit(RLIMIT_CORE, &none);	/* the program has left its core already */
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+		return 128 + WTERMSIG(status);
+	}
+	return WEXITSTATUS(status);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run r = { .launch = { .follow = true } };
+	char *what = NULL;
+	int status = parse(&r, argc, argv), err;
+	pid_t pid;
+
+	if (status)
+		return status < 0 ? STATUS_DONE : status;
+	err = launch_prepare(&r.launch, argv[optind], &what);
+	if (err) {
+		complain(0, "%s", what ? what : strerror(-err));
+		free(what);
+		status = r.launch.program ? STATUS_USAGE : err == -EACCES ? 126 : 127;
+		launch_fini(&r.launch);
+		return status;
+	}
+	if (r.launch.target != OURO_TARGET_OK)
+		complain(0, "%s %s: it runs without being recorded", r.launch.program,
+			ouro_target_words(r.launch.target));
+	pid = launch_start(&r.launch, argv + optind);
+	if (pid < 0) {
+		complain(0, "%s: %s", r.launch.program, strerror(-pid));
+		launch_fini(&r.launch);
+		return pid == -EACCES ? 126 : 127;
+	}
+	status = launch_wait(pid);
+	if (r.launch.target == OURO_TARGET_OK)
+		summarise(&r, pid);
+	launch_fini(&r.launch);
+	return leave(status);
+}

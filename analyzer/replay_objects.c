@@ -1,0 +1,132 @@
+/*
+ * replay_objects.c - objects are born and die, mostly in blocks
+ */
+#include "replay_private.h"
+
+#include <errno.h>
+
+void replay_object_dies(struct replay *r, struct object *o)
+{
+	if (!o->alive)
+		return;
+	o->alive = false;
+	r->site[o->site].live_objects--;
+	r->total.live_objects--;
+	r->total.deaths++;
+}
+
+void replay_objects_die(struct replay *r, uint32_t row)
+{
+	while (row) {
+		uint32_t next = r->live.object[row].next;
+
+		replay_object_dies(r, &r->live.object[row]);
+		live_remove_object(&r->live, row);
+		row = next;
+	}
+}
+
+/*
+ * Runtimes put a header of some words before an object; failing that, a block
+ * this thread has just made is the likeliest.
+ */
+static struct block *block_for(struct replay *r, const struct event *e)
+{
+	static const uint8_t headers[] = { 0, 16, 32, 8, 24, 40, 48, 56, 64 };
+	const struct stream_state *s = &r->private->stream[e->stream];
+	struct block *b;
+
+	for (size_t i = 0; i < sizeof(headers); i++) {
+		b = e->object > headers[i] ? live_block(&r->live, e->object - headers[i])
+					   : NULL;
+		if (replay_inside(b, e->object))
+			return b;
+	}
+	for (int i = 0; i < RECENT; i++) {
+		b = s->recent[i] ? live_block(&r->live, s->recent[i]) : NULL;
+		if (replay_inside(b, e->object))
+			return b;
+	}
+	return NULL;
+}
+
+/* A row for the object; one that was there before has died, seen or unseen. */
+static uint32_t birth_row(struct replay *r, const struct event *e, struct block *b)
+{
+	uint32_t row = live_object(&r->live, e->object);
+
+	if (row && r->live.object[row].alive) {
+		r->total.double_births++;
+		replay_object_dies(r, &r->live.object[row]);
+	}
+	if (row)
+		return row;
+	row = live_add_object(&r->live, e->object);
+	if (row && b) {
+		r->live.object[row].block = b->addr;
+		r->live.object[row].next = b->object;
+		b->object = row & INT32_MAX;
+	}
+	return row;
+}
+
+static int born(struct replay *r, const struct event *e, struct block *b)
+{
+	struct object *o;
+	uint32_t row;
+	site_id site;
+	int result;
+
+	if (!e->object)
+		return 0;
+	result = replay_site_of(r, e, &site);
+	if (result)
+		return result;
+	row = birth_row(r, e, b);
+	if (!row)
+		return -ENOMEM;
+	o = &r->live.object[row];
+	o->born = e->ticks;
+	o->type = e->type;
+	o->site = site;
+	o->collections = (uint32_t)r->total.collections;
+	o->alive = true;
+	r->site[site].objects++;
+	r->site[site].live_objects++;
+	r->total.births++;
+	r->total.live_objects++;
+	return 0;
+}
+
+int replay_birth(struct replay *r, const struct event *e)
+{
+	/* One that was here before knows its block. */
+	return born(r, e, live_object(&r->live, e->object) ? NULL : block_for(r, e));
+}
+
+int replay_pool_birth(struct replay *r, const struct event *e)
+{
+	int result = replay_alloc(r, e);
+	struct block *b;
+
+	if (result || !e->addr)
+		return result;
+	b = live_block(&r->live, e->addr);
+	if (!b)			/* its FREE had come too early */
+		return 0;
+	return born(r, e, replay_inside(b, e->object) ? b : NULL);
+}
+
+void replay_death(struct replay *r, const struct event *e)
+{
+	uint32_t row = live_object(&r->live, e->addr);
+	struct object *o = &r->live.object[row];
+
+	if (!row || !o->alive) {
+		r->total.unknown_deaths++;
+		return;
+	}
+	replay_object_dies(r, o);
+	if (!o->block)
+		live_remove_object(&r->live, row);
+}

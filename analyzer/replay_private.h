@@ -1,0 +1,96 @@
+/*
+ * replay_private.h - what the files of replay share, and no one else sees
+ *
+ *	replay.c          runs: from the merged events to the functions below
+ *	replay_sites.c    whose is it, and what was there at the peak
+ *	replay_blocks.c   allocation, freeing, realloc
+ *	replay_objects.c  birth and death
+ *	replay_look.c     what lives
+ */
+#ifndef REPLAY_PRIVATE_H
+#define REPLAY_PRIVATE_H
+
+#include "replay.h"
+
+#define RECENT   4			/* blocks asked when one is born           */
+#define PENDING  4			/* reallocs of a stream that have not come back */
+#define MISPLACED 8			/* of each are remembered                    */
+#define SIZE_MAX_SANE ((uint64_t)1 << 47)	/* larger than all addresses */
+
+/* A block between RELEASE and PLACE: in no table, its objects in no index. */
+struct pending {
+	struct block block;		/* addr as it was                            */
+	bool known;
+};
+
+struct stream_state {
+	uint64_t recent[RECENT];	/* blocks made last, the newest first        */
+	uint64_t newest;		/* the last one, if nothing was made since   */
+	struct pending pending[PENDING];
+	uint32_t pendings;
+	stack_id native, interp;	/* the last stack ...                        */
+	site_id site;			/* ... and its site                          */
+	bool cached;
+};
+
+/*
+ * What two threads do with one address can stand in the wrong order:
+ *
+ * - made where a block is alive, at the tick at which another thread may have
+ *   freed that one: its FREE comes after the ALLOC it made room for (late);
+ * - freed where no block is, just before another thread says that it made it:
+ *   that thread handed it over at once, and the processor read the clock for
+ *   the FREE before the hand-over was done (early; seen up to some 100 ns).
+ */
+struct misplaced {
+	uint64_t addr, ticks;
+	uint32_t stream;
+};
+
+#define EARLY_TICKS 64
+
+struct replay_private {
+	struct stream_state *stream;
+	uint32_t pendings;		/* of all streams                            */
+	site_id *site_of;		/* by merged stack; 0: none yet              */
+	uint32_t site_of_room;
+	struct misplaced late[MISPLACED], early[MISPLACED];
+	uint32_t late_next, early_next;
+	uint64_t epoch;			/* how often there was a new peak            */
+	const struct event *held;	/* fetched, not yet applied                  */
+	struct block **sorted;		/* by address, when somebody asked           */
+	size_t sorts;
+};
+
+/* These give 0 or -ENOMEM. --------------------------------------------------------- */
+
+int replay_site_of(struct replay *r, const struct event *e, site_id *ret);
+
+int replay_alloc(struct replay *r, const struct event *e);
+int replay_release(struct replay *r, const struct event *e);
+int replay_place(struct replay *r, const struct event *e);
+int replay_birth(struct replay *r, const struct event *e);
+int replay_pool_birth(struct replay *r, const struct event *e);
+
+/* These cannot fail. ---------------------------------------------------------------- */
+
+void replay_free(struct replay *r, const struct event *e);
+void replay_death(struct replay *r, const struct event *e);
+
+/* One block more or less at its site, and in all. */
+void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks);
+void replay_count_out(struct replay *r, const struct block *b);
+void replay_settle_peak(struct replay *r);	/* at_peak of all is true after it */
+
+void replay_object_dies(struct replay *r, struct object *o);
+void replay_objects_die(struct replay *r, uint32_t row);	/* a whole block's */
+
+/* The order of replay_block_around is of the last run. */
+void replay_forget_order(struct replay *r);
+
+static inline bool replay_inside(const struct block *b, uint64_t addr)
+{
+	return b && addr >= b->addr && addr - b->addr < b->size;
+}
+
+#endif
