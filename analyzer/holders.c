@@ -376,10 +376,29 @@ static int add_paths(struct held *x, const struct holders *s, uint32_t k)
 	return r;
 }
 
+/* References by holders of the same words, counted at the first of them; 0 at the others. */
+static uint64_t references_alike(const struct held *x, uint32_t i)
+{
+	uint64_t n = 0;
+	uint32_t k;
+
+	for (k = 0; k < x->nholders; k++) {
+		if (!x->holder[k].owned || strcmp(x->holder[k].words, x->holder[i].words))
+			continue;
+		if (k < i)
+			return 0;
+		n += x->holder[k].references;
+	}
+	return n;
+}
+
+#define SUM_TERMS 12
+
 static int sum_up(struct held *x, const struct heap *h)
 {
 	const struct heap_node *n = &h->node[x->node];
 	struct buf b = {0};
+	uint64_t n_alike, rest = x->references;
 	uint32_t i, told = 0;
 
 	if (h->graph.count[x->node] == GRAPH_IMMORTAL) {
@@ -388,10 +407,16 @@ static int sum_up(struct held *x, const struct heap *h)
 		return x->sum ? 0 : -ENOMEM;
 	}
 	buf_printf(&b, "refcount %llu =", (unsigned long long)n->count);
-	for (i = 0; i < x->nholders; i++)
-		if (x->holder[i].owned)
-			buf_printf(&b, "%s%u %s", told++ ? " + " : " ", x->holder[i].references,
-				   x->holder[i].words);
+	for (i = 0; i < x->nholders && told < SUM_TERMS; i++) {
+		n_alike = x->holder[i].owned ? references_alike(x, i) : 0;
+		if (!n_alike)
+			continue;
+		buf_printf(&b, "%s%llu %s", told++ ? " + " : " ", (unsigned long long)n_alike,
+			   x->holder[i].words);
+		rest -= n_alike;
+	}
+	if (rest)
+		buf_printf(&b, " + %llu more", (unsigned long long)rest);
 	buf_printf(&b, "%s%lld unknown", told ? " + " : " ", (long long)x->account.unknown);
 	x->sum = buf_take(&b);
 	return x->sum ? 0 : -ENOMEM;

@@ -96,6 +96,15 @@ START_TEST(ways_are_told_from_the_last_module_or_a_local_variable)
 }
 END_TEST
 
+START_TEST(holders_alike_are_summed)
+{
+	ck_held("x list at=f,a.py,3\na __main__.A var=a at=f,a.py,4\nb __main__.A var=a at=f,a.py,4\n"
+		"a > x attr rows\nb > x attr rows\n* > a static s\n* > b static s\n", "list",
+		"type: refcount 2 = 2 a.rows (A) made in f() (a.py:4) + 0 unknown | "
+		"(C variable `s`).rows");
+}
+END_TEST
+
 START_TEST(what_nobody_accounts_for_is_unknown)
 {
 	ck_held("a list at=f,a.py,3 +2\n* > a local x f a.py 3\n", "list",
@@ -115,6 +124,7 @@ int main(void)
 	tcase_add_test(t, a_global_alone);
 	tcase_add_test(t, queries_say_what_they_mean);
 	tcase_add_test(t, ways_are_told_from_the_last_module_or_a_local_variable);
+	tcase_add_test(t, holders_alike_are_summed);
 	tcase_add_test(t, what_nobody_accounts_for_is_unknown);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
