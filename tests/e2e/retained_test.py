@@ -36,7 +36,7 @@ class Retained(unittest.TestCase):
     def test_exactly_the_three_leaked_records_are_found_with_their_amounts(self, python):
         with Recording([python, sample("leaked_reference.py")]) as run:
             found = [f for f in run.findings("over-retained") if f["severity"] == "error"]
-                self.assertEqual(sum(f["count"] for f in found), 3, found)
+            self.assertEqual(sum(f["count"] for f in found), 3, found)
             self.assertEqual(sorted(f["unknown"] for f in found), [1, 2, 3])
             for f in found:
                 self.assertEqual([t["name"].split(".")[-1] for t in f["types"]], ["Record"])

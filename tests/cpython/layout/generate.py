@@ -117,6 +117,8 @@ def probe(include, minor):
         if first <= minor <= last:
             interp += [n for n in names.split() if n not in BORROWED]
     interp = sorted(set(interp))
+    if minor <= 12:
+        thread.append("on_delete_data")     # void *, but a weak reference to the thread's lock
     lines = [HEAD, "int main(void) {"]
     for name, first, last, expr in fields():
         if first <= minor <= last:
