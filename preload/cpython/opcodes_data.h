@@ -7,6 +7,8 @@
 #ifndef CPYTHON_OPCODES_DATA_H
 #define CPYTHON_OPCODES_DATA_H
 
+#include "opcodes.h"
+
 static const struct py_opcode opcodes_308[256] = {
 	[4] = { OP_DUPLICATE, 0 },	/* DUP_TOP */
 	[9] = { OP_SKIP, 0 },	/* NOP */

@@ -78,7 +78,8 @@ def main():
            " *",
            " * Made by tests/cpython/opcodes.py from each version's own headers: kind, then",
            " * inline cache entries that follow.  What is not listed is OTHER without a cache.",
-           " */", "#ifndef CPYTHON_OPCODES_DATA_H", "#define CPYTHON_OPCODES_DATA_H", ""]
+           " */", "#ifndef CPYTHON_OPCODES_DATA_H", "#define CPYTHON_OPCODES_DATA_H", "",
+           '#include "opcodes.h"', ""]
     for folder in sorted(folders, key=lambda f: int(f.rsplit(".", 1)[1])):
         minor = int(folder.rsplit(".", 1)[1])
         out.append(f"static const struct py_opcode opcodes_3{minor:02d}[256] = {{")
