@@ -58,11 +58,12 @@ static uint64_t object_shape(const struct analysis *a, node_id v, const struct a
 
 /*
  * A type in C need not show its collector a str or an int it holds: within other
- * objects such a reference cannot be seen, and is not searched for.
+ * objects such a reference cannot be seen, and is not searched for.  What a library's
+ * import made once, its C code may keep for good.
  */
 static enum finding_severity severity_of(const struct heap *h, node_id v, const uint32_t *words)
 {
-	if (words[v])
+	if (words[v] || heap_is_import(h, h->node[v].site))
 		return FINDING_INFO;
 	return h->type[h->node[v].type].flags & OURO_TYPE_LEAF ? FINDING_WARNING : FINDING_ERROR;
 }
