@@ -56,15 +56,37 @@ static uint64_t object_shape(const struct analysis *a, node_id v, const struct a
 	return shape_mix(shape_mix(shape_of_one(&a->shapes, v), (uint64_t)account->unknown), held);
 }
 
+static bool is_leaf(const struct heap *h, node_id v)
+{
+	return h->type[h->node[v].type].flags & OURO_TYPE_LEAF;
+}
+
 /*
- * A type in C need not show its collector a str or an int it holds: within other
- * objects such a reference cannot be seen, and is not searched for.
+ * A str, an int, or a tuple of such that nothing holds: a type in C need not show its
+ * collector what cannot be part of a cycle, and within other objects it is not
+ * searched for; tuples of names are what C functions keep for their keywords.
  */
+static bool may_be_unseen(const struct heap *h, node_id v)
+{
+	const struct graph *g = &h->graph;
+	edge_id e;
+
+	if (is_leaf(h, v))
+		return true;
+	if (!heap_is(h, v, "tuple") || g->nin[v])
+		return false;
+	for (e = g->out[v]; e < g->out[v + 1]; e++)
+		if (!is_leaf(h, g->to[e]))
+			return false;
+	return true;
+}
+
+/* What a library's import made once, its C code may keep for good. */
 static enum finding_severity severity_of(const struct heap *h, node_id v, const uint32_t *words)
 {
-	if (words[v])
+	if (words[v] || heap_is_import(h, h->node[v].site))
 		return FINDING_INFO;
-	return h->type[h->node[v].type].flags & OURO_TYPE_LEAF ? FINDING_WARNING : FINDING_ERROR;
+	return may_be_unseen(h, v) ? FINDING_WARNING : FINDING_ERROR;
 }
 
 struct retained {

@@ -10,7 +10,8 @@ void spoken_fini(struct spoken *s)
 void spoken_label(const struct spoken *s, struct buf *out)
 {
 	const char *suffix = s->as == SPOKEN_DICT ? ".__dict__" :
-		s->as == SPOKEN_CLOSURE ? ".__closure__" : "";
+		s->as == SPOKEN_CLOSURE ? ".__closure__" :
+		s->as == SPOKEN_CALL ? "'s frame" : "";
 	bool wrap = *suffix && s->compound;
 
 	buf_printf(out, "%s%s%s%s", wrap ? "(" : "", buf_text(&s->text), wrap ? ")" : "", suffix);
@@ -106,6 +107,13 @@ static void step_local(const struct heap *h, const struct spoken *holder, node_i
 		       const char *what, struct spoken *to)
 {
 	to->compound = true;
+	if (holder->as == SPOKEN_CALL) {
+		const struct spoken self = { .text = holder->text, .of = NODE_NONE };
+
+		buf_printf(&to->text, "%s of ", what);
+		put_running(&to->text, h, &self, holder->of);
+		return;
+	}
 	if (is_frame(h, v)) {
 		spoken_label(holder, &to->text);
 		buf_printf(&to->text, " %s", what);
@@ -125,6 +133,9 @@ static bool step_part(const struct heap *h, const struct spoken *holder,
 		to->as = SPOKEN_DICT;
 	else if (e->name == OURO_EDGE_FIELD && !strcmp(s, "__closure__"))
 		to->as = SPOKEN_CLOSURE;
+	else if (e->name == OURO_EDGE_FIELD && is_frame(h, e->to) && strlen(s) == 8 &&
+		 !strcmp(s + 2, "_frame") && *s != 't')	/* gi_, cr_ or ag_, not tb_ */
+		to->as = SPOKEN_CALL;
 	else
 		return false;
 	to->of = e->from;

@@ -27,8 +27,9 @@ struct spoken {
 		SPOKEN_DICT,		/* it is the __dict__ of what text is        */
 		SPOKEN_CLOSURE,		/* it is the __closure__ of the function in text */
 		SPOKEN_CELL,		/* text is the cell, and what it holds       */
+		SPOKEN_CALL,		/* it is the frame of the generator in text  */
 	} as;
-	node_id of;			/* DICT, CLOSURE: the owner in text          */
+	node_id of;			/* DICT, CLOSURE, CALL: the owner in text    */
 };
 
 void spoken_fini(struct spoken *s);

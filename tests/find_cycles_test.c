@@ -115,6 +115,16 @@ START_TEST(a_generator_holds_its_locals)
 }
 END_TEST
 
+START_TEST(a_generator_s_frame_is_not_mentioned)
+{
+	ck_told("g generator var=g label=gen at=f,a.py,9\nf frame label=gen at=f,a.py,9\n"
+		"l list var=box at=f,a.py,8\ng > f field gi_frame\nf > l local mine\nl > g index 0\n",
+		"dead cycle of 1 generator, 1 frame and 1 list, made in f() (a.py:8, a.py:9): "
+		"local mine of gen() -> box, box[0] -> g; counts 1, 1 and 1, fully explained by the "
+		"cycle");
+}
+END_TEST
+
 START_TEST(parent_and_children)
 {
 	ck_told("p __main__.Parent var=root at=f,a.py,3\nl list var=self.children at=__init__,a.py,5\n"
@@ -229,6 +239,7 @@ int main(void)
 	tcase_add_test(t, a_closure_over_itself_is_a_cell_of_the_function);
 	tcase_add_test(t, an_exception_with_its_frame);
 	tcase_add_test(t, a_generator_holds_its_locals);
+	tcase_add_test(t, a_generator_s_frame_is_not_mentioned);
 	tcase_add_test(t, parent_and_children);
 	tcase_add_test(t, a_class_and_its_instance_leave_out_what_the_language_ties);
 	tcase_add_test(t, a_partial_holds_its_arguments);

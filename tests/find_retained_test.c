@@ -70,6 +70,25 @@ START_TEST(a_str_may_be_held_unseen_within_an_object_in_c)
 }
 END_TEST
 
+START_TEST(keyword_names_that_c_keeps_are_no_error)
+{
+	static const struct { const char *drawing, *severity; } row[] = {
+		{ "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\n", "warning" },
+		{ "t tuple at=f,a.py,5 +1\nk list\nt > k index 0\n", "error" },
+		{ "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\n* > t static s\n", "warning" },
+		{ LIST "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\nthings > t index 0\n", "error" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char *s = told(row[i].drawing);
+
+		ck_assert_msg(!strncmp(s, row[i].severity, strlen(row[i].severity)), "%s", s);
+		mem_free(s);
+	}
+}
+END_TEST
+
 START_TEST(references_that_may_be_left_over_explain_first)
 {
 	ck_told("x list var=x at=f,a.py,5 +1\ny list at=f,a.py,6\n* > y static s\n"
@@ -118,6 +137,7 @@ int main(void)
 	tcase_add_test(t, alike_ones_are_folded_by_how_much_they_are_over);
 	tcase_add_test(t, memory_of_c_code_in_use_is_a_holder_perhaps);
 	tcase_add_test(t, a_str_may_be_held_unseen_within_an_object_in_c);
+	tcase_add_test(t, keyword_names_that_c_keeps_are_no_error);
 	tcase_add_test(t, references_that_may_be_left_over_explain_first);
 	tcase_add_test(t, the_start_up_and_the_program_s_code_are_not_blamed);
 	tcase_add_test(t, the_books_say_what_became_of_each_count);
