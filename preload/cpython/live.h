@@ -8,6 +8,7 @@
  *   frames.c       which interpreter frames run, codes.c a number for each of their lines
  *   names.c        the variable a line gives its result to
  *   tracemalloc.c  what the program sees of a tracer it did not start
+ *   collector.c    runs of the cyclic collector
  *   control.c      a moment with the GIL: readiness, exit, snapshots on request
  */
 #ifndef CPYTHON_LIVE_H
@@ -137,6 +138,11 @@ extern bool tracemalloc_running;	/* the program has started it, and not stopped 
 void tracemalloc_start(int *initialized, int *tracing);
 void tracemalloc_ready(void);
 void tracemalloc_stop(void);
+
+/* collector.c */
+void collector_start(void);		/* before anything else is detoured: it reads code */
+long collector_asked(long (*collect)(void));	/* calls PyGC_Collect for somebody */
+void collector_tell(struct guard *g);	/* what its statistics say now */
 
 /* control.c */
 void control_start(void);
