@@ -163,11 +163,11 @@ def check():
     for minor in MINORS:
         for include in headers(minor):
             seen += 1
-            for line in table(include, minor).splitlines():
-                if line not in have:
-                    print(f"{include}: {line.strip()} is not in layout_data.h")
             block = table(include, minor)
             bad += block not in have
+            for line in block.splitlines():
+                if line not in have:
+                    print(f"{include}: {line.strip()} is not in layout_data.h")
     print(f"layout: {seen} sets of headers, {bad} differ")
     return bad
 
