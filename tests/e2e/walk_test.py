@@ -6,7 +6,7 @@ import tempfile
 
 from harness import TOP, OnEveryInterpreter, clean_environment, main
 
-PARTS = "layout maps text dicts shapes heap edges locals roots sizes words".split()
+PARTS = "layout maps text dicts shapes heap bag edges locals roots sizes words".split()
 
 
 def build(path):

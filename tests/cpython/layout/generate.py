@@ -176,6 +176,7 @@ def main():
     if "--check" in sys.argv:
         sys.exit(1 if check() else 0)
     print("/* Made by tests/cpython/layout/generate.py from CPython's own headers: do not edit. */")
+    print('#include "layout.h"\n')
     for minor in MINORS:
         include = headers(minor)
         if not include:
