@@ -271,6 +271,10 @@ def main():
         r.to == id(RUNNING) and r.what == "variable" for r in running.roots))
     for ob in leaked:
         claim("one leaked reference is a remainder of one", heap.unknown(id(ob)) == 1)
+    lost = {id(ob) for ob in leaked + twice}
+    nowhere = [n for n in left if n.address not in lost]
+    claim("whatever else is not explained has its address in C memory", len(nowhere) <= 1, nowhere)
+    claim("what was leaked has not", len(left) - len(nowhere) == 4, left)
     claim("two are two", heap.unknown(id(twice[0])) == 2)
     claim("no other instance has one", not any(heap.unknown(id(o)) for o in clean))
     print(f"{sys.version.split()[0]}: {len(heap.nodes)} objects, {len(tracked)} tracked, "
