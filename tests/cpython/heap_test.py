@@ -274,7 +274,9 @@ def main():
     lost = {id(ob) for ob in leaked + twice}
     nowhere = [n for n in left if n.address not in lost]
     claim("whatever else is not explained has its address in C memory", len(nowhere) <= 1, nowhere)
-    claim("what was leaked has not", len(left) - len(nowhere) == 4, left)
+    # memory given back may still have it: which blocks live, the trace's events say
+    claim("what was leaked stands in no variable of C",
+          not [w for w in heap.words if w[0] in lost and w[1] == 1], heap.words[:9])
     claim("two are two", heap.unknown(id(twice[0])) == 2)
     claim("no other instance has one", not any(heap.unknown(id(o)) for o in clean))
     print(f"{sys.version.split()[0]}: {len(heap.nodes)} objects, {len(tracked)} tracked, "
