@@ -18,6 +18,8 @@ int cmd_dump(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_cycles(int argc, char **argv);
 int cmd_holders(int argc, char **argv);
+int cmd_gc(int argc, char **argv);
+int cmd_survival(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */

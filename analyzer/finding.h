@@ -16,6 +16,8 @@ enum finding_kind {
 	FINDING_UNCOLLECTABLE_CYCLE,
 	FINDING_OVER_RETAINED,
 	FINDING_LIVE_CYCLE,		/* no mistake, and kept apart              */
+	FINDING_COLLECTED_CYCLE,	/* no members: what is told is from the events */
+	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
 	FINDING_KINDS,
 };
 
@@ -88,6 +90,12 @@ struct finding *findings_add(struct findings *s);
 /* Worst first, then by bytes; the order of equals is that of the heap. */
 void findings_rank(struct findings *s);
 void findings_fini(struct findings *s);
+
+/* Is it about objects that hold each other? */
+static inline bool finding_is_cycle(const struct finding *f)
+{
+	return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_COLLECTOR_WASTE;
+}
 
 const char *finding_kind_name(enum finding_kind kind);	/* "dead-cycle" */
 const char *finding_severity_name(enum finding_severity severity);

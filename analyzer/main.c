@@ -17,6 +17,8 @@ static const struct command {
 	{ "report", cmd_report, "what the program keeps alive, and why" },
 	{ "cycles", cmd_cycles, "objects that hold each other, dead and alive" },
 	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
+	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
+	{ "survival", cmd_survival, "how long objects live, by type and place" },
 	{ NULL, NULL, NULL },
 };
 

@@ -103,7 +103,11 @@ static int apply(struct replay *r, const struct event *e)
 	case OURO_DECREF:
 		r->total.decrefs++;
 		return 0;
+	case OURO_COLLECT:
+		r->collecting++;
+		return replay_site_of(r, e, &r->collect_site);
 	case OURO_COLLECTED:
+		r->collecting -= r->collecting > 0;
 		r->total.collections++;
 		r->total.collected += e->arg;
 		return 0;
@@ -126,7 +130,10 @@ static int fetch(struct replay *r)
 static int step(struct replay *r)
 {
 	const struct event *e = r->private->held;
-	int result = apply(r, e);
+	int result;
+
+	r->stream = e->stream;
+	result = apply(r, e);
 
 	r->private->held = NULL;
 	r->now = e->ticks;

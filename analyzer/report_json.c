@@ -226,11 +226,6 @@ static void put_finding(struct json *j, const struct report *r, const struct fin
 	json_close(j, '}');
 }
 
-static bool is_cycle(const struct finding *f)
-{
-	return f->kind != FINDING_OVER_RETAINED;
-}
-
 static void put_findings(struct json *j, const char *key, const struct report *r,
 			 const struct findings *s, bool cycles_only)
 {
@@ -238,7 +233,7 @@ static void put_findings(struct json *j, const char *key, const struct report *r
 
 	json_open(j, key, '[');
 	for (i = 0; i < s->n; i++)
-		if (!cycles_only || is_cycle(&s->f[i]))
+		if (!cycles_only || finding_is_cycle(&s->f[i]))
 			put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }
@@ -415,4 +410,33 @@ int holders_json(FILE *out, const struct report *r, const struct holders *s, con
 		held_fini(&x[i]);
 	mem_free(x);
 	return e;
+}
+
+/* ------------------------------------------------------------------ for other renderers */
+
+void report_json_begin(struct json *j, const struct report *r)
+{
+	begin(j, r);
+}
+
+void report_json_place(struct json *j, const struct report *r, uint32_t site)
+{
+	put_place(j, &r->heap, site);
+}
+
+void report_json_stack(struct json *j, const struct report *r, uint32_t site)
+{
+	put_stack(j, &r->heap, site);
+}
+
+void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
+			  enum finding_kind b)
+{
+	const struct findings *s = &r->analysis.findings;
+
+	json_open(j, "findings", '[');
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->f[i].kind == a || s->f[i].kind == b)
+			put_finding(j, r, &s->f[i]);
+	json_close(j, ']');
 }
