@@ -307,7 +307,7 @@ struct garbage {
 
 static uint64_t collected(const struct survival_place *p)
 {
-	return lives_died(&p->lives, DEATH_BY_COLLECTOR);
+	return p->lives.garbage;
 }
 
 static void add_type(struct finding *f, const char *name, uint64_t n)
@@ -405,7 +405,9 @@ static int tell_garbage(void *arg, const struct shaped *run, uint32_t n)
 		births += g->t->place[run[i].at].lives.births;
 		cost += g->t->place[run[i].at].lives.collecting;
 	}
-	if (objects * 100 < g->all * GARBAGE_PERCENT || !heap_place(g->h, g->t->place[run[0].at].site))
+	if (!objects || objects * 100 < g->all * GARBAGE_PERCENT ||
+	    !heap_place(g->h, g->t->place[run[0].at].site) ||
+	    heap_is_import(g->h, g->t->place[run[0].at].site))
 		return 0;
 	f = findings_add(g->to);
 	if (!f || sum_up(f, g, run, n))
@@ -458,10 +460,10 @@ int find_collected_cycles(struct findings *to, const struct survival *lives,
 	key = mem_array(t.n, sizeof(*key));
 	if (!key)
 		e = -ENOMEM;
-	else if (lives_died(&t.all, DEATH_BY_COLLECTOR) >= GARBAGE_MIN) {
+	else if (t.all.garbage >= GARBAGE_MIN) {
 		by_function(&t, l->h, key);
 		e = shape_runs(key, t.n, tell_garbage, &(struct garbage){ .to = to, .h = l->h,
-			.t = &t, .all = lives_died(&t.all, DEATH_BY_COLLECTOR), .run = run });
+			.t = &t, .all = t.all.garbage, .run = run });
 	}
 	mem_free(key);
 	survival_table_fini(&t);

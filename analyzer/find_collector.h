@@ -4,8 +4,8 @@
  * collector-waste   explicit collections, from one line: at least 10 that take
  *                   1 % of the run; automatic ones of a generation that free less
  *                   than 1 % of what they look at: at least 5 that take 2 %
- * collected-cycle   of the objects that collections freed (at least 100 in all),
- *                   those made in one function: at least 5 %
+ * collected-cycle   of the program's objects that collections freed (at least 100 in
+ *                   all), those made in one function: at least 5 %
  *
  * A waste of 5 % of the run and more is a warning, and so is cyclic garbage whose part
  * in the collector's time is 1 % of the run; what is less is told as information.

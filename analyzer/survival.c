@@ -19,6 +19,7 @@ unsigned age_class(uint64_t age, unsigned classes)
 void lives_add(struct lives *to, const struct lives *from)
 {
 	to->births += from->births;
+	to->garbage += from->garbage;
 	to->collected_bytes += from->collected_bytes;
 	to->collecting += from->collecting;
 	for (unsigned i = 0; i < DEATHS; i++)
@@ -197,6 +198,7 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	} else if (collector) {
 		b = o->block ? live_block(&r->live, o->block) : NULL;
 		l->collected_bytes += b ? b->size : 0;
+		l->garbage += r->ready && !replay_before_ready(r, o->born);
 		count_death(l, DEATH_BY_COLLECTOR, &a);
 		touch(s, l);
 	} else {

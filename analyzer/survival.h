@@ -32,6 +32,8 @@ enum { AGES_COLLECTIONS = 16, AGES_BIRTHS = 40, AGES_TIME = 44 };	/* time: ns */
 struct lives {
 	uint64_t births;
 	uint64_t died[DEATHS][GENERATIONS];	/* generation it was in              */
+	uint64_t garbage;			/* ... by the collector, made by the program:
+						 * not by the runtime's start-up       */
 	uint64_t collected_bytes;		/* blocks of those the collector freed */
 	double collecting;			/* s: their part of the automatic collections
 						 * that freed them; see survival_settle */

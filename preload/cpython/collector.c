@@ -262,6 +262,11 @@ static bool begin(struct run *r, uintptr_t frame, struct caller caller)
 		return false;
 	*r = (struct run){ .arrived = event_ticks(), .cause = cause_now(),
 			   .gc = state_of_collector() };
+	/* From 3.13 on it is this function that finds one running already, and returns. */
+	if (py.minor >= 13 && r->gc && py_int(r->gc, py.gc_collecting)) {
+		guard_leave(&g);
+		return false;
+	}
 	if (r->gc) {
 		look_before(r);
 		count_young(r);
