@@ -172,6 +172,7 @@ struct run {
 	uint64_t youngest;
 	int32_t count[3], threshold[3];
 	enum ouro_cause cause;
+	unsigned due;			/* generation; 3: none, UNKNOWN: whatever was asked for */
 };
 
 /* Believed when its first list is where it should be: that is looked at each time. */
@@ -218,6 +219,16 @@ static void look_before(struct run *r)
 	r->long_pending = py_ptr(r->gc, py.gc_long_pending);
 }
 
+/* The oldest that is over its threshold; the last also waits until enough was added to it. */
+static unsigned due(const struct run *r)
+{
+	if (r->cause != OURO_CAUSE_THRESHOLD)
+		return OURO_GENERATION_UNKNOWN;
+	if (r->count[2] > r->threshold[2] && r->long_pending >= r->long_total / 4)
+		return 2;
+	return r->count[1] > r->threshold[1] ? 1 : r->count[0] > r->threshold[0] ? 0 : 3;
+}
+
 /*
  * How many will be looked at?  The collector goes through the young lists
  * several times, so one more walk costs little; the old ones it counts itself.
@@ -226,12 +237,10 @@ static void count_young(struct run *r)
 {
 	uintptr_t lists = r->gc + (uintptr_t)py.gc_generations;
 
-	if (r->cause != OURO_CAUSE_THRESHOLD)
-		return;
-	if (r->count[2] > r->threshold[2] && r->long_pending >= r->long_total / 4)
+	if (r->due > 1)
 		return;
 	r->youngest = length(lists);
-	if (r->count[1] > r->threshold[1])
+	if (r->due == 1)
 		r->young = r->youngest + length(lists + (uintptr_t)py.gc_generation_size);
 }
 
@@ -253,6 +262,12 @@ static enum ouro_cause cause_now(void)
 	return asked ? asked : OURO_CAUSE_THRESHOLD;
 }
 
+/* From 3.13 on it is this function that finds that one runs already, or that none is due. */
+static bool returns_at_once(const struct run *r)
+{
+	return py_int(r->gc, py.gc_collecting) || r->due == 3;
+}
+
 static bool begin(struct run *r, uintptr_t frame, struct caller caller)
 {
 	struct py_thread *own;
@@ -262,20 +277,22 @@ static bool begin(struct run *r, uintptr_t frame, struct caller caller)
 		return false;
 	*r = (struct run){ .arrived = event_ticks(), .cause = cause_now(),
 			   .gc = state_of_collector() };
-	/* From 3.13 on it is this function that finds one running already, and returns. */
-	if (py.minor >= 13 && r->gc && py_int(r->gc, py.gc_collecting)) {
+	r->due = OURO_GENERATION_UNKNOWN;
+	if (r->gc) {
+		look_before(r);
+		r->due = due(r);
+	}
+	if (py.minor >= 13 && r->gc && returns_at_once(r)) {
 		guard_leave(&g);
 		return false;
 	}
-	if (r->gc) {
-		look_before(r);
+	if (r->gc)
 		count_young(r);
-	}
 	own = py_thread(g.t);
 	own->state = layout_thread();
 	r->took = event_ticks() - r->arrived;
 	event_at(&g, OURO_COLLECT, g.t->out.addr,
-		 OURO_GENERATION_UNKNOWN | (uint64_t)r->cause << 8, caller);
+		 (r->due < 3 ? r->due : OURO_GENERATION_UNKNOWN) | (uint64_t)r->cause << 8, caller);
 	own->state = 0;
 	guard_leave(&g);
 	return true;
