@@ -58,6 +58,7 @@ static bool enter_chunk(struct cursor *c)
 	c->thread = k->thread;
 	c->lost += k->lost;
 	c->path[NATIVE].depth = c->path[INTERP].depth = 0;
+	memset(&c->recent, 0, sizeof(c->recent));
 	return true;
 }
 
@@ -123,7 +124,8 @@ static int path_room(struct cursor_path *path, uint64_t depth)
 static int delta(struct cursor *c, struct cursor_path *path, const uint8_t **p)
 {
 	const uint8_t *q = *p;
-	uint64_t pop, push, location;
+	uint64_t pop, push;
+	uint32_t location;
 	uint8_t b;
 
 	if (q == c->end)
@@ -138,15 +140,15 @@ static int delta(struct cursor *c, struct cursor_path *path, const uint8_t **p)
 	if (path_room(path, path->depth + push))
 		return -ENOMEM;
 	for (; push; push--) {
-		q = ouro_get_varint(q, c->end, &location);
-		if (!q || location > UINT32_MAX)
+		q = ouro_get_location(q, c->end, &c->recent, &location);
+		if (!q)
 			return 0;
 		path->depth++;
 		path->at[path->depth] = STACK_EMPTY;
 		if (!c->stacks)
 			continue;
 		path->at[path->depth] = stacks_push(c->stacks, path->at[path->depth - 1],
-			(uint32_t)location);
+			location);
 		if (!path->at[path->depth])
 			return -ENOMEM;
 	}

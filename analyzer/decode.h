@@ -40,6 +40,7 @@ struct cursor {
 	uint64_t ticks, addr;		/* of the record before                      */
 	uint64_t lost;			/* since the record before                   */
 	uint32_t thread;
+	struct ouro_recent recent;
 	struct cursor_path {		/* the two lists, outermost first            */
 		stack_id *at;		/* at[i]: the stack of the first i frames    */
 		uint32_t depth, room;

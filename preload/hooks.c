@@ -41,7 +41,9 @@ static inline void taken(void *p, size_t size, struct caller caller, uintptr_t f
 
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
-	if (!g.t->pool_depth)
+	if (g.t->pool_depth)
+		g.t->pool_asked = true;
+	else
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
 	guard_leave(&g);
 }
@@ -117,6 +119,7 @@ static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t
 	if (!hooks_allocator || !guard_enter(&g, frame))
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {
+		g.t->pool_asked = true;
 		if (!is_pools_own(g.t, p, OURO_POOL_RELEASE))
 			event(&g, OURO_FREE, (uintptr_t)p, 0);
 		guard_leave(&g);
