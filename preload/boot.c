@@ -1,3 +1,4 @@
+#include "check.h"
 #include "clock.h"
 #include "confine.h"
 #include "defs.h"
@@ -85,6 +86,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
+	check_setup();
 	leave_setup();
 	exec_setup();
 	confine_setup();

@@ -1,5 +1,6 @@
 #include "events.h"
 
+#include "check.h"
 #include "clock.h"
 #include "confine.h"
 #include "file.h"
@@ -88,8 +89,9 @@ void event_statistics(struct thr *t)
 
 	file_count(&file->counter[OURO_STACKS], w->stacks);
 	file_count(&file->counter[OURO_STACKS_CUT], w->cut);
+	file_count(&file->counter[OURO_STACKS_FALLBACK], w->full);
 	file_count(&file->counter[OURO_INTERP_CUT], w->interp_cut);
-	w->stacks = w->cut = w->interp_cut = 0;
+	w->stacks = w->cut = w->full = w->interp_cut = 0;
 }
 
 static bool drop(struct event_writer *w)
@@ -243,6 +245,8 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 		return;
 	}
 	stack_take(t, caller);
+	if (__builtin_expect(check_wanted, 0))
+		check_stack(g);
 	now = stamp(t, kind);
 	if (__builtin_expect(now >= process_snapshot_due, 0))
 		process_snapshot_interval(now);

@@ -34,6 +34,7 @@ void stack_take(struct thr *t, struct caller caller)
 		w->native.same = least(w->native.same, u->kept);
 	w->stacks++;
 	w->cut += mark != 0;
+	w->full += u->full.started;
 
 	if (!runtime || !runtime->frames)
 		return;

@@ -45,7 +45,7 @@ struct event_writer {
 	struct written native, interp;
 	struct ouro_recent recent;	/* as a reader of the chunk has it               */
 	uint32_t lost;			/* since the last record that could be written   */
-	uint32_t stacks, cut, interp_cut;	/* statistics not yet in the header      */
+	uint32_t stacks, cut, full, interp_cut;	/* statistics not yet in the header      */
 };
 
 struct thr {
@@ -59,6 +59,7 @@ struct thr {
 	struct event_writer out;
 	struct unwind *unwind;
 	struct interp_stack interp;
+	void *check;			/* check.c's                                     */
 	void *runtime;			/* the runtime's own per-thread data             */
 	uint32_t epoch;			/* of the process: differs after fork            */
 	int *error;			/* its errno                                     */

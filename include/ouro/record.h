@@ -75,6 +75,7 @@ enum ouro_ext {
 	OURO_EXT_EXITING  = 5,	/* the runtime begins to tear itself down                 */
 	OURO_EXT_GAP      = 6,	/* records lost just before this one, by reason, count    */
 	OURO_EXT_MARK     = 7,	/* the program set a mark: string number                  */
+	OURO_EXT_STACK    = 16,	/* debug: the hash of the next stack of the stream        */
 };
 
 enum ouro_stack_form {
@@ -138,6 +139,17 @@ static inline const uint8_t *ouro_get_varint(const uint8_t *p, const uint8_t *en
 		}
 	}
 	return 0;
+}
+
+/*
+ * The hash of a stack: of its native list, each frame by its address (a mark
+ * by its number, an undefined location by 0), of the number of native frames
+ * that are no mark, of the interpreter list's locations.
+ */
+static inline uint64_t ouro_hash(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 32;
 }
 
 #define OURO_RECENT 128
