@@ -1,4 +1,3 @@
-#include "check.h"
 #include "clock.h"
 #include "confine.h"
 #include "defs.h"
@@ -11,6 +10,7 @@
 #include "modules.h"
 #include "options.h"
 #include "process.h"
+#include "proof.h"
 #include "real.h"
 #include "runtime.h"
 #include "stack.h"
@@ -86,7 +86,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
-	check_setup();
+	proof_setup();
 	leave_setup();
 	exec_setup();
 	confine_setup();

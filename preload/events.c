@@ -1,10 +1,10 @@
 #include "events.h"
 
-#include "check.h"
 #include "clock.h"
 #include "confine.h"
 #include "file.h"
 #include "process.h"
+#include "proof.h"
 #include "runtime.h"
 #include "stack.h"
 
@@ -245,8 +245,8 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 		return;
 	}
 	stack_take(t, caller);
-	if (__builtin_expect(check_wanted, 0))
-		check_stack(g);
+	if (__builtin_expect(proof_wanted, 0))
+		proof_write(g);
 	now = stamp(t, kind);
 	if (__builtin_expect(now >= process_snapshot_due, 0))
 		process_snapshot_interval(now);

@@ -59,7 +59,7 @@ struct thr {
 	struct event_writer out;
 	struct unwind *unwind;
 	struct interp_stack interp;
-	void *check;			/* check.c's                                     */
+	void *proof;			/* proof.c's                                     */
 	void *runtime;			/* the runtime's own per-thread data             */
 	uint32_t epoch;			/* of the process: differs after fork            */
 	int *error;			/* its errno                                     */

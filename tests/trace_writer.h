@@ -676,6 +676,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		writer_ext(w, OURO_EXT_EXITING, 0);
 	else if (!strcmp(word[0], "snapshot"))
 		writer_ext(w, OURO_EXT_SNAPSHOT, n);
+	else if (!strcmp(word[0], "hash"))
+		writer_ext(w, OURO_EXT_STACK, n);
 	else {
 		fprintf(stderr, "trace_writer: %s is no statement\n", word[0]);
 		abort();

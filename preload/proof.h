@@ -1,5 +1,5 @@
 /*
- * check.h - stacks that prove themselves, for who works on ouro
+ * proof.h - stacks that prove themselves, for who works on ouro
  *
  *	OURO_OPTIONS=debug=compare	every native stack is held against libunwind's
  *	OURO_OPTIONS=debug=hash		... is followed by what it hashes to, so that
@@ -8,16 +8,16 @@
  *
  * Both break the promises of a guest: they are slow, and libunwind takes locks.
  */
-#ifndef CHECK_H
-#define CHECK_H
+#ifndef PROOF_H
+#define PROOF_H
 
 #include "events.h"
 
-extern bool check_wanted;
+extern bool proof_wanted;
 
-void check_setup(void);			/* once, at start; says in the trace what is on */
+void proof_setup(void);			/* once, at start; says in the trace what is on */
 
 /* The stack of this thread was just taken; its record is still to be written. */
-void check_stack(struct guard *g);
+void proof_write(struct guard *g);
 
 #endif

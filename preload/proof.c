@@ -1,4 +1,4 @@
-#include "check.h"
+#include "proof.h"
 
 #include "defs.h"
 #include "file.h"
@@ -12,11 +12,11 @@
 
 enum { NOTES_MAX = 8 };			/* differences that are told one by one          */
 
-bool check_wanted;
+bool proof_wanted;
 
 static bool wants_hash, wants_comparison;
 
-void check_setup(void)
+void proof_setup(void)
 {
 	wants_hash = strstr(options.debug, "hash");
 	wants_comparison = strstr(options.debug, "compare");
@@ -24,8 +24,8 @@ void check_setup(void)
 		define_note(OURO_NOTE_WARNING, "debug=compare: there is no libunwind.so.8");
 		wants_comparison = false;
 	}
-	check_wanted = wants_hash || wants_comparison;
-	if (check_wanted)
+	proof_wanted = wants_hash || wants_comparison;
+	if (proof_wanted)
 		define_note(OURO_NOTE_WARNING, "stacks are checked, which makes the program slow "
 			"(debug=compare, debug=hash)");
 }
@@ -54,17 +54,17 @@ static void compare(struct thr *t)
 	const struct unwind *u = t->unwind;
 	enum reference_verdict verdict;
 
-	if (!t->check)
-		t->check = sys_memory(REFERENCE_IPS * sizeof(void *));
-	if (!t->check)
+	if (!t->proof)
+		t->proof = sys_memory(REFERENCE_IPS * sizeof(void *));
+	if (!t->proof)
 		return;
-	verdict = unwind_compare(u->frames, u->n, u->cut, t->check);
+	verdict = unwind_compare(u->frames, u->n, u->cut, t->proof);
 	file_count(&file->counter[OURO_COMPARED], verdict != REFERENCE_ABSENT);
 	if (verdict != REFERENCE_DIFFERS)
 		return;
 	file_count(&file->counter[OURO_DIFFERS], 1);
 	if (__atomic_fetch_add(&told, 1, __ATOMIC_RELAXED) < NOTES_MAX)
-		note_difference(u, t->check);
+		note_difference(u, t->proof);
 }
 
 /* Native frames by their addresses: so the numbers that stand for them are tested, too. */
@@ -85,7 +85,7 @@ static uint64_t hash_of(const struct thr *t)
 	return h;
 }
 
-void check_stack(struct guard *g)
+void proof_write(struct guard *g)
 {
 	uint64_t h;
 
