@@ -230,8 +230,8 @@ static inline size_t stack_need(const struct thr *t)
 static_assert(FIELDS_MAX + 2 * DELTA_MAX + (UNWIND_DEPTH + 1 + INTERP_MAX) * LOC_MAX
 	< OURO_CHUNK_ROOM - SLACK, "a chunk has room for the deepest stacks");
 
-void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	struct caller caller)
+void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
 	struct thr *t = g->t;
 	struct event_writer *w = &t->out;
@@ -244,7 +244,7 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 		event(g, kind, addr, arg);
 		return;
 	}
-	stack_take(t, caller);
+	stack_take(t, ip, sp, bp);
 	if (__builtin_expect(proof_wanted, 0))
 		proof_write(g);
 	now = stamp(t, kind);

@@ -23,8 +23,18 @@ struct caller {
 
 /* An event without a stack; one with. */
 void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg);
-void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	struct caller caller);
+void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	uintptr_t ip, uintptr_t sp, uintptr_t bp);
+
+/*
+ * By registers: a struct of three words goes through memory, and what was
+ * stored there by words is read by pairs, which must wait for the stores.
+ */
+static inline __attribute__((always_inline)) void event_at(struct guard *g,
+	enum ouro_kind kind, uintptr_t addr, uint64_t arg, struct caller caller)
+{
+	event_from(g, kind, addr, arg, caller.ip, caller.sp, caller.bp);
+}
 
 /*
  * The object `op` of `type` was made in the block of the last event_at() of

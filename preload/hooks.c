@@ -35,7 +35,7 @@ static bool is_pools_own(struct thr *t, void *p, enum ouro_kind kind)
 	return event_last_was(t, kind, (uintptr_t)p);
 }
 
-static inline void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+static inline __attribute__((always_inline)) void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 
@@ -100,7 +100,7 @@ static void *leave_arena(void *p, size_t size)
  * another thread.  In a stream they nest, as calls of signal handlers do.
  * Size 0 frees, or leaves an empty block, by the allocator's taste.
  */
-static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
+static inline __attribute__((always_inline)) void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 	void *q;
