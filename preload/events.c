@@ -318,11 +318,6 @@ void event_thread_start(struct thr *t)
 	event_ext(&g, OURO_EXT_THREAD, &thread, 1);
 }
 
-bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
-{
-	return t->out.last && t->out.addr == addr && (*t->out.last & 31) == kind;
-}
-
 uint64_t event_ticks(void)
 {
 	return clock_now();

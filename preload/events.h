@@ -45,7 +45,10 @@ bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type);
 
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n);
 /* Was this the last event that this thread wrote? */
-bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr);
+static inline bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
+{
+	return t->out.last && t->out.addr == addr && (*t->out.last & 31) == kind;
+}
 
 uint64_t event_ticks(void);		/* the trace's clock, now                    */
 void event_thread_start(struct thr *t);	/* its block changed hands: say whose events follow */
