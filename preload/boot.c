@@ -10,6 +10,7 @@
 #include "modules.h"
 #include "options.h"
 #include "process.h"
+#include "proof.h"
 #include "real.h"
 #include "runtime.h"
 #include "stack.h"
@@ -85,6 +86,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
+	proof_setup();
 	leave_setup();
 	exec_setup();
 	confine_setup();

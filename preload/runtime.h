@@ -18,6 +18,9 @@ struct snapshot;
 struct runtime {
 	const char *name;
 
+	/* One thread at a time makes its POOL events, births and deaths: a lock sees to it. */
+	bool serial;
+
 	/* In the library's constructor, one thread, before main.  0: found and hooked,
 	 * -ENOENT: not in this process; else a reason was given by define_runtime. */
 	int (*start)(void);
