@@ -222,7 +222,7 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 	stack_take(t, caller);
 	now = clock_now();
 	if (__builtin_expect(now >= process_snapshot_due, 0))
-		process_snapshot_interval(now);
+		process_snapshot_interval(g, now);
 	/* A new chunk knows no stacks, so the need is looked at once more after it began. */
 	if (!room(t, FIELDS_MAX + stack_need(t)))
 		return;
