@@ -26,6 +26,7 @@ struct range {
 	enum range_kind kind;
 	bool readable, writable;
 	bool brk;			/* [heap]: grown by brk                               */
+	bool first;		/* begins with the file's first byte                  */
 };
 
 struct maps {
