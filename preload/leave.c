@@ -46,16 +46,21 @@ static void leaving(enum ouro_snapshot_reason reason, uintptr_t stack)
 	handlers_run = true;
 }
 
+/* Not the last thing that the function does: its frame, with the registers in it, must stay. */
+#define KEEP_FRAME() __asm__ volatile("")
+
 static void on_exit_call(int status)
 {
 	leaving(OURO_SNAPSHOT_EXIT, STACK_HERE());
 	original.exit(status);
+	KEEP_FRAME();
 }
 
 static void on_quick_exit(int status)
 {
 	leaving(OURO_SNAPSHOT_QUICK_EXIT, STACK_HERE());
 	original.quick_exit(status);
+	KEEP_FRAME();
 }
 
 /* Every road but a signal ends here, with the status. */

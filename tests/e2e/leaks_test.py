@@ -72,10 +72,10 @@ def valgrind_says(command, folder, env=None):
     return tuple(count.values())
 
 
-def lsan_says(program):
+def lsan_says(program, options):
     """Blocks lost directly and indirectly."""
     run = subprocess.run([program], capture_output=True, text=True, timeout=120,
-                         env=clean_environment(LSAN_OPTIONS="exitcode=23"))
+                         env=clean_environment(LSAN_OPTIONS="exitcode=23:" + options))
     if "LeakSanitizer has encountered a fatal error" in run.stderr:
         raise unittest.SkipTest("LeakSanitizer may not trace here")
     count = {"Direct": 0, "Indirect": 0}
@@ -122,8 +122,17 @@ class Leaks(unittest.TestCase):
             if "lsan" in head:
                 continue
             with self.subTest(program=os.path.basename(path)):
-                says = lsan_says(build(path, self.folder, "-fsanitize=leak"))
-                self.assertEqual(says, verdict_of(head["verdict"])[:2])
+                program = build(path, self.folder, "-fsanitize=leak")
+                direct, indirect, cyclic = verdict_of(head["verdict"])
+                # It searches what dead frames left on the stack, and may so miss a block:
+                # then it must agree when stacks and registers are left out.
+                for options in "", "use_stacks=0:use_registers=0":
+                    says = lsan_says(program, options)
+                    # All of a circle it calls indirect, for each is held by another.
+                    if says == (direct, indirect) or cyclic and sum(says) == direct + indirect:
+                        break
+                else:
+                    self.fail(f"{says} is not {direct, indirect}")
 
 
 if __name__ == "__main__":

@@ -12,5 +12,6 @@ int main(void)
 	block = malloc(10 << 20);
 	block[1000000] = malloc(100);
 	block = NULL;
+	free(malloc(1));	/* else a register may still have it */
 	return 0;
 }

@@ -1,5 +1,6 @@
 /*
  * verdict: clean
+ * valgrind: no longer has the registers of a thread that has called _exit
  * lsan: does not look at _exit
  *
  * Only a register has the address when _exit is called.
