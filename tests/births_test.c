@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #ifndef ROUNDS
-#define ROUNDS "1400"			/* over a million objects                    */
+#define ROUNDS "3400"			/* over a million objects                    */
 #endif
 
 static char *python[32];
