@@ -15,6 +15,7 @@ enum finding_kind {
 	FINDING_DEAD_CYCLE,
 	FINDING_UNCOLLECTABLE_CYCLE,
 	FINDING_OVER_RETAINED,
+	FINDING_LOST,			/* blocks of malloc                        */
 	FINDING_LIVE_CYCLE,		/* no mistake, and kept apart              */
 	FINDING_COLLECTED_CYCLE,	/* no members: what is told is from the events */
 	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
@@ -61,6 +62,7 @@ struct finding {
 	uint64_t objects, bytes;	/* all of them, cycles and what hangs from them */
 	uint64_t tail_objects, tail_bytes;	/* ... what only hangs from them   */
 	uint64_t retained_objects, retained_bytes;	/* ... and from that, cycles of other findings too */
+	bool cyclic;			/* lost: the direct ones hold themselves   */
 	uint64_t unknown;		/* references nobody accounts for          */
 	uint64_t held;			/* ... of them, by memory of C code, possibly */
 
@@ -84,18 +86,16 @@ struct findings {
 	uint32_t n, cap;
 };
 
+/* Is it in this part of a report? */
+enum report_part { REPORT_ALL, REPORT_CYCLES, REPORT_LEAKS };
+bool finding_is_part(const struct finding *f, enum report_part part);
+
 /* A new one of zeroes at the end; NULL: no memory. */
 struct finding *findings_add(struct findings *s);
 
 /* Worst first, then by bytes; the order of equals is that of the heap. */
 void findings_rank(struct findings *s);
 void findings_fini(struct findings *s);
-
-/* Is it about objects that hold each other? */
-static inline bool finding_is_cycle(const struct finding *f)
-{
-	return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_COLLECTOR_WASTE;
-}
 
 const char *finding_kind_name(enum finding_kind kind);	/* "dead-cycle" */
 const char *finding_severity_name(enum finding_severity severity);

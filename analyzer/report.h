@@ -6,6 +6,7 @@
 
 #include "analysis.h"
 #include "collections.h"
+#include "find_lost.h"
 #include "heap_load.h"
 #include "overview.h"
 #include "survival.h"
@@ -37,6 +38,9 @@ struct report {
 	struct progress *progress;
 
 	bool graph;			/* there was a snapshot: heap and analysis have content */
+	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	struct blocks blocks;
+	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
 	const char *reason;		/* why it was taken: "at exit"               */
 	double snapshot_seconds;	/* into the run                              */
