@@ -13,6 +13,7 @@
 #include "proof.h"
 #include "real.h"
 #include "runtime.h"
+#include "scan.h"
 #include "stack.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -83,6 +84,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	note_options();
 	if (trouble)
 		define_note(OURO_NOTE_WARNING, trouble);
+	scan_setup();
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");

@@ -249,7 +249,7 @@ void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t a
 		proof_write(g);
 	now = stamp(t, kind);
 	if (__builtin_expect(now >= process_snapshot_due, 0))
-		process_snapshot_interval(now);
+		process_snapshot_interval(g, now);
 	/* A new chunk knows no stacks, so the need is looked at once more after it began. */
 	if (!room(t, FIELDS_MAX + stack_need(t)))
 		return;

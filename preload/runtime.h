@@ -43,6 +43,7 @@ struct runtime {
 };
 
 extern const struct runtime *runtime;	/* the one found, or NULL */
+extern bool runtime_present;		/* one is there, recorded or not */
 void runtime_start(void);		/* called by boot.c once the trace exists */
 
 #endif
