@@ -11,6 +11,7 @@
 #include "options.h"
 #include "process.h"
 #include "real.h"
+#include "ring.h"
 #include "runtime.h"
 #include "stack.h"
 #include "strbuf.h"
@@ -51,9 +52,9 @@ static void note_options(void)
 		strbuf_add(&t, options.unknown);
 		define_note(OURO_NOTE_WARNING, text);
 	}
-	if (options.mode == MODE_RING)
+	if (options.mode == MODE_RING && !ring_on)
 		define_note(OURO_NOTE_WARNING,
-			"this version has no ring mode: everything was kept");
+			"no room for the ring: the trace grows with the run");
 	if (options.sample)
 		define_note(OURO_NOTE_WARNING,
 			"this version does not sample: everything was recorded");

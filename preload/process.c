@@ -7,6 +7,7 @@
 #include "exec.h"
 #include "file.h"
 #include "options.h"
+#include "ring.h"
 #include "runtime.h"
 #include "snapshot.h"
 #include "strbuf.h"
@@ -140,9 +141,13 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 	r = make_way(path, origin, parent_id);
 	if (!r)
 		r = file_create(path, &head);
-	if (!r)
-		self.id = head.id;
-	return r;
+	if (r)
+		return r;
+	self.id = head.id;
+	/* No room for it: then the trace grows, as far as it can. */
+	if (options.mode == MODE_RING && !ring_setup(options.ring))
+		file->flags |= OURO_FILE_RING;
+	return 0;
 }
 
 static void define_ourselves(void)
@@ -208,6 +213,7 @@ static bool start_over_in_child(void)
 	self.pid = sys_getpid();
 	self.snapshot_at_exit_done = false;
 	file_close();
+	ring_forked();
 	defs_forked();
 	if (create_trace(OURO_ORIGIN_FORK, parent))
 		return false;

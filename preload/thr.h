@@ -54,6 +54,7 @@ struct thr {
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
 	struct event_writer out;
+	struct ring_stream *ring;	/* mode ring: how far it was taken back; ring.c's */
 	struct unwind *unwind;
 	struct interp_stack interp;
 	void *runtime;			/* the runtime's own per-thread data             */
