@@ -13,6 +13,7 @@
 #include "real.h"
 #include "ring.h"
 #include "runtime.h"
+#include "sample.h"
 #include "stack.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -55,9 +56,6 @@ static void note_options(void)
 	if (options.mode == MODE_RING && !ring_on)
 		define_note(OURO_NOTE_WARNING,
 			"no room for the ring: the trace grows with the run");
-	if (options.sample)
-		define_note(OURO_NOTE_WARNING,
-			"this version does not sample: everything was recorded");
 }
 
 /*
@@ -86,6 +84,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
+	sample_setup(options.sample);
 	leave_setup();
 	exec_setup();
 	confine_setup();

@@ -3,6 +3,7 @@
 #include "modules.h"
 #include "process.h"
 #include "real.h"
+#include "sample.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
@@ -39,9 +40,11 @@ static inline void taken(void *p, size_t size, struct caller caller, uintptr_t f
 {
 	struct guard g;
 
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !hooks_allocator || (sampling && !sample_picks(size)))
 		return;
-	if (!g.t->pool_depth)
+	if (!guard_enter(&g, frame))
+		return;
+	if (!g.t->pool_depth && (!sampling || sample_follow((uintptr_t)p)))
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
 	guard_leave(&g);
 }
@@ -52,9 +55,12 @@ static inline void given_back(void *p, uintptr_t frame)
 {
 	struct guard g;
 
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !hooks_allocator || (sampling && !sample_maybe((uintptr_t)p)))
 		return;
-	if (!g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
+	if (!guard_enter(&g, frame))
+		return;
+	if (sampling ? sample_forget((uintptr_t)p)
+	    : !g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
 		event(&g, OURO_FREE, (uintptr_t)p, 0);
 	guard_leave(&g);
 }
@@ -94,6 +100,39 @@ static void *leave_arena(void *p, size_t size)
 }
 
 /*
+ * What comes back is picked by its size, whatever became of the old block; so
+ * both are told, or neither.  Picked and not had, the old block was none of ours.
+ */
+static void *resize_sampled(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	bool picked = sample_picks(size);
+	bool followed = false;
+	struct guard g;
+	void *q;
+
+	if ((!picked && !sample_maybe((uintptr_t)p)) || !guard_enter(&g, frame))
+		return real.realloc(p, size);
+	followed = sample_forget((uintptr_t)p);
+	picked = picked && !g.t->pool_depth;
+	if (picked || followed)
+		event(&g, OURO_RELEASE, (uintptr_t)p, 0);
+	guard_leave(&g);
+
+	q = real.realloc(p, size);
+
+	if ((!picked && !followed) || !guard_enter(&g, frame))
+		return q;
+	if (q && picked && sample_follow((uintptr_t)q))
+		event_at(&g, OURO_PLACE, (uintptr_t)q, size, caller);
+	else if (!q && (!followed || sample_follow((uintptr_t)p)))
+		event(&g, OURO_PLACE, (uintptr_t)p, 0);
+	else
+		event(&g, OURO_PLACE, 0, 0);
+	guard_leave(&g);
+	return q;
+}
+
+/*
  * RELEASE before, PLACE after: between them the old address can be handed to
  * another thread.  In a stream they nest, as calls of signal handlers do.
  * Size 0 frees, or leaves an empty block, by the allocator's taste.
@@ -114,6 +153,8 @@ static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t
 		taken(q, size, caller, frame);
 		return q;
 	}
+	if (hooks_allocator && sampling)
+		return resize_sampled(p, size, caller, frame);
 	if (!hooks_allocator || !guard_enter(&g, frame))
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {

@@ -9,6 +9,7 @@
 #include "options.h"
 #include "ring.h"
 #include "runtime.h"
+#include "sample.h"
 #include "snapshot.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -129,7 +130,7 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 	struct ouro_file head = {
 		.flags = 0, .id = random_id(), .parent_id = parent_id, .pid = self.pid,
 		.ppid = sys_getppid(), .origin = origin, .clock = ticking.kind,
-		.tick_shift = ticking.shift, .state = OURO_STATE_RUNNING,
+		.tick_shift = ticking.shift, .sample_bytes = options.sample, .state = OURO_STATE_RUNNING,
 	};
 	int r;
 
@@ -214,6 +215,7 @@ static bool start_over_in_child(void)
 	self.snapshot_at_exit_done = false;
 	file_close();
 	ring_forked();
+	sample_forked();
 	defs_forked();
 	if (create_trace(OURO_ORIGIN_FORK, parent))
 		return false;

@@ -19,6 +19,7 @@
 #include "live.h"
 
 #include "../detour.h"
+#include "../sample.h"
 
 #include <stdio.h>
 
@@ -33,20 +34,43 @@
  * switch to another coroutine's stack and come back after others have come and
  * gone.  A note that is not there any more is a death told late.
  */
+/*
+ * Sampled, what a free list keeps counts as given back: who takes it from there is
+ * picked or not, as if it were a new block.
+ */
+void deaths_tell(struct guard *g, uintptr_t op)
+{
+	uintptr_t block = op;
+
+	if (!sampling) {
+		event(g, OURO_DEATH, op, 0);
+		return;
+	}
+	if (py_ptr(py_ptr(op, OB_TYPE), TP_FLAGS) & PY_TPFLAGS_HAVE_GC)
+		block -= PY_GC_HEAD;
+	if (sample_forget(block))
+		event(g, OURO_POOL_FREE, block, 0);
+}
+
+static bool followed_near(uintptr_t op)
+{
+	return sample_maybe(op) || sample_maybe(op - PY_GC_HEAD);
+}
+
 static uint32_t begin(void *op, uintptr_t frame)
 {
 	struct py_thread *own;
 	struct guard g;
 	uint32_t at = PY_DYING_MAX;
 
-	if (!guard_enter(&g, frame))
+	if ((sampling && !followed_near((uintptr_t)op)) || !guard_enter(&g, frame))
 		return at;
 	own = py_thread(g.t);
 	if (own->dying_n < PY_DYING_MAX) {
 		at = own->dying_n++;
 		own->dying[at].op = (uintptr_t)op;
 	} else {
-		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+		deaths_tell(&g, (uintptr_t)op);
 	}
 	guard_leave(&g);
 	return at;
@@ -61,7 +85,7 @@ static void finish(void *op, uint32_t at, uintptr_t frame)
 		return;
 	own = py_thread(g.t);
 	if (own->dying_n > at && own->dying[at].op == (uintptr_t)op)
-		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+		deaths_tell(&g, (uintptr_t)op);
 	if (own->dying_n > at)
 		own->dying_n = at;
 	guard_leave(&g);
@@ -73,7 +97,7 @@ void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
 		if (own->dying[i].op != op)
 			continue;
 		own->dying[i].op = 0;
-		event(g, OURO_DEATH, op, 0);
+		deaths_tell(g, op);
 	}
 }
 
