@@ -160,6 +160,26 @@ static int step(struct replay *r)
 	return result;
 }
 
+struct replay_total replay_totals(const struct replay *r)
+{
+	const struct replay_scaled *x = &r->scaled;
+	struct replay_total t = r->total;
+
+	if (!r->trace->head.sample_bytes)
+		return t;
+	t.blocks = weighed_whole(x->made.n);
+	t.bytes = weighed_whole(x->made.bytes + x->moved_bytes);
+	t.frees = weighed_whole(x->frees);
+	t.live = weighed_whole(x->live.n);
+	t.live_bytes = weighed_whole(x->live.bytes);
+	t.peak_live = weighed_whole(x->peak_blocks);
+	t.peak_bytes = weighed_whole(x->peak_bytes);
+	t.births = weighed_whole(x->births);
+	t.deaths = weighed_whole(x->deaths);
+	t.live_objects = weighed_whole(x->births - x->deaths);
+	return t;
+}
+
 int replay_to_snapshot(struct replay *r, uint32_t number)
 {
 	int result;

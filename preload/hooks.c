@@ -40,9 +40,7 @@ static inline void taken(void *p, size_t size, struct caller caller, uintptr_t f
 {
 	struct guard g;
 
-	if (!p || !hooks_allocator || (sampling && !sample_picks(size)))
-		return;
-	if (!guard_enter(&g, frame))
+	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (!g.t->pool_depth && (!sampling || sample_follow((uintptr_t)p)))
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
@@ -50,14 +48,21 @@ static inline void taken(void *p, size_t size, struct caller caller, uintptr_t f
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
+/*
+ * Asked before the block is taken, and before anything else: then what is not
+ * picked is a jump to the allocator.
+ */
+static inline bool passes(size_t size)
+{
+	return sampling && !sample_picks(size);
+}
+
 /* Record first, free second: then the address is not yet another thread's. */
 static inline void given_back(void *p, uintptr_t frame)
 {
 	struct guard g;
 
-	if (!p || !hooks_allocator || (sampling && !sample_maybe((uintptr_t)p)))
-		return;
-	if (!guard_enter(&g, frame))
+	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (sampling ? sample_forget((uintptr_t)p)
 	    : !g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
@@ -67,17 +72,24 @@ static inline void given_back(void *p, uintptr_t frame)
 
 HOOK void *malloc(size_t size)
 {
-	void *p = real.malloc(size);
+	void *p;
 
+	if (passes(size))
+		return real.malloc(size);
+	p = real.malloc(size);
 	TAKEN(p, size);
 	return p;
 }
 
+/* n * size does not overflow, else nothing is had and nothing told. */
 HOOK void *calloc(size_t n, size_t size)
 {
-	void *p = real.calloc(n, size);
+	void *p;
 
-	TAKEN(p, n * size);	/* did not overflow, else p is NULL */
+	if (passes(n * size))
+		return real.calloc(n, size);
+	p = real.calloc(n, size);
+	TAKEN(p, n * size);
 	return p;
 }
 
@@ -85,6 +97,10 @@ HOOK void free(void *p)
 {
 	if (__builtin_expect(early_owns(p), 0))
 		return;
+	if (sampling && !sample_maybe((uintptr_t)p)) {
+		real.free(p);
+		return;
+	}
 	given_back(p, (uintptr_t)__builtin_frame_address(0));
 	real.free(p);
 }
@@ -144,13 +160,15 @@ static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t
 
 	if (!p || __builtin_expect(early_owns(p), 0)) {
 		q = p ? leave_arena(p, size) : real.realloc(NULL, size);
-		taken(q, size, caller, frame);
+		if (!passes(size))
+			taken(q, size, caller, frame);
 		return q;
 	}
 	if (!size) {
 		given_back(p, frame);
 		q = real.realloc(p, size);
-		taken(q, size, caller, frame);
+		if (!passes(size))
+			taken(q, size, caller, frame);
 		return q;
 	}
 	if (hooks_allocator && sampling)
@@ -197,7 +215,7 @@ HOOK int posix_memalign(void **ret, size_t align, size_t size)
 {
 	int r = real.posix_memalign(ret, align, size);
 
-	if (!r)
+	if (!r && !passes(size))
 		TAKEN(*ret, size);
 	return r;
 }
@@ -206,7 +224,8 @@ HOOK void *aligned_alloc(size_t align, size_t size)
 {
 	void *p = real.aligned_alloc(align, size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
@@ -214,7 +233,8 @@ HOOK void *memalign(size_t align, size_t size)
 {
 	void *p = real.memalign(align, size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
@@ -222,7 +242,8 @@ HOOK void *valloc(size_t size)
 {
 	void *p = real.valloc(size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
@@ -230,7 +251,8 @@ HOOK void *pvalloc(size_t size)
 {
 	void *p = real.pvalloc(size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
