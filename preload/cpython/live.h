@@ -79,6 +79,7 @@ struct py_thread {
 	uint32_t dying_n;	/* deallocators of deaths.c that run now, the innermost last */
 	struct py_dying {
 		uintptr_t op;	/* 0: its death is told                                 */
+		uintptr_t block;	/* a float on a free list has no type to tell it by */
 	} dying[PY_DYING_MAX];
 };
 
@@ -108,7 +109,6 @@ void types_forget(void);		/* a trace of its own begins */
 
 /* deaths.c */
 const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
-void deaths_tell(struct guard *g, uintptr_t op);
 void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op);
 
 /* Its block is given back, and that is told: so its death need not be. */
