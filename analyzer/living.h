@@ -1,8 +1,8 @@
 /*
  * living.h - of a ring: the table of what lived before the oldest record (ouro/living.h)
  */
-#ifndef LIVING_H
-#define LIVING_H
+#ifndef ANALYZER_LIVING_H
+#define ANALYZER_LIVING_H
 
 #include "decode.h"
 
