@@ -1,5 +1,6 @@
 #include "ring.h"
 
+#include "confine.h"
 #include "events.h"
 #include "file.h"
 #include "living.h"
@@ -27,6 +28,7 @@ static struct {
 	uint32_t free, hint;
 	int busy;			/* somebody takes back                       */
 	bool hold;
+	bool waited;			/* in vain, the last time                    */
 	/* the taker's */
 	struct ring_stream **heap;	/* streams with something to apply, the earliest on top */
 	size_t heap_room;
@@ -308,10 +310,25 @@ static uint32_t find_free(void)
 }
 
 /*
- * Waiting for another taker is kept short: it may be stopped, and the program is not to
- * wait for it.
+ * Another thread takes back and does not get the processor: without a pause, what is
+ * dropped now would be missing for good, a free among it a block that lives for ever.
+ * The pause ends: the other may be stopped.  Then there is none until it went on.
  */
-#define TRIES 1024
+#define YIELDS 64
+#define PAUSES 1000
+#define TRIES  (YIELDS + PAUSES)
+
+static void let_it_run(int try)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+
+	if (confined)
+		return;
+	if (try < YIELDS)
+		SYS(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	else
+		SYS(SYS_nanosleep, &pause, NULL, 0, 0, 0, 0);
+}
 
 static uint32_t take_slot(void)
 {
@@ -321,14 +338,16 @@ static uint32_t take_slot(void)
 		return NO_SLOT;
 	if (__atomic_load_n(&ring.free, __ATOMIC_RELAXED) <= ring.low)
 		take_back();
-	for (int try = 0; try < TRIES && (i = find_free()) == NO_SLOT; try++) {
+	for (int try = ring.waited ? TRIES - 1 : 0;
+	     try < TRIES && (i = find_free()) == NO_SLOT; try++) {
 		enum taken r = take_back();
 
 		if (r == NOTHING_TO_TAKE)
 			break;
 		if (r == ANOTHER_TAKES)
-			SYS(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+			let_it_run(ring.waited ? 0 : try);
 	}
+	__atomic_store_n(&ring.waited, i == NO_SLOT, __ATOMIC_RELAXED);
 	return i;
 }
 
