@@ -10,10 +10,12 @@
 #include "modules.h"
 #include "options.h"
 #include "process.h"
+#include "proof.h"
 #include "real.h"
 #include "ring.h"
 #include "runtime.h"
 #include "sample.h"
+#include "scan.h"
 #include "stack.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -81,10 +83,12 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	note_options();
 	if (trouble)
 		define_note(OURO_NOTE_WARNING, trouble);
+	scan_setup();
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
 	sample_setup(options.sample);
+	proof_setup();
 	leave_setup();
 	exec_setup();
 	confine_setup();

@@ -36,10 +36,26 @@ static bool is_pools_own(struct thr *t, void *p, enum ouro_kind kind)
 	return event_last_was(t, kind, (uintptr_t)p);
 }
 
-static inline void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+/* This thread, when it is in its pool: half of all calls where that stands on malloc. */
+static inline struct thr *in_pool(void)
 {
+	struct thr *t = thr_self;
+
+	return t && t->pool_depth && !t->inside ? t : NULL;
+}
+
+/* By force: what struct caller says is to stay in registers. */
+#define INLINE inline __attribute__((always_inline))
+
+static INLINE void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	struct thr *t = in_pool();
 	struct guard g;
 
+	if (t) {
+		t->pool_asked = true;
+		return;
+	}
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (!g.t->pool_depth && (!sampling || sample_follow((uintptr_t)p)))
@@ -60,8 +76,11 @@ static inline bool passes(size_t size)
 /* Record first, free second: then the address is not yet another thread's. */
 static inline void given_back(void *p, uintptr_t frame)
 {
+	struct thr *t = in_pool();
 	struct guard g;
 
+	if (t && is_pools_own(t, p, OURO_POOL_FREE))
+		return;
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (sampling ? sample_forget((uintptr_t)p)
@@ -153,7 +172,7 @@ static void *resize_sampled(void *p, size_t size, struct caller caller, uintptr_
  * another thread.  In a stream they nest, as calls of signal handlers do.
  * Size 0 frees, or leaves an empty block, by the allocator's taste.
  */
-static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
+static INLINE void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 	void *q;
@@ -176,6 +195,7 @@ static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t
 	if (!hooks_allocator || !guard_enter(&g, frame))
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {
+		g.t->pool_asked = true;
 		if (!is_pools_own(g.t, p, OURO_POOL_RELEASE))
 			event(&g, OURO_FREE, (uintptr_t)p, 0);
 		guard_leave(&g);

@@ -87,16 +87,32 @@ static uint64_t trace_at(const char *path)
 		? head.id : 0;
 }
 
-/* NAME.1, or the next number that is free. */
+/* FILE.d, the folder of all but the first process; anything wrong shows when a file is made. */
+static void make_folder(const char *path)
+{
+	static char folder[4096];
+	const char *last = strrchr(path, '/');
+	struct strbuf t = strbuf_in(folder, sizeof folder);
+
+	if (!last || last - path < 2 || memcmp(last - 2, ".d", 2))
+		return;
+	strbuf_add_n(&t, path, (size_t)(last - path));
+	sys_mkdir(folder, 0777);
+}
+
+/* FILE.d/PID.1, or the next number that is free. */
 static int move_aside(const char *path)
 {
-	static char to[4096];
+	static char base[4096], to[4096];
 	int r = -EEXIST;
 
+	if (!options_aside_path(&options, self.pid, self.program, base, sizeof base))
+		return -ENAMETOOLONG;
+	make_folder(base);
 	for (unsigned i = 1; r == -EEXIST && i < 10000; i++) {
 		struct strbuf t = strbuf_in(to, sizeof to);
 
-		strbuf_add(&t, path);
+		strbuf_add(&t, base);
 		strbuf_add(&t, ".");
 		strbuf_add_number(&t, i, 10);
 		r = t.cut ? -ENAMETOOLONG : sys_rename_new(path, to);
@@ -139,6 +155,7 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 	head.start_ticks = clock_now();
 	head.start_ns = clock_ns(CLOCK_MONOTONIC);
 	head.start_real_ns = clock_ns(CLOCK_REALTIME);
+	make_folder(path);
 	r = make_way(path, origin, parent_id);
 	if (!r)
 		r = file_create(path, &head);
@@ -272,11 +289,11 @@ void process_state(enum ouro_state state, int status)
 
 static bool snapshot_possible(enum ouro_snapshot_reason reason)
 {
-	return !confined && snapshot_wanted(reason) && runtime && runtime->snapshot
-		&& runtime->quiescent();
+	return !confined && snapshot_wanted(reason) && snapshot_can()
+		&& (!runtime || runtime->quiescent());
 }
 
-void exit_snapshot(enum ouro_snapshot_reason reason)
+void exit_snapshot(enum ouro_snapshot_reason reason, uintptr_t stack)
 {
 	struct guard g;
 
@@ -284,7 +301,7 @@ void exit_snapshot(enum ouro_snapshot_reason reason)
 		return;
 	if (snapshot_possible(reason)) {
 		self.snapshot_at_exit_done = true;
-		snapshot_take(&g, reason);
+		snapshot_take(&g, reason, stack);
 	}
 	guard_leave(&g);
 }
@@ -296,7 +313,7 @@ static void take(enum ouro_snapshot_reason reason)
 	if (!GUARD_ENTER(&g))
 		return;
 	if (snapshot_possible(reason))
-		snapshot_take(&g, reason);
+		snapshot_take(&g, reason, 0);
 	guard_leave(&g);
 }
 
@@ -305,27 +322,51 @@ static void take_for_interval(void)
 	take(OURO_SNAPSHOT_INTERVAL);
 }
 
-void process_snapshot_interval(uint64_t now)
-{
-	uint64_t due = __atomic_load_n(&process_snapshot_due, __ATOMIC_RELAXED);
-	uint64_t next = now + options.snapshot_every * ticking.per_second;
-
-	if (now < due || !__atomic_compare_exchange_n(&process_snapshot_due, &due, next, false,
-			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return;
-	if (runtime && runtime->call_soon)
-		runtime->call_soon(take_for_interval);
-}
-
 static void take_for_signal(void)
 {
 	take(OURO_SNAPSHOT_SIGNAL);
 }
 
+/* Set by a signal that came while its thread was in a hook, which is to be taken next. */
+static bool signal_waits;
+
+void process_snapshot_interval(struct guard *g, uint64_t now)
+{
+	uint64_t due = __atomic_load_n(&process_snapshot_due, __ATOMIC_RELAXED);
+	uint64_t next = options.snapshot_every
+		? now + options.snapshot_every * ticking.per_second : UINT64_MAX;
+	enum ouro_snapshot_reason reason = OURO_SNAPSHOT_INTERVAL;
+
+	if (now < due || !__atomic_compare_exchange_n(&process_snapshot_due, &due, next, false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return;
+	if (__atomic_exchange_n(&signal_waits, false, __ATOMIC_RELAXED))
+		reason = OURO_SNAPSHOT_SIGNAL;
+	if (runtime && runtime->call_soon)
+		runtime->call_soon(take_for_interval);
+	else if (!runtime && snapshot_possible(reason))
+		snapshot_take(g, reason, 0);
+}
+
+/* Memory can be searched at any moment but one: when this thread is writing to the trace. */
+static void take_or_wait(void)
+{
+	if (!thr_self || !thr_self->inside) {
+		take(OURO_SNAPSHOT_SIGNAL);
+		return;
+	}
+	__atomic_store_n(&signal_waits, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&process_snapshot_due, 0, __ATOMIC_RELAXED);
+}
+
 static void on_signal(int number)
 {
-	if (*process_epoch && runtime && runtime->call_soon)
+	if (!*process_epoch)
+		return;
+	if (runtime && runtime->call_soon)
 		runtime->call_soon(take_for_signal);
+	else if (!runtime)
+		take_or_wait();
 }
 
 void process_snapshot_on_signal(void)

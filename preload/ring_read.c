@@ -14,6 +14,7 @@ void ring_read_chunk(struct ring_reader *r, const struct ouro_chunk *chunk)
 	r->born = NO_RECORD;
 	r->ticks = chunk->ticks;
 	r->addr = 0;
+	memset(&r->recent, 0, sizeof r->recent);
 	r->native.n = r->native.known = r->interp.n = r->interp.known = 0;
 }
 
@@ -38,9 +39,10 @@ static const uint8_t *exceeding(const uint8_t *p, const uint8_t *end, uint64_t *
 }
 
 /* NULL: it makes no sense. */
-static const uint8_t *delta(struct ring_path *path, const uint8_t *p, const uint8_t *end)
+static const uint8_t *delta(struct ring_path *path, struct ouro_recent *recent,
+	const uint8_t *p, const uint8_t *end)
 {
-	uint64_t pop, push, location;
+	uint64_t pop, push;
 
 	if (p == end)
 		return NULL;
@@ -54,10 +56,9 @@ static const uint8_t *delta(struct ring_path *path, const uint8_t *p, const uint
 	if (path->known > path->n)
 		path->known = path->n;
 	for (; push; push--) {
-		p = ouro_get_varint(p, end, &location);
+		p = ouro_get_location(p, end, recent, &path->at[path->n++].location);
 		if (!p)
 			return NULL;
-		path->at[path->n++].location = (uint32_t)location;
 	}
 	return p;
 }
@@ -103,9 +104,9 @@ static const uint8_t *record(struct ring_reader *r, const uint8_t *p, const uint
 	e->addr = r->addr += (uint64_t)ouro_unzigzag(field(&p, head >> 8 & 7)) * 8;
 	e->arg = field(&p, head >> 11 & 7);
 	if (head >> 14 >= OURO_STACK_NATIVE)
-		p = delta(&r->native, p, end);
+		p = delta(&r->native, &r->recent, p, end);
 	if (p && head >> 14 == OURO_STACK_BOTH)
-		p = delta(&r->interp, p, end);
+		p = delta(&r->interp, &r->recent, p, end);
 	/* Its tail is not committed yet: an amendment, to be read the next time. */
 	if (p && e->kind == OURO_POOL_BIRTH) {
 		const uint8_t *tail = birth_tail(p, end, e);

@@ -35,6 +35,7 @@ struct ring_reader {
 	uint32_t born;			/* ... of a POOL_ALLOC before `at`; UINT32_MAX: none */
 	uint64_t ticks, addr;
 	struct ring_event event;
+	struct ouro_recent recent;
 	struct ring_path native, interp;
 };
 

@@ -33,6 +33,15 @@ enum ouro_snap {
 				 * of the previous chunk                                */
 	OURO_SNAP_NOTE   = 8,	/* string: something that limits what this snapshot says */
 	OURO_SNAP_END    = 9,	/* nodes, edges, roots, microseconds it took            */
+	OURO_SNAP_SCAN   = 10,	/* memory was searched for addresses, whatever it holds:
+				 * flags (enum ouro_scan), other threads that waited,
+				 * others that ran, bytes searched, words written       */
+	OURO_SNAP_WORDS  = 11,	/* words of memory that have the address of something in
+				 * memory: how many (1 to 256), byte: enum ouro_region,
+				 * where the first one stands / 8, then for each: where /
+				 * 8 less the previous one's (0 for the first), address /
+				 * 8 as zigzag difference to the previous one's (0 before
+				 * the first).  Depends on no other record              */
 };
 
 enum ouro_snap_type {
@@ -63,12 +72,13 @@ enum ouro_edge_name {
 	OURO_EDGE_INDEX   = 1,	/* n : x[3]                                     */
 	OURO_EDGE_KEY     = 2,	/* s : x['name'], a str key, without quotes     */
 	OURO_EDGE_KEYREPR = 3,	/* s : x[(1, 2)], any other key as repr shows it */
-	OURO_EDGE_DICTKEY = 4,	/* s : the key itself, its repr                 */
+	OURO_EDGE_DICTKEY = 4,	/* s : the key itself: its repr, a str as it is   */
 	OURO_EDGE_ATTR    = 5,	/* s : x.name, in the instance or its dict      */
 	OURO_EDGE_SLOT    = 6,	/* s : x.name, a __slots__ member               */
 	OURO_EDGE_FIELD   = 7,	/* s : a field of the runtime's own struct, by the name
 				 *     it has in the language (__closure__, __self__) or in C */
-	OURO_EDGE_CELL    = 8,	/* s : a function's cell for the free variable s */
+	OURO_EDGE_CELL    = 8,	/* s : a function's cell for the free variable s; borrowed, for
+				 *     __closure__ holds the tuple that holds the cell */
 	OURO_EDGE_CONTENT = 9,	/* - : what a cell holds                        */
 	OURO_EDGE_LOCAL   = 10,	/* s : local variable of a suspended frame      */
 	OURO_EDGE_STACK   = 11,	/* n : slot of a suspended frame's evaluation stack */
@@ -78,7 +88,7 @@ enum ouro_edge_name {
 	OURO_EDGE_REFERENT = 15,	/* - : what a weak reference points to; never owned */
 	OURO_EDGE_OFFSET  = 16,	/* n : found as a word at byte n of the object  */
 	OURO_EDGE_CONST   = 17,	/* n : constant of a code object                */
-	OURO_EDGE_ARGUMENT = 18,	/* n : bound argument (functools.partial)       */
+	OURO_EDGE_ARGUMENT = 18,	/* n : bound argument (functools.partial); borrowed, as above */
 };
 
 /* Neither flag: the edge is one reference of the target's count. */
@@ -101,6 +111,15 @@ enum ouro_region {
 	OURO_REGION_DATA  = 1,	/* writable data of a loaded file   */
 	OURO_REGION_HEAP  = 2,	/* anything else that is writable   */
 	OURO_REGION_STACK = 3,	/* a native stack, the part in use  */
+	OURO_REGION_MALLOC = 4,	/* the C library's malloc: what lies in no block is free */
+	OURO_REGION_REGISTER = 5, /* a register of a thread: where is its tid * 128 + 8 n */
 };
+
+enum ouro_scan {
+	OURO_SCAN_THREADS = 1 << 0,	/* not all threads could be looked at          */
+	OURO_SCAN_MEMORY  = 1 << 1,	/* not all memory could be searched            */
+};
+
+#define OURO_SNAP_WORDS_MAX 256
 
 #endif

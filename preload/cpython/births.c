@@ -131,7 +131,8 @@ static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
 
 /* --- each ------------------------------------------------------------------------- */
 
-static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
+static inline __attribute__((always_inline)) void birth(uintptr_t op, uintptr_t frame,
+	struct caller caller)
 {
 	struct py_thread *own;
 	struct guard g;
