@@ -103,6 +103,7 @@ int replay_alloc(struct replay *r, const struct event *e)
 	r->site[site].bytes += b->size;
 	r->total.blocks++;
 	r->total.bytes += b->size;
+	weigh(&r->scaled.made, replay_weight(r, b), b->size);
 	replay_count_in(r, b, e->ticks);
 	replay_tell_block(r, b, true);
 	remember_recent(r, e);
@@ -123,6 +124,7 @@ void replay_free(struct replay *r, const struct event *e)
 	if (r->total.double_blocks && recall(r->private->late, e, 0)) {
 		r->total.double_blocks--;
 		r->total.frees++;
+		r->scaled.frees += replay_weight(r, b);
 		return;
 	}
 	if (s->newest == e->addr) {
@@ -130,6 +132,7 @@ void replay_free(struct replay *r, const struct event *e)
 		s->newest = 0;
 	}
 	r->total.frees++;
+	r->scaled.frees += replay_weight(r, b);
 	block_dies(r, b);
 }
 
@@ -245,6 +248,7 @@ static int move(struct replay *r, const struct pending *p, const struct event *e
 	r->site[b->site].bytes += b->size;
 	r->total.bytes += b->size;
 	r->total.moves++;
+	r->scaled.moved_bytes += replay_weight(r, b) * (double)b->size;
 	replay_count_in(r, b, e->ticks);
 	if (!p->known)
 		replay_tell_block(r, b, true);

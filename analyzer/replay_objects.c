@@ -15,6 +15,7 @@ void replay_object_dies(struct replay *r, struct object *o)
 	r->site[o->site].live_objects--;
 	r->total.live_objects--;
 	r->total.deaths++;
+	r->scaled.deaths += (double)o->weight;
 }
 
 void replay_objects_die(struct replay *r, uint32_t row)
@@ -95,6 +96,10 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	o->collections = (uint32_t)r->total.collections + (r->collecting > 0);
 	o->nth = r->total.births;
 	o->alive = true;
+	if (!b && o->block)
+		b = live_block(&r->live, o->block);
+	o->weight = (float)replay_weight(r, b);
+	r->scaled.births += (double)o->weight;
 	r->site[site].objects++;
 	r->site[site].live_objects++;
 	r->total.births++;
