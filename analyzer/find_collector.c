@@ -18,6 +18,9 @@ enum {
 	GARBAGE_MIN = 100, GARBAGE_PERCENT = 5, GARBAGE_WARNING_PERCENT = 1,
 };
 
+/* Of less, one moment in which the machine did something else could be the whole. */
+#define WASTE_SECONDS 0.05
+
 static double percent(double part, double whole)
 {
 	return whole > 0 ? 100 * part / whole : 0;
@@ -230,12 +233,15 @@ static int tell_calls(struct findings *to, const struct heap *h, const struct co
 
 struct of_generation {
 	unsigned generation;
+	uint64_t ready;			/* ticks: the start-up's are not the program's */
 };
 
 static bool automatic_of(const struct collection *c, const void *arg)
 {
-	return c->cause == OURO_CAUSE_THRESHOLD &&
-		c->generation == ((const struct of_generation *)arg)->generation;
+	const struct of_generation *x = arg;
+
+	return c->cause == OURO_CAUSE_THRESHOLD && c->generation == x->generation &&
+		c->start >= x->ready;
 }
 
 static bool yields_next_to_nothing(const struct collection_sum *s)
@@ -249,7 +255,7 @@ static int tell_automatic(struct findings *to, unsigned generation,
 	struct buf headline = {0}, story = {0}, advice = {0};
 	struct finding *f;
 
-	if (s->n < RUNS_MIN || percent(s->seconds, run) < RUNS_PERCENT ||
+	if (s->n < RUNS_MIN || s->seconds < WASTE_SECONDS || percent(s->seconds, run) < RUNS_PERCENT ||
 	    !yields_next_to_nothing(s))
 		return 0;
 	f = add_waste(to, s, run);
@@ -277,14 +283,13 @@ int find_collector_waste(struct findings *to, const struct collections *s,
 	if (e)
 		return e;
 	for (uint32_t i = 0; i < k.n && !e; i++)
-		if (k.c[i].sum.n >= CALLS_MIN &&
+		if (k.c[i].sum.n >= CALLS_MIN && k.c[i].sum.seconds >= WASTE_SECONDS &&
 		    percent(k.c[i].sum.seconds, run) >= CALLS_PERCENT)
 			e = tell_calls(to, l->h, &k.c[i], run);
 	for (unsigned g = 0; g < GENERATIONS && !e; g++) {
 		struct collection_sum sum;
 
-		e = collections_sum(s, l->r->trace, automatic_of, &(struct of_generation){ g },
-				    &sum);
+		e = collections_sum(s, l->r->trace, automatic_of, &(struct of_generation){ g, l->r->ready }, &sum);
 		if (e)
 			break;
 		e = tell_automatic(to, g, &sum, run);
