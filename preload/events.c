@@ -176,13 +176,14 @@ static inline uint8_t *put_fields(struct event_writer *w, enum ouro_kind kind, u
  */
 static inline uint64_t stamp(struct thr *t, enum ouro_kind kind)
 {
-	bool asked = t->pool_asked;
+	/* What another thread hands us, it hands us after it has set this. */
+	bool exact = __atomic_load_n(&thr_several, __ATOMIC_ACQUIRE);
 
-	if (kind < OURO_POOL_ALLOC || kind > OURO_DEATH)
-		return thr_several ? clock_now() : clock_about_now();
-	t->pool_asked = false;
-	return thr_several && (asked || !runtime || !runtime->serial) ? clock_now()
-		: clock_about_now();
+	if (kind >= OURO_POOL_ALLOC && kind <= OURO_DEATH) {
+		exact &= t->pool_asked || !runtime || !runtime->serial;
+		t->pool_asked = false;
+	}
+	return exact ? clock_now() : clock_about_now();
 }
 
 void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg)
