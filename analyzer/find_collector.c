@@ -289,7 +289,8 @@ int find_collector_waste(struct findings *to, const struct collections *s,
 	for (unsigned g = 0; g < GENERATIONS && !e; g++) {
 		struct collection_sum sum;
 
-		e = collections_sum(s, l->r->trace, automatic_of, &(struct of_generation){ g, l->r->ready }, &sum);
+		e = collections_sum(s, l->r->trace, automatic_of,
+				    &(struct of_generation){ g, l->r->ready }, &sum);
 		if (e)
 			break;
 		e = tell_automatic(to, g, &sum, run);

@@ -99,7 +99,10 @@ struct survival_table {
 	struct lives all;		/* of all rows                               */
 };
 
-/* Rows of one type and line (native code: as a whole) together; `collected`: those the collector freed some of.  -ENOMEM. */
+/*
+ * Rows of one type and line (native code: as a whole) together; `collected`: those
+ * the collector freed some of.  -ENOMEM.
+ */
 int survival_fold(const struct survival *s, struct heap_loader *l, bool collected,
 		  struct survival_table *ret);
 void survival_table_fini(struct survival_table *t);
