@@ -208,7 +208,8 @@ def main():
         "Written by `make bench` from its own output: bare, ouro (full stacks on every event, to a "
         "file, no snapshot) and `heaptrack --raw`, interleaved, "
         f"{args.rounds} rounds, medians of paired ratios; {cpu}, {os.cpu_count()} cores, "
-        f"{platform.release()}.", "",
+        f"{platform.release()}; load average at the end {os.getloadavg()[1]:.1f} "
+        "(1 is this run alone).", "",
         "wall and cpu: times bare. +ns/pair: extra CPU time per allocation and its free, as the "
         "program counts them; +ns/event: per record that ouro wrote of it. bytes/event: file size "
         "over events, all definitions included. +MB: peak memory over bare. For Python with its own "
