@@ -161,10 +161,14 @@ const char *real_find(void)
 		memcpy(&p, slot(&r, i), sizeof p);
 		__atomic_store_n((void **)slot(&real, i), p, __ATOMIC_RELEASE);
 	}
-	loader_lookup(loader_first(), "malloc", &from);
-	if (from != self)
-		return "the program's malloc is another file's, which comes before ouro";
 	return trouble;
+}
+
+void real_moved(void *from, void *to)
+{
+	for (unsigned i = 0; i < FAMILY; i++)
+		if (!memcmp(slot(&real, i), &from, sizeof from))
+			__atomic_store_n((void **)slot(&real, i), to, __ATOMIC_RELEASE);
 }
 
 static bool found(void)

@@ -28,10 +28,13 @@ struct real {
 extern struct real real;
 
 /*
- * NULL: all of the family stands in one file, and the program's calls reach
- * us first.  Else what keeps us from recording it, in words.
+ * NULL: all of the family stands in one file.  Else what keeps us from
+ * recording it, in words.
  */
 const char *real_find(void);
+
+/* A function of the family was detoured: it goes by another address now. */
+void real_moved(void *from, void *to);
 
 #define EARLY_ARENA 65536
 extern char early_arena[EARLY_ARENA];

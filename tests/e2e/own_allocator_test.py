@@ -1,0 +1,139 @@
+"""Programs that bring an allocator of their own: every block is recorded, and once.
+
+The allocators are those in tests/guest/, and of Debian's packages those that are installed.
+"""
+import glob
+import os
+import subprocess
+import tempfile
+import unittest
+from collections import Counter
+
+from harness import LIBRARY, TOP, clean_environment, main
+from raw_trace import ALLOC, PLACE, Trace
+
+LIB = "/usr/lib/x86_64-linux-gnu"
+BLOCKS = {1199: 300, 1201: 1000, 1202: 500, 1203: 300, 1204: 200}
+OPERATORS = {1301: 1000, 1302: 200, 1303: 100}
+ROUNDED = {1301: 1000, 1302: 200, 1344: 100}	# libstdc++'s aligned form, as it asks malloc
+
+
+def shared(name):
+    return next(iter(sorted(glob.glob(f"{LIB}/lib{name}.so.*"))), None)
+
+
+class OwnAllocator(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="ouro-own-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.path = os.path.join(self.folder, "t.trace")
+
+    def build(self, source, *options):
+        program = os.path.join(self.folder, "program")
+        compiler = "g++" if source.endswith(".cc") else "gcc"
+        made = subprocess.run(
+            [compiler, "-O1", "-g", "-fno-builtin", "-w", "-pthread", "-o", program,
+             os.path.join(TOP, "tests/guest", source), *options],
+            capture_output=True, text=True)
+        if made.returncode:
+            raise unittest.SkipTest(f"does not link: {made.stderr.splitlines()[-1]}")
+        return program
+
+    def run_it(self, command, *preload):
+        env = {}
+        if preload:
+            env["LD_PRELOAD"] = ":".join(preload)
+        if LIBRARY in preload:
+            env["OURO_OPTIONS"] = f"file={self.path}"
+        result = subprocess.run(command, capture_output=True, timeout=60, cwd=self.folder,
+                                env=clean_environment(**env))
+        return result.returncode, result.stdout, result.stderr
+
+    def exact(self, command, taken, kept, before=(), after=(), notes=None):
+        """Each block seen once, and alive at the end exactly those that were kept."""
+        bare = self.run_it(command, *before, *after)
+        self.assertEqual(bare[0], 0, bare)
+        self.assertEqual(bare, self.run_it(command, *before, LIBRARY, *after))
+        trace = Trace(self.path)
+        for note in trace.notes:
+            self.assertIn(notes or "\0", note)
+        self.assertEqual(sum(trace.lost), 0)
+        kinds, alive, double, _ = trace.replay()
+        self.assertEqual(double, 0)
+        seen = Counter(e[3] for e in trace.events() if e[1] in (ALLOC, PLACE) and e[3] in taken)
+        self.assertEqual(seen, Counter(taken))
+        left = Counter(size for size in alive.values() if size in taken)
+        self.assertEqual(left, Counter(kept))
+        os.unlink(self.path)
+
+    def blocks(self, *options, before=(), after=()):
+        program = self.build("blocks.c", *options)
+        self.exact([program], BLOCKS, {1201: 100, 1203: 3, 1204: 2}, before, after)
+        self.exact([program, "threads"], BLOCKS, {1201: 100}, before, after)
+
+    def operators(self, *options, before=(), after=(), taken=OPERATORS, throws=True,
+                  notes=None):
+        program = self.build("operators.cc", *options)
+        self.exact([program] + ["no"] * (not throws), taken, {min(taken): 100}, before, after,
+                   notes)
+
+    # --- in the executable ---------------------------------------------------
+
+    def test_libc_s(self):
+        self.blocks()
+        self.operators(taken=ROUNDED)
+
+    def test_an_executable_s_own_malloc(self):
+        self.blocks("-DOWN")
+
+    def test_one_that_only_the_executable_knows(self):
+        self.blocks("-DOWN", "-DHIDDEN")
+
+    def test_a_static_position(self):
+        self.blocks("-DOWN", "-no-pie")
+
+    def test_linked_in_jemalloc(self):
+        self.blocks(f"{LIB}/libjemalloc.a", "-lm", "-ldl", "-lstdc++")
+        self.operators(f"{LIB}/libjemalloc.a", "-lm", "-ldl")
+
+    def test_linked_in_tcmalloc(self):
+        self.blocks(f"{LIB}/libtcmalloc_minimal.a", "-lstdc++")
+        self.operators(f"{LIB}/libtcmalloc_minimal.a")
+
+    # --- in a library --------------------------------------------------------
+
+    def with_library(self, name, throws=True):
+        library = shared(name)
+        if not library:
+            self.skipTest(f"lib{name} is not installed")
+        for how in {"before": [library]}, {"after": [library]}:
+            with self.subTest(**how):
+                self.blocks(**how)
+                self.operators(throws=throws, **how)
+        with self.subTest(how="needed"):
+            self.blocks("-Wl,--no-as-needed", library)
+            self.operators("-Wl,--no-as-needed", library, throws=throws)
+
+    def test_jemalloc(self):
+        self.with_library("jemalloc")
+
+    def test_mimalloc(self):
+        # Debian's is compiled as C: its operator new aborts where it should throw.
+        self.with_library("mimalloc", throws=False)
+
+    def test_tcmalloc(self):
+        self.with_library("tcmalloc_minimal")
+
+    # --- operators -----------------------------------------------------------
+
+    def test_operators_with_a_pool_of_their_own(self):
+        self.operators("-DPOOL")
+
+    def test_operators_that_end_in_malloc_count_once(self):
+        self.operators("-DHEADER", taken={1317: 1000, 1318: 200, 1344: 100},
+                       notes="cannot be watched: call in the first bytes")
+
+
+if __name__ == "__main__":
+    main()
