@@ -27,7 +27,7 @@ static const char usage[] =
 "Records COMMAND and whatever it starts, then prints a summary on stderr.\n"
 "\n"
 "  -o, --output FILE      the trace; %p stands for the process id, %e for the program's\n"
-"                         name (default ./ouro-%e-%p.trace; child processes: FILE.PID)\n"
+"                         name (default ./ouro-%e-%p.trace; child processes: FILE.d/PID)\n"
 "      --mode MODE        stream: lose nothing, the file grows (default)\n"
 "                         ring: keep the newest events in a file of fixed size\n"
 "      --ring-size SIZE   bytes of that file, K M G allowed (default 64M)\n"
@@ -250,51 +250,42 @@ static void await_snapshot(const char *path)
 	munmap((void *)head, OURO_HEADER_SIZE);
 }
 
-/* How many other processes of this run left a trace; the glob of their names in *ret_names. */
-static size_t count_others(const struct launch *l, const char *path, glob_t *ret_names)
+/* How many traces of other processes stand in the folder beside `path`; forgotten if so asked. */
+static size_t others(const char *path, bool forget)
 {
 	char *pattern = NULL;
-	size_t size, n = 0;
-	FILE *out = open_memstream(&pattern, &size);
-	const volatile struct ouro_file *head = map_header(path);
-	uint64_t start = head ? head->start_real_ns : 0;
-	uint32_t pid = head ? head->pid : 0;
+	glob_t names = { 0 };
+	size_t n = 0;
 
-	if (head)
-		munmap((void *)head, OURO_HEADER_SIZE);
-	if (!out)
+	if (asprintf(&pattern, "%s.d/*", path) < 0)
 		return 0;
-	for (const char *p = l->pattern; *p; p++) {
-		if (p[0] == '%' && (p[1] == 'p' || p[1] == 'e'))
-			fputc('*', out), p++;
-		else if (strchr("*?[\\", *p))
-			fprintf(out, "\\%c", *p);
-		else
-			fputc(*p, out);
+	if (!glob(pattern, GLOB_NOSORT, NULL, &names)) {
+		for (size_t i = 0; i < names.gl_pathc; i++) {
+			const volatile struct ouro_file *head = map_header(names.gl_pathv[i]);
+
+			if (!head)
+				continue;
+			munmap((void *)head, OURO_HEADER_SIZE);
+			if (forget)
+				unlink(names.gl_pathv[i]);
+			n++;
+		}
 	}
-	fputc('*', out);
-	if (fclose(out) || glob(pattern, GLOB_NOSORT, NULL, ret_names)) {
-		free(pattern);
-		return 0;
-	}
+	globfree(&names);
 	free(pattern);
-	for (size_t i = 0; i < ret_names->gl_pathc; i++) {
-		const volatile struct ouro_file *other = map_header(ret_names->gl_pathv[i]);
-
-		/* Ours if it began after us and is not the trace already shown. */
-		if (other && other->start_real_ns >= start && other->parent_id &&
-		    (other->pid != pid || strcmp(ret_names->gl_pathv[i], path)))
-			ret_names->gl_pathv[n++] = ret_names->gl_pathv[i];
-		if (other)
-			munmap((void *)other, OURO_HEADER_SIZE);
-	}
 	return n;
+}
+
+/* A trace that is asked for by name replaces an earlier one, and what belongs to that. */
+static void forget_earlier(const struct launch *l)
+{
+	if (l->output && !strstr(l->output, "%p"))
+		others(l->pattern, true);
 }
 
 static void summarise(const struct run *r, pid_t pid)
 {
 	char *path = launch_trace_path(&r->launch, pid);
-	glob_t names = { 0 };
 	size_t n;
 
 	if (!path)
@@ -309,11 +300,10 @@ static void summarise(const struct run *r, pid_t pid)
 			path);
 	} else {
 		report_summary(stderr, path, r->json);
-		n = count_others(&r->launch, path, &names);
+		n = others(path, false);
 		if (n && !r->json)
-			fprintf(stderr, "also recorded: %zu other process%s (%s%s)\n", n,
-				n == 1 ? "" : "es", names.gl_pathv[0], n > 1 ? ", ..." : "");
-		globfree(&names);
+			fprintf(stderr, "also recorded: %zu other process%s, in %s.d/\n", n,
+				n == 1 ? "" : "es", path);
 	}
 	free(path);
 }
@@ -353,6 +343,8 @@ int cmd_run(int argc, char **argv)
 	if (r.launch.target != OURO_TARGET_OK)
 		complain(0, "%s %s: it runs without being recorded", r.launch.program,
 			ouro_target_words(r.launch.target));
+	if (r.launch.target == OURO_TARGET_OK)
+		forget_earlier(&r.launch);
 	pid = launch_start(&r.launch, argv + optind);
 	if (pid < 0) {
 		complain(0, "%s: %s", r.launch.program, strerror(-pid));

@@ -183,6 +183,7 @@ static char *options_text(const struct launch *l)
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
+	char *name;
 
 	if (!out)
 		return NULL;
@@ -193,7 +194,10 @@ static char *options_text(const struct launch *l)
 	option(out, "debug", l->debug);
 	option(out, "follow", l->follow ? "1" : "0");
 	option(out, "preload", getenv("LD_PRELOAD") ? "1" : "0");
-	fprintf(out, "file=%s", l->pattern);
+	/* By default one name, and the other processes' in a folder beside it. */
+	name = l->output ? NULL : launch_trace_path(l, getpid());
+	fprintf(out, "file=%s", name ? name : l->pattern);
+	free(name);
 	return fclose(out) ? NULL : text;
 }
 

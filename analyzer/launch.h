@@ -30,7 +30,7 @@ pid_t launch_start(const struct launch *l, char *const argv[]);
 /* The program's wait status.  Signals sent to us while we wait are passed on. */
 int launch_wait(pid_t pid);
 
-/* The trace a process with this pid writes, to be freed; NULL: no memory. */
+/* The trace of the first process, which has this pid, to be freed; NULL: no memory. */
 char *launch_trace_path(const struct launch *l, pid_t pid);
 
 #endif

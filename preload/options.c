@@ -142,18 +142,17 @@ void options_parse(struct options *o, const char *text)
 	}
 }
 
-bool options_path(const struct options *o, uint32_t pid, const char *program, char *ret,
-	size_t room)
+/* Expands the pattern; *ret_has_pid: the name tells processes apart by itself. */
+static struct strbuf expand(const struct options *o, uint32_t pid, const char *program,
+	char *to, size_t room, bool *ret_has_pid)
 {
-	struct strbuf t = strbuf_in(ret, room);
-	bool has_pid = false;
+	struct strbuf t = strbuf_in(to, room);
 
-	if (!o->file[0])
-		return false;
+	*ret_has_pid = false;
 	for (const char *p = o->file; *p; p++) {
 		if (p[0] == '%' && p[1] == 'p') {
 			strbuf_add_number(&t, pid, 10);
-			has_pid = true;
+			*ret_has_pid = true;
 			p++;
 		} else if (p[0] == '%' && p[1] == 'e') {
 			strbuf_add(&t, program);
@@ -162,9 +161,33 @@ bool options_path(const struct options *o, uint32_t pid, const char *program, ch
 			strbuf_add_n(&t, p, 1);
 		}
 	}
-	if (!has_pid && o->first && o->first != pid) {
-		strbuf_add(&t, ".");
-		strbuf_add_number(&t, pid, 10);
-	}
-	return !t.cut;
+	return t;
+}
+
+static void add_folder(struct strbuf *t, uint32_t pid)
+{
+	strbuf_add(t, ".d/");
+	strbuf_add_number(t, pid, 10);
+}
+
+bool options_path(const struct options *o, uint32_t pid, const char *program, char *ret,
+	size_t room)
+{
+	bool has_pid;
+	struct strbuf t = expand(o, pid, program, ret, room, &has_pid);
+
+	if (!has_pid && o->first && o->first != pid)
+		add_folder(&t, pid);
+	return o->file[0] && !t.cut;
+}
+
+bool options_aside_path(const struct options *o, uint32_t pid, const char *program, char *ret,
+	size_t room)
+{
+	bool has_pid;
+	struct strbuf t = expand(o, pid, program, ret, room, &has_pid);
+
+	if (!has_pid)
+		add_folder(&t, pid);
+	return o->file[0] && !t.cut;
 }

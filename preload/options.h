@@ -34,9 +34,13 @@ void options_parse(struct options *o, const char *text);
 
 /*
  * The name of the trace of process `pid`, running `program`, by the pattern:
- * `first` (see above) decides whether the pid is added.  False: does not fit.
+ * `first` (see above) decides whether it is `file` itself.  False: does not fit.
  */
 bool options_path(const struct options *o, uint32_t pid, const char *program, char *ret,
+	size_t room);
+
+/* The name, without its last number, that the trace there gets when it must make way. */
+bool options_aside_path(const struct options *o, uint32_t pid, const char *program, char *ret,
 	size_t room);
 
 #endif

@@ -85,16 +85,32 @@ static uint64_t trace_at(const char *path)
 		? head.id : 0;
 }
 
-/* NAME.1, or the next number that is free. */
+/* FILE.d, the folder of all but the first process; anything wrong shows when a file is made. */
+static void make_folder(const char *path)
+{
+	static char folder[4096];
+	const char *last = strrchr(path, '/');
+	struct strbuf t = strbuf_in(folder, sizeof folder);
+
+	if (!last || last - path < 2 || memcmp(last - 2, ".d", 2))
+		return;
+	strbuf_add_n(&t, path, (size_t)(last - path));
+	sys_mkdir(folder, 0777);
+}
+
+/* FILE.d/PID.1, or the next number that is free. */
 static int move_aside(const char *path)
 {
-	static char to[4096];
+	static char base[4096], to[4096];
 	int r = -EEXIST;
 
+	if (!options_aside_path(&options, self.pid, self.program, base, sizeof base))
+		return -ENAMETOOLONG;
+	make_folder(base);
 	for (unsigned i = 1; r == -EEXIST && i < 10000; i++) {
 		struct strbuf t = strbuf_in(to, sizeof to);
 
-		strbuf_add(&t, path);
+		strbuf_add(&t, base);
 		strbuf_add(&t, ".");
 		strbuf_add_number(&t, i, 10);
 		r = t.cut ? -ENAMETOOLONG : sys_rename_new(path, to);
@@ -137,6 +153,7 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 	head.start_ticks = clock_now();
 	head.start_ns = clock_ns(CLOCK_MONOTONIC);
 	head.start_real_ns = clock_ns(CLOCK_REALTIME);
+	make_folder(path);
 	r = make_way(path, origin, parent_id);
 	if (!r)
 		r = file_create(path, &head);

@@ -67,6 +67,11 @@ static inline int sys_unlink(const char *path)
 	return (int)SYS(SYS_unlink, path, 0, 0, 0, 0, 0);
 }
 
+static inline int sys_mkdir(const char *path, unsigned mode)
+{
+	return (int)SYS(SYS_mkdir, path, mode, 0, 0, 0, 0);
+}
+
 /* Renames unless `to` exists. */
 static inline int sys_rename_new(const char *from, const char *to)
 {

@@ -63,9 +63,9 @@ static const struct {
 } names[] = {
 	{ "/t/a.trace", 0, 5, "/t/a.trace" },
 	{ "/t/a.trace", 5, 5, "/t/a.trace" },		/* took the process over by exec */
-	{ "/t/a.trace", 5, 6, "/t/a.trace.6" },		/* a child */
+	{ "/t/a.trace", 5, 6, "/t/a.trace.d/6" },		/* a child */
 	{ "/t/%e-%p", 5, 6, "/t/prog-6" },
-	{ "/t/%e", 5, 6, "/t/prog.6" },
+	{ "/t/%e", 5, 6, "/t/prog.d/6" },
 	{ "/t/100%", 0, 6, "/t/100%" },
 };
 
@@ -77,6 +77,19 @@ START_TEST(names_follow_the_rules)
 	strcpy(o.file, names[_i].file);
 	ck_assert(options_path(&o, names[_i].pid, "prog", path, sizeof path));
 	ck_assert_str_eq(path, names[_i].path);
+}
+END_TEST
+
+START_TEST(what_makes_way_goes_to_the_folder)
+{
+	char path[64];
+
+	o = (struct options){ .first = 5, .file = "/t/a.trace" };
+	ck_assert(options_aside_path(&o, 5, "prog", path, sizeof path));
+	ck_assert_str_eq(path, "/t/a.trace.d/5");
+	strcpy(o.file, "/t/%p");
+	ck_assert(options_aside_path(&o, 5, "prog", path, sizeof path));
+	ck_assert_str_eq(path, "/t/5");
 }
 END_TEST
 
@@ -138,6 +151,7 @@ static void add(TCase *c)
 	tcase_add_loop_test(c, what_is_not_understood_is_named_and_the_rest_stands, 0,
 		sizeof bad / sizeof *bad);
 	tcase_add_loop_test(c, names_follow_the_rules, 0, sizeof names / sizeof *names);
+	tcase_add_test(c, what_makes_way_goes_to_the_folder);
 	tcase_add_test(c, a_name_that_does_not_fit_is_refused);
 	tcase_add_loop_test(c, the_environment_is_as_it_was, 0,
 		sizeof preloads / sizeof *preloads);

@@ -26,10 +26,10 @@
  *              and %e for the name of the program
  *
  * Names: the first process writes `file`.  A forked child, and whatever it
- * execs, writes `file.PID` when `file` has no %p (with %p the pattern is used
+ * execs, writes `file.d/PID` when `file` has no %p (with %p the pattern is used
  * again).  A program that takes over a process by exec takes over the name as
- * well: the earlier trace is renamed to NAME.1, .2, ...  So `file` is always
- * the last program of the first process.
+ * well: the earlier trace is renamed to `file.d/PID.1`, .2, ... (with %p:
+ * NAME.1, .2, ...).  So `file` is always the last program of the first process.
  */
 #ifndef OURO_OPTIONS_H
 #define OURO_OPTIONS_H

@@ -63,12 +63,13 @@ enum ouro_edge_name {
 	OURO_EDGE_INDEX   = 1,	/* n : x[3]                                     */
 	OURO_EDGE_KEY     = 2,	/* s : x['name'], a str key, without quotes     */
 	OURO_EDGE_KEYREPR = 3,	/* s : x[(1, 2)], any other key as repr shows it */
-	OURO_EDGE_DICTKEY = 4,	/* s : the key itself, its repr                 */
+	OURO_EDGE_DICTKEY = 4,	/* s : the key itself: its repr, a str as it is   */
 	OURO_EDGE_ATTR    = 5,	/* s : x.name, in the instance or its dict      */
 	OURO_EDGE_SLOT    = 6,	/* s : x.name, a __slots__ member               */
 	OURO_EDGE_FIELD   = 7,	/* s : a field of the runtime's own struct, by the name
 				 *     it has in the language (__closure__, __self__) or in C */
-	OURO_EDGE_CELL    = 8,	/* s : a function's cell for the free variable s */
+	OURO_EDGE_CELL    = 8,	/* s : a function's cell for the free variable s; borrowed, for
+				 *     __closure__ holds the tuple that holds the cell */
 	OURO_EDGE_CONTENT = 9,	/* - : what a cell holds                        */
 	OURO_EDGE_LOCAL   = 10,	/* s : local variable of a suspended frame      */
 	OURO_EDGE_STACK   = 11,	/* n : slot of a suspended frame's evaluation stack */
@@ -78,7 +79,7 @@ enum ouro_edge_name {
 	OURO_EDGE_REFERENT = 15,	/* - : what a weak reference points to; never owned */
 	OURO_EDGE_OFFSET  = 16,	/* n : found as a word at byte n of the object  */
 	OURO_EDGE_CONST   = 17,	/* n : constant of a code object                */
-	OURO_EDGE_ARGUMENT = 18,	/* n : bound argument (functools.partial)       */
+	OURO_EDGE_ARGUMENT = 18,	/* n : bound argument (functools.partial); borrowed, as above */
 };
 
 /* Neither flag: the edge is one reference of the target's count. */

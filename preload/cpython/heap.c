@@ -10,7 +10,6 @@
 
 #define NODES_FIRST	(1u << 16)
 #define QUEUE_BLOCK	4094
-#define BAG_LINEAR	16		/* as many references are looked through one by one */
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
 
 struct queue_block {
@@ -18,11 +17,6 @@ struct queue_block {
 	uint32_t head, tail;
 	uintptr_t at[QUEUE_BLOCK];
 };
-
-static size_t hash(uintptr_t address)
-{
-	return (address >> 3) * 0x9e3779b97f4a7c15u >> 20;
-}
 
 /* --- the table of nodes -------------------------------------------------------------- */
 
@@ -34,7 +28,7 @@ static bool nodes_grow(struct walk *w)
 	if (!at)
 		return false;
 	for (size_t i = 0; i < old; i++) {
-		size_t j = hash(w->nodes.at[i].address) & (size - 1);
+		size_t j = heap_hash(w->nodes.at[i].address) & (size - 1);
 
 		if (!w->nodes.at[i].address)
 			continue;
@@ -57,7 +51,7 @@ struct heap_node *heap_at(struct walk *w, uintptr_t address)
 		w->incomplete = true;
 		return 0;
 	}
-	for (i = hash(address) & t->mask; t->at[i].address != address; i = (i + 1) & t->mask) {
+	for (i = heap_hash(address) & t->mask; t->at[i].address != address; i = (i + 1) & t->mask) {
 		if (t->at[i].address)
 			continue;
 		t->at[i].address = address;
@@ -71,7 +65,7 @@ const struct heap_node *heap_find(const struct walk *w, uintptr_t address)
 {
 	const struct nodes *t = &w->nodes;
 
-	for (size_t i = hash(address) & t->mask; t->at[i].address; i = (i + 1) & t->mask)
+	for (size_t i = heap_hash(address) & t->mask; t->at[i].address; i = (i + 1) & t->mask)
 		if (t->at[i].address == address)
 			return &t->at[i];
 	return 0;
@@ -121,14 +115,14 @@ static uintptr_t queue_take(struct walk *w)
 		uintptr_t soon = b->at[b->head + 8];
 
 		__builtin_prefetch((const void *)soon);
-		__builtin_prefetch(&w->nodes.at[hash(soon) & w->nodes.mask]);
+		__builtin_prefetch(&w->nodes.at[heap_hash(soon) & w->nodes.mask]);
 	}
 	return b->at[b->head++];
 }
 
 void heap_expect(const struct walk *w, uintptr_t op)
 {
-	__builtin_prefetch(&w->nodes.at[hash(op) & w->nodes.mask]);
+	__builtin_prefetch(&w->nodes.at[heap_hash(op) & w->nodes.mask]);
 }
 
 struct heap_node *heap_object(struct walk *w, uintptr_t op)
@@ -167,110 +161,6 @@ bool heap_plausible(struct walk *w, uintptr_t word)
 		return true;
 	return maps_find(&w->maps, word, 16) && py_long(word, OB_REFCNT) > 0 &&
 	       is_type(w, py_ptr(word, OB_TYPE));
-}
-
-/* --- the bag ------------------------------------------------------------------------- */
-
-static int bag_visit(void *op, void *arg)
-{
-	struct walk *w = arg;
-	struct bag *b = &w->bag;
-
-	if (b->n == b->cap) {
-		size_t more = b->cap ? b->cap * 2 : 1024;
-		uintptr_t *at = snapshot_memory(w->s, more * sizeof *at);
-
-		if (!at) {
-			b->overflow = true;
-			return 0;
-		}
-		if (b->n)
-			memcpy(at, b->at, b->n * sizeof *at);
-		snapshot_release(w->s, b->at, b->cap * sizeof *at);
-		b->at = at;
-		b->cap = more;
-	}
-	b->at[b->n++] = (uintptr_t)op;
-	return 0;
-}
-
-static struct bag_slot *bag_slot(struct bag *b, uintptr_t address)
-{
-	size_t i = hash(address) & (b->slots - 1);
-
-	while (b->slot[i].address && b->slot[i].address != address)
-		i = (i + 1) & (b->slots - 1);
-	return &b->slot[i];
-}
-
-/* One by one would be quadratic for a large container of a derived class. */
-static void bag_hash(struct walk *w, struct bag *b)
-{
-	size_t need = 64;
-
-	while (need < b->n * 2)
-		need *= 2;
-	if (need > b->slot_cap) {
-		struct bag_slot *slot = snapshot_memory(w->s, need * sizeof *slot);
-
-		if (!slot)
-			return;
-		snapshot_release(w->s, b->slot, b->slot_cap * sizeof *slot);
-		b->slot = slot;
-		b->slot_cap = need;
-	}
-	memset(b->slot, 0, need * sizeof *b->slot);
-	b->slots = need;
-	for (size_t i = 0; i < b->n; i++) {
-		struct bag_slot *slot = bag_slot(b, b->at[i]);
-
-		slot->address = b->at[i];
-		slot->n++;
-	}
-}
-
-bool bag_take(struct bag *b, uintptr_t address)
-{
-	if (b->slots) {
-		struct bag_slot *slot = bag_slot(b, address);
-
-		return slot->n && slot->n--;
-	}
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->at[i] == address) {
-			b->at[i] = 0;
-			return true;
-		}
-	}
-	return false;
-}
-
-void bag_fill(struct walk *w, const struct type *t, uintptr_t op)
-{
-	w->bag.n = w->bag.slots = 0;
-	if (t->traverse && type_is_gc(t, op))
-		t->traverse((void *)op, bag_visit, w);
-	if (w->bag.n > BAG_LINEAR)
-		bag_hash(w, &w->bag);
-	if (w->bag.overflow)
-		w->incomplete = true;
-}
-
-bool bag_next(struct bag *b, size_t *i, uintptr_t *ret_address)
-{
-	for (; *i < (b->slots ? b->slots : b->n); ++*i) {
-		if (b->slots && b->slot[*i].n) {
-			b->slot[*i].n--;
-			*ret_address = b->slot[*i].address;
-			return true;
-		}
-		if (!b->slots && b->at[*i]) {
-			*ret_address = b->at[*i];
-			b->at[*i] = 0;
-			return true;
-		}
-	}
-	return false;
 }
 
 /* --- edges and texts ----------------------------------------------------------------- */

@@ -71,6 +71,11 @@ struct walk {
 	bool incomplete;		/* memory ran out                             */
 };
 
+static inline size_t heap_hash(uintptr_t address)
+{
+	return (address >> 3) * 0x9e3779b97f4a7c15u >> 20;
+}
+
 /* Place of an address in the table, made when it is new; NULL: no memory. */
 struct heap_node *heap_at(struct walk *w, uintptr_t address);
 const struct heap_node *heap_find(const struct walk *w, uintptr_t address);	/* or NULL */
@@ -94,6 +99,7 @@ uint32_t heap_text(struct walk *w, const struct text *t);
 uint32_t heap_cstring(struct walk *w, const char *text);
 uint32_t heap_str(struct walk *w, uintptr_t str);	/* the text of a str object, cached */
 
+/* bag.c */
 struct type;
 void bag_fill(struct walk *w, const struct type *t, uintptr_t op);	/* empty when it has no traverse */
 bool bag_take(struct bag *b, uintptr_t address);	/* false: not in there */

@@ -1,4 +1,6 @@
 /* Made by tests/cpython/layout/generate.py from CPython's own headers: do not edit. */
+#include "layout.h"
+
 static const struct py_reference interp_308[] = {
 	{ 56, "modules" },
 	{ 64, "modules_by_index" },

@@ -2,6 +2,7 @@
 
 #include "../snapshot.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -44,6 +45,7 @@ static bool parse(const char *line, struct range *r)
 	r->readable = p[1] == 'r';
 	r->writable = p[2] == 'w';
 	shared = p[4] == 's';
+	r->first = memcmp(p + 6, "00000000 ", 9) == 0;
 	for (p++; *p && field < 4; p++)
 		field += *p == ' ';
 	while (*p == ' ')
@@ -59,14 +61,12 @@ static bool parse(const char *line, struct range *r)
 	else
 		r->kind = RANGE_ANONYMOUS;
 	if (*p == 0 && r->kind == RANGE_ANONYMOUS)
-		r->kind = RANGE_BSS;	/* if it follows a file; maps_read looks */
+		r->kind = RANGE_BSS;	/* if it follows a file; add_part looks */
 	return true;
 }
 
 static int add(struct maps *maps, struct snapshot *s, size_t *cap, const struct range *r)
 {
-	struct range *last = maps->n ? &maps->range[maps->n - 1] : 0;
-
 	if (maps->n == *cap) {
 		size_t more = *cap ? *cap * 2 : 1024;
 		struct range *bigger = snapshot_memory(s, more * sizeof *bigger);
@@ -77,20 +77,61 @@ static int add(struct maps *maps, struct snapshot *s, size_t *cap, const struct 
 			memcpy(bigger, maps->range, maps->n * sizeof *bigger);
 		maps->range = bigger;
 		*cap = more;
-		last = maps->n ? &bigger[maps->n - 1] : 0;
 	}
-	maps->range[maps->n] = *r;
-	if (r->kind == RANGE_BSS && !(last && last->end == r->start && r->writable &&
-	    (last->kind == RANGE_FILE || last->kind == RANGE_BSS)))
-		maps->range[maps->n].kind = RANGE_ANONYMOUS;
-	maps->n++;
+	maps->range[maps->n++] = *r;
 	return 0;
+}
+
+/* Where the program or library whose first page is at `start` ends; 0: it is none. */
+static uintptr_t image_end(uintptr_t start, uintptr_t end)
+{
+	const Elf64_Ehdr *head = (const Elf64_Ehdr *)start;
+	uintptr_t last = 0;
+
+	if (end - start < sizeof *head || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    head->e_phentsize != sizeof(Elf64_Phdr) ||
+	    head->e_phoff + head->e_phnum * sizeof(Elf64_Phdr) > end - start)
+		return 0;
+	for (unsigned i = 0; i < head->e_phnum; i++) {
+		const Elf64_Phdr *p = (const Elf64_Phdr *)(start + head->e_phoff) + i;
+
+		if (p->p_type == PT_LOAD && p->p_vaddr + p->p_memsz > last)
+			last = p->p_vaddr + p->p_memsz;
+	}
+	return (head->e_type == ET_DYN ? start : 0) + ((last + 4095) & ~(uintptr_t)4095);
+}
+
+/*
+ * The zeroes behind a file's data are a mapping without a name, and the
+ * kernel joins it with whatever the program maps next to it: the file's own
+ * headers say where they end.
+ */
+static int add_part(struct maps *maps, struct snapshot *s, size_t *cap, const struct range *r,
+	uintptr_t *image)
+{
+	struct range zeroes = *r, rest = *r;
+	int err;
+
+	if (r->kind == RANGE_FILE && r->first)
+		*image = r->readable ? image_end(r->start, r->end) : 0;
+	if (r->kind != RANGE_BSS)
+		return add(maps, s, cap, r);
+	rest.kind = RANGE_ANONYMOUS;
+	if (!r->writable || *image <= r->start || !maps->n ||
+	    maps->range[maps->n - 1].end != r->start)
+		return add(maps, s, cap, &rest);
+	if (*image >= r->end)
+		return add(maps, s, cap, r);
+	zeroes.end = rest.start = *image;
+	err = add(maps, s, cap, &zeroes);
+	return err ? err : add(maps, s, cap, &rest);
 }
 
 int maps_read(struct maps *maps, struct snapshot *s)
 {
 	char buffer[4096], line[LINE_MAX_BYTES];
 	size_t cap = 0, used = 0;
+	uintptr_t image = 0;
 	long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	long n;
 	int err = 0;
@@ -111,7 +152,7 @@ int maps_read(struct maps *maps, struct snapshot *s)
 			memset(line + used, 0, sizeof line - used);
 			used = 0;
 			if (parse(line, &r))
-				err = add(maps, s, &cap, &r);
+				err = add_part(maps, s, &cap, &r, &image);
 		}
 	}
 	syscall(SYS_close, fd);

@@ -25,6 +25,7 @@ struct range {
 	uintptr_t start, end;
 	enum range_kind kind;
 	bool readable, writable;
+	bool first;		/* begins with the file's first byte                  */
 };
 
 struct maps {

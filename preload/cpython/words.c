@@ -9,13 +9,14 @@
 #define FILTER_BITS	16
 #define SCAN_MAX	(64ull << 30)	/* bytes; more is left out, and said */
 #define STATIC_COUNT	900000000	/* objects that were never counted, up to 3.11 */
+#define SEEN_MAX	2000		/* words for one object: a small int is everywhere */
 #define PAGE		4096u
 #define WINDOW		(4u << 20)	/* bytes the kernel is asked about at once */
 
 /* The objects looked for, and what was found: at most WORDS_PER_OBJECT for each. */
 struct target {
 	uintptr_t address;
-	uint32_t found;
+	uint32_t seen, found;		/* in all; and outside of objects */
 };
 
 struct hit {
@@ -51,9 +52,15 @@ static struct target *target_at(struct scan *s, uintptr_t address)
 	return &s->target[i];
 }
 
-static bool unexplained(const struct heap_node *n)
+static bool unexplained(const struct walk *w, const struct heap_node *n)
 {
-	return n->queued && n->open > 0 && n->open < STATIC_COUNT;
+	const struct range *r;
+
+	if (!n->queued || n->open <= 0 || n->open >= STATIC_COUNT)
+		return false;
+	/* None, the types of C: part of a file, held by code everywhere, never leaked */
+	r = maps_find(&w->maps, n->address, 16);
+	return r && r->kind != RANGE_FILE && r->kind != RANGE_BSS;
 }
 
 static bool choose_targets(struct scan *s)
@@ -62,7 +69,7 @@ static bool choose_targets(struct scan *s)
 	size_t n = 0, size = 64;
 
 	for (size_t i = 0; i <= nodes->mask; i++)
-		n += unexplained(&nodes->at[i]);
+		n += unexplained(s->w, &nodes->at[i]);
 	while (size < n * 2)
 		size *= 2;
 	s->target = snapshot_memory(s->w->s, size * sizeof *s->target);
@@ -75,7 +82,7 @@ static bool choose_targets(struct scan *s)
 	for (size_t i = 0; i <= nodes->mask; i++) {
 		uintptr_t address = nodes->at[i].address;
 
-		if (!unexplained(&nodes->at[i]))
+		if (!unexplained(s->w, &nodes->at[i]))
 			continue;
 		target_at(s, address)->address = address;
 		s->filter[filter_bit(address) / 64] |= 1ull << filter_bit(address) % 64;
@@ -96,8 +103,10 @@ static void scan_words(struct scan *s, uintptr_t start, uintptr_t end, enum ouro
 		if (!(s->filter[filter_bit(*p) / 64] >> filter_bit(*p) % 64 & 1))
 			continue;
 		t = target_at(s, *p);
-		if (!t->address || s->nhit == WORDS_ALL || roots_tell((uintptr_t)p))
+		if (!t->address || t->seen == SEEN_MAX || s->nhit == WORDS_ALL ||
+		    roots_tell((uintptr_t)p))
 			continue;
+		t->seen++;
 		s->hit[s->nhit++] = (struct hit){ (uintptr_t)p, *p, region, false };
 	}
 }

@@ -68,8 +68,9 @@ class Guest(unittest.TestCase):
         return self.same(self.hazards, name, str(n))
 
     def traces(self):
-        return [Trace(os.path.join(self.folder.name, f))
-                for f in sorted(os.listdir(self.folder.name)) if ".trace" in f]
+        return [Trace(os.path.join(folder, name))
+                for folder, _, names in os.walk(self.folder.name) for name in names
+                if name.startswith("t.trace") or folder.endswith(".d")]
 
     def adds_up(self, trace):
         kinds, alive, double, unknown = trace.replay()
@@ -192,11 +193,12 @@ class Guest(unittest.TestCase):
 
     def test_exec_takes_over_the_name(self):
         self.same("/bin/sh", "-c", "exec /bin/sh -c 'exec /usr/bin/env true'")
-        names = sorted(f for f in os.listdir(self.folder.name) if "trace" in f)
-        self.assertEqual(names, ["t.trace"] + [f"t.trace.{i}" for i in range(1, len(names))])
         last = Trace(self.path)
+        earlier = [name for name in os.listdir(self.path + ".d")
+                   if name.startswith(f"{last.pid}.")]
+        self.assertEqual(sorted(earlier), [f"{last.pid}.{i + 1}" for i in range(len(earlier))])
         self.assertEqual((last.argv, last.state, last.origin), (["true"], EXITED, 2))
-        first = Trace(self.path + ".1")
+        first = Trace(f"{self.path}.d/{last.pid}.1")
         self.assertEqual((first.state, first.origin), (EXECED, 0))
 
     # --- the end -------------------------------------------------------------

@@ -165,11 +165,11 @@ def check():
     for minor in MINORS:
         for include in headers(minor):
             seen += 1
-            for line in table(include, minor).splitlines():
-                if line not in have:
-                    print(f"{include}: {line.strip()} is not in layout_data.h")
             block = table(include, minor)
             bad += block not in have
+            for line in block.splitlines():
+                if line not in have:
+                    print(f"{include}: {line.strip()} is not in layout_data.h")
     print(f"layout: {seen} sets of headers, {bad} differ")
     return bad
 
@@ -178,6 +178,7 @@ def main():
     if "--check" in sys.argv:
         sys.exit(1 if check() else 0)
     print("/* Made by tests/cpython/layout/generate.py from CPython's own headers: do not edit. */")
+    print('#include "layout.h"\n')
     for minor in MINORS:
         include = headers(minor)
         if not include:
