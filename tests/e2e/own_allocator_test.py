@@ -98,8 +98,8 @@ class OwnAllocator(unittest.TestCase):
         self.operators(f"{LIB}/libjemalloc.a", "-lm", "-ldl")
 
     def test_linked_in_tcmalloc(self):
-        self.blocks(f"{LIB}/libtcmalloc_minimal.a", "-lstdc++")
-        self.operators(f"{LIB}/libtcmalloc_minimal.a")
+        self.blocks(f"{LIB}/libtcmalloc_minimal.a", "-lstdc++", "-lm")
+        self.operators(f"{LIB}/libtcmalloc_minimal.a", "-lm")
 
     # --- in a library --------------------------------------------------------
 
