@@ -42,7 +42,7 @@ BASE := -std=gnu11 -g $(OPT) $(WARN) -D_GNU_SOURCE -DOURO_VERSION='"$(VERSION)"'
 # the C library's start files, not all built for it, are left out).
 GUEST_CFLAGS  := $(BASE) -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec \
 	-fcf-protection=full -fno-plt -fno-exceptions -fasynchronous-unwind-tables
-GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,initfirst \
 	-Wl,-z,noexecstack -Wl,-z,defs -Wl,--version-script=preload/ouro.map -Wl,-soname,libouro.so
 GUEST_LIBS    := -lZydis
 
