@@ -19,6 +19,7 @@ int cmd_report(int argc, char **argv);
 int cmd_cycles(int argc, char **argv);
 int cmd_holders(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -22,7 +22,9 @@
  */
 #define HEADER_MOST 64
 
-__attribute__((noinline)) static struct thr *enter(uintptr_t frame)
+#define NOINLINE __attribute__((noinline))	/* its registers are the compiler's own */
+
+NOINLINE static struct thr *enter(uintptr_t frame)
 {
 	struct thr *t = thr_self;
 	struct guard g;
@@ -37,14 +39,14 @@ __attribute__((noinline)) static struct thr *enter(uintptr_t frame)
 	return t;
 }
 
-__attribute__((noinline)) static void leave(struct thr *t)
+NOINLINE static void leave(struct thr *t)
 {
 	if (t)
 		t->pool_depth--;
 }
 #define ENTER() enter((uintptr_t)__builtin_frame_address(0))
 
-__attribute__((noinline)) static void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+NOINLINE static void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 
@@ -56,7 +58,7 @@ __attribute__((noinline)) static void taken(void *p, size_t size, struct caller 
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
-__attribute__((noinline)) static void made(void *p, size_t size, struct caller caller, uintptr_t frame)
+NOINLINE static void made(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 	uintptr_t last;
@@ -71,7 +73,7 @@ __attribute__((noinline)) static void made(void *p, size_t size, struct caller c
 }
 #define MADE(p, size) made(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
-__attribute__((noinline)) static void ended(void *p, enum ouro_kind kind, uintptr_t frame)
+NOINLINE static void ended(void *p, enum ouro_kind kind, uintptr_t frame)
 {
 	struct guard g;
 
@@ -119,7 +121,8 @@ DETOUR_HOOK static void on_free(void *p)
 }
 
 /* As hooks.c has it: RELEASE before, PLACE after; the call may move the block or not. */
-__attribute__((noinline)) static void replaced(void *p, void *q, size_t size, struct caller caller, uintptr_t frame)
+NOINLINE static void replaced(void *p, void *q, size_t size, struct caller caller,
+			      uintptr_t frame)
 {
 	struct guard g;
 
