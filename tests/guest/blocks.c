@@ -3,7 +3,9 @@
  *
  * With -DOWN it brings an allocator of its own, in which calloc and realloc
  * call malloc and free by name; with -DHIDDEN, too, that is known to the
- * executable alone.  Started with an argument it works in four threads.
+ * executable alone.  With -DLIBRARY only the allocator is left, to be preloaded:
+ * it takes no lock, so that signal handlers may allocate.  Started with an argument
+ * the program works in four threads.
  *
  *	size	taken by	times	kept
  *	1201	malloc		1000	100
@@ -25,7 +27,7 @@
 
 #ifdef OWN
 /* Blocks with their size before them, from a place that is never given back. */
-static char room[32 << 20] __attribute__((aligned(4096)));
+static char room[256 << 20] __attribute__((aligned(4096)));
 static size_t used;
 static unsigned long taken, given;
 
@@ -78,6 +80,7 @@ API int posix_memalign(void **ret, size_t align, size_t n)
 }
 #endif
 
+#ifndef LIBRARY
 static void *volatile kept[400];
 static unsigned places;
 
@@ -127,3 +130,4 @@ int main(int argc, char **argv)
 	puts("done");
 	return 0;
 }
+#endif
