@@ -217,6 +217,50 @@ DETOUR_HOOK static void *on_pvalloc(size_t size)
 	return p;
 }
 
+/*
+ * Where the names bind to us, a library's allocator is behind real.*: called with
+ * the count raised, since it may call others of the family by those names.
+ */
+static struct real behind;
+
+#define QUIET(type, name, params, args) \
+	static type quiet_##name params \
+	{ \
+		struct thr *t = ENTER(); \
+		type r = behind.name args; \
+		\
+		leave(t); \
+		return r; \
+	}
+QUIET(void *, malloc, (size_t n), (n))
+QUIET(void *, calloc, (size_t n, size_t size), (n, size))
+QUIET(void *, realloc, (void *p, size_t n), (p, n))
+QUIET(int, posix_memalign, (void **ret, size_t align, size_t n), (ret, align, n))
+QUIET(void *, aligned_alloc, (size_t align, size_t n), (align, n))
+QUIET(void *, memalign, (size_t align, size_t n), (align, n))
+QUIET(void *, valloc, (size_t n), (n))
+QUIET(void *, pvalloc, (size_t n), (n))
+
+static void quiet_free(void *p)
+{
+	struct thr *t = ENTER();
+
+	behind.free(p);
+	leave(t);
+}
+
+static void go_quiet(void)
+{
+	behind = real;
+	real = (struct real){
+		.malloc = quiet_malloc, .calloc = quiet_calloc, .realloc = quiet_realloc,
+		.free = quiet_free, .posix_memalign = quiet_posix_memalign,
+		.aligned_alloc = quiet_aligned_alloc, .memalign = quiet_memalign,
+		.valloc = quiet_valloc, .pvalloc = quiet_pvalloc,
+		.malloc_usable_size = behind.malloc_usable_size,
+	};
+}
+
 /* --- the operators ----------------------------------------------------------------- */
 
 /*
@@ -334,9 +378,6 @@ static const char *place(const struct entry *e, unsigned n, void *const *target)
 					detour_remove(target[done]);
 			return refused(e[i].name, r);
 		}
-		/* Else our own hooks would come by the detour as well. */
-		if (target[i] && !r)
-			real_moved(target[i], *(void **)e[i].original);
 	}
 	return NULL;
 }
@@ -380,8 +421,13 @@ static const char *setup_family(void)
 
 	loader_lookup(loader_first(), "malloc", &map);
 	ours = map == loader_self();	/* what the names bind to is seen without more */
-	if (ours)
+	if (ours) {
+		struct link_map *home = first_with("malloc");
+
+		if (home && !loader_symbol(home, "gnu_get_libc_version", NULL))
+			go_quiet();
 		map = loader_first();
+	}
 	targets(map, family, FAMILY, target);
 	for (unsigned i = 0; i < FAMILY_LEAST; i++)
 		if (!target[i])

@@ -33,9 +33,6 @@ extern struct real real;
  */
 const char *real_find(void);
 
-/* A function of the family was detoured: it goes by another address now. */
-void real_moved(void *from, void *to);
-
 #define EARLY_ARENA 65536
 extern char early_arena[EARLY_ARENA];
 

@@ -50,8 +50,9 @@ class GuestCase(unittest.TestCase):
         return Trace(self.path) if os.path.exists(self.path) else None
 
     def traces(self):
-        return [Trace(os.path.join(self.folder.name, f))
-                for f in sorted(os.listdir(self.folder.name)) if ".trace" in f]
+        return [Trace(os.path.join(folder, name))
+                for folder, _, names in os.walk(self.folder.name) for name in names
+                if name.startswith("t.trace") or folder.endswith(".d")]
 
     def adds_up(self, trace):
         kinds, alive, double, unknown = trace.replay()

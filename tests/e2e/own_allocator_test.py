@@ -115,6 +115,14 @@ class OwnAllocator(unittest.TestCase):
             self.blocks("-Wl,--no-as-needed", library)
             self.operators("-Wl,--no-as-needed", library, throws=throws)
 
+    def test_a_library_s_whose_functions_call_each_other(self):
+        library = os.path.join(self.folder, "libbump.so")
+        subprocess.run(["gcc", "-O1", "-w", "-fno-builtin", "-shared", "-fPIC", "-DOWN",
+                        "-DLIBRARY", "-o", library, os.path.join(TOP, "tests/guest/blocks.c")],
+                       check=True)
+        self.blocks(before=[library])
+        self.blocks(after=[library])
+
     def test_jemalloc(self):
         self.with_library("jemalloc")
 
