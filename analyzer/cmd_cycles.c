@@ -25,7 +25,7 @@ int cmd_cycles(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (v.json)
-		report_json(stdout, &r, true);
+		report_json(stdout, &r, REPORT_CYCLES);
 	else
 		cycles_text(&t, &r, &(struct text_options){ .all = v.all, .path = v.path });
 	return view_close(&r);

@@ -26,7 +26,7 @@ int cmd_report(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (v.json)
-		report_json(stdout, &r, false);
+		report_json(stdout, &r, REPORT_ALL);
 	else
 		report_text(&t, &r, &(struct text_options){ .all = v.all, .path = v.path });
 	return view_close(&r);
@@ -42,7 +42,7 @@ int report_summary(FILE *out, const char *path, bool json)
 	if (status >= 0)
 		return status;
 	if (json)
-		report_json(out, &r, false);
+		report_json(out, &r, REPORT_ALL);
 	else
 		summary_text(&t, &r, &(struct text_options){ .path = path });
 	report_close(&r);

@@ -17,6 +17,7 @@ enum status {
 int cmd_dump(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_cycles(int argc, char **argv);
+int cmd_leaks(int argc, char **argv);
 int cmd_holders(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

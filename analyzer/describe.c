@@ -299,7 +299,9 @@ static void put_made(struct buf *out, struct finding *f)
 
 static void put_headline(struct buf *out, struct finding *f, const struct naming *w)
 {
-	static const char *const one[] = { "dead cycle", "uncollectable cycle", "", "live cycle" };
+	static const char *const one[FINDING_KINDS] = { [FINDING_DEAD_CYCLE] = "dead cycle",
+		[FINDING_UNCOLLECTABLE_CYCLE] = "uncollectable cycle",
+		[FINDING_LIVE_CYCLE] = "live cycle" };
 
 	if (f->count > 1) {
 		buf_number(out, f->count);

@@ -61,12 +61,25 @@ void findings_fini(struct findings *s)
 	*s = (struct findings){0};
 }
 
+bool finding_is_part(const struct finding *f, enum report_part part)
+{
+	switch (part) {
+	case REPORT_CYCLES:
+		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST;
+	case REPORT_LEAKS:
+		return f->kind != FINDING_DEAD_CYCLE && f->kind != FINDING_LIVE_CYCLE;
+	default:
+		return true;
+	}
+}
+
 const char *finding_kind_name(enum finding_kind kind)
 {
 	static const char *const name[FINDING_KINDS] = {
 		[FINDING_DEAD_CYCLE] = "dead-cycle",
 		[FINDING_UNCOLLECTABLE_CYCLE] = "uncollectable-cycle",
 		[FINDING_OVER_RETAINED] = "over-retained",
+		[FINDING_LOST] = "lost",
 		[FINDING_LIVE_CYCLE] = "live-cycle",
 	};
 

@@ -15,6 +15,7 @@ enum finding_kind {
 	FINDING_DEAD_CYCLE,
 	FINDING_UNCOLLECTABLE_CYCLE,
 	FINDING_OVER_RETAINED,
+	FINDING_LOST,			/* blocks of malloc                        */
 	FINDING_LIVE_CYCLE,		/* no mistake, and kept apart              */
 	FINDING_KINDS,
 };
@@ -59,6 +60,7 @@ struct finding {
 	uint64_t objects, bytes;	/* all of them, cycles and what hangs from them */
 	uint64_t tail_objects, tail_bytes;	/* ... what only hangs from them   */
 	uint64_t retained_objects, retained_bytes;	/* ... and from that, cycles of other findings too */
+	bool cyclic;			/* lost: the direct ones hold themselves   */
 	uint64_t unknown;		/* references nobody accounts for          */
 	uint64_t held;			/* ... of them, by memory of C code, possibly */
 
@@ -81,6 +83,10 @@ struct findings {
 	struct finding *f;
 	uint32_t n, cap;
 };
+
+/* Is it in this part of a report? */
+enum report_part { REPORT_ALL, REPORT_CYCLES, REPORT_LEAKS };
+bool finding_is_part(const struct finding *f, enum report_part part);
 
 /* A new one of zeroes at the end; NULL: no memory. */
 struct finding *findings_add(struct findings *s);

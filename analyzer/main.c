@@ -17,6 +17,7 @@ static const struct command {
 	{ "dump", cmd_dump, "print a trace as it stands, for people who debug ouro" },
 	{ "report", cmd_report, "what the program keeps alive, and why" },
 	{ "cycles", cmd_cycles, "objects that hold each other, dead and alive" },
+	{ "leaks", cmd_leaks, "memory that nobody will ever free" },
 	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
 	{ NULL, NULL, NULL },
 };

@@ -118,11 +118,22 @@ static int note_snapshots(struct report *r)
 	uint32_t i;
 	int e = 0;
 
-	if (!r->graph && f->snapshots_begun)
+	if (r->scanned && r->lost.unseen)
+		e = note_add(r, false, "Registers of %llu other threads are not known: what only they "
+			"hold seems lost.", (unsigned long long)(r->snap.scan.waiting +
+			r->snap.scan.running));
+	if (r->scanned && r->snap.scan.flags & OURO_SCAN_THREADS && !e)
+		e = note_add(r, true, "Not all threads could be looked at: what seems lost may be theirs.");
+	if (r->scanned && f->sample_bytes && !e)
+		e = note_add(r, true, "Sampled: what holds a block may not be known, so what seems lost "
+			"may be held.");
+	if (e)
+		return e;
+	if (!r->graph && !r->scanned && f->snapshots_begun)
 		return note_add(r, true, "No snapshot is complete%s: who holds what is not known, and "
 				"what follows is what the events alone tell.",
 				r->trace.running ? " yet" : "");
-	if (!r->graph)
+	if (!r->graph && !r->scanned)
 		return r->runtime ? note_add(r, true, "There is no snapshot: who holds what is not "
 				"known, and what follows is what the events alone tell.") : 0;
 	for (i = 0; i < r->snap.notes && !e; i++) {

@@ -115,11 +115,13 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 			 r->snapshot);
 		return -ENOENT;
 	}
-	r->graph = !e;
+	r->scanned = !e && r->snap.scan.there;
+	r->graph = !e && !r->scanned;
 	return e;
 }
 
-static int analyse_snapshot(struct report *r, bool each)
+/* The events up to the snapshot. */
+static int go_to_snapshot(struct report *r)
 {
 	int e = replay_to_snapshot(&r->replay, r->snapshot);
 
@@ -130,6 +132,32 @@ static int analyse_snapshot(struct report *r, bool each)
 		return e;
 	r->reason = reason_words(r->snap.def ? r->snap.def->reason : 0);
 	r->snapshot_seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
+	return 0;
+}
+
+static int analyse_blocks(struct report *r, bool each)
+{
+	int e = go_to_snapshot(r);
+
+	if (e)
+		return e;
+	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	if (!e)
+		e = blocks_init(&r->blocks, &r->replay, &r->snap);
+	if (!e)
+		e = find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+	if (!e)
+		e = overview_of_events(&r->overview, &r->loader);
+	analysis_rank(&r->analysis);
+	return e ? e : replay_to_end(&r->replay);
+}
+
+static int analyse_snapshot(struct report *r, bool each)
+{
+	int e = go_to_snapshot(r);
+
+	if (e)
+		return e;
 	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
 	if (!e)
 		e = heap_load(&r->loader);
@@ -238,7 +266,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) : analyse_events(r);
+		e = r->graph ? analyse_snapshot(r, o->each) :
+			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e) {
 		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
@@ -269,6 +298,7 @@ void report_close(struct report *r)
 	mem_free(r->state);
 	overview_fini(&r->overview);
 	analysis_fini(&r->analysis);
+	blocks_fini(&r->blocks);
 	heap_loader_fini(&r->loader);
 	heap_fini(&r->heap);
 	symbols_free(r->symbols);

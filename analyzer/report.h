@@ -5,6 +5,7 @@
 #define OURO_REPORT_H
 
 #include "analysis.h"
+#include "find_lost.h"
 #include "heap_load.h"
 #include "overview.h"
 #include "term.h"
@@ -32,6 +33,9 @@ struct report {
 	struct overview overview;
 
 	bool graph;			/* there was a snapshot: heap and analysis have content */
+	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	struct blocks blocks;
+	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
 	const char *reason;		/* why it was taken: "at exit"               */
 	double snapshot_seconds;	/* into the run                              */

@@ -39,7 +39,7 @@ static void put_trace(struct json *j, const struct report *r)
 
 static void put_snapshot(struct json *j, const struct report *r)
 {
-	if (!r->graph) {
+	if (!r->graph && !r->scanned) {
 		json_null(j, "snapshot");
 		return;
 	}
@@ -47,9 +47,9 @@ static void put_snapshot(struct json *j, const struct report *r)
 	json_uint(j, "number", r->snapshot);
 	json_text(j, "taken", r->reason);
 	json_real(j, "seconds", r->snapshot_seconds);
-	json_uint(j, "objects", r->heap.nnodes);
-	json_uint(j, "references", r->heap.nedges);
-	json_uint(j, "roots", r->heap.nroots);
+	json_uint(j, "objects", r->scanned ? r->blocks.n : r->heap.nnodes);
+	json_uint(j, "references", r->scanned ? r->blocks.graph.m : r->heap.nedges);
+	json_uint(j, "roots", r->scanned ? r->blocks.graph.nroots : r->heap.nroots);
 	json_uint(j, "begun", r->trace.head.snapshots_begun);
 	json_close(j, '}');
 }
@@ -166,6 +166,13 @@ static void put_numbers(struct json *j, const struct finding *f)
 	json_uint(j, "tail_bytes", f->tail_bytes);
 	json_uint(j, "retained_objects", f->retained_objects);
 	json_uint(j, "retained_bytes", f->retained_bytes);
+	if (f->kind == FINDING_LOST) {
+		json_uint(j, "direct", f->count);
+		json_uint(j, "direct_bytes", f->bytes - f->tail_bytes);
+		json_uint(j, "indirect", f->tail_objects);
+		json_uint(j, "indirect_bytes", f->tail_bytes);
+		json_bool(j, "cyclic", f->cyclic);
+	}
 	if (f->kind == FINDING_OVER_RETAINED) {
 		json_uint(j, "unknown", f->unknown);
 		json_uint(j, "held_by_c", f->held);
@@ -226,19 +233,14 @@ static void put_finding(struct json *j, const struct report *r, const struct fin
 	json_close(j, '}');
 }
 
-static bool is_cycle(const struct finding *f)
-{
-	return f->kind != FINDING_OVER_RETAINED;
-}
-
 static void put_findings(struct json *j, const char *key, const struct report *r,
-			 const struct findings *s, bool cycles_only)
+			 const struct findings *s, enum report_part part)
 {
 	uint32_t i;
 
 	json_open(j, key, '[');
 	for (i = 0; i < s->n; i++)
-		if (!cycles_only || is_cycle(&s->f[i]))
+		if (finding_is_part(&s->f[i], part))
 			put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }
@@ -286,6 +288,29 @@ static void put_books(struct json *j, const struct report *r)
 	json_close(j, '}');
 }
 
+static void put_lost(struct json *j, const struct report *r)
+{
+	const struct lost *l = &r->lost;
+
+	if (!r->scanned) {
+		json_null(j, "lost");
+		return;
+	}
+	json_open(j, "lost", '{');
+	json_uint(j, "direct", l->direct);
+	json_uint(j, "direct_bytes", l->direct_bytes);
+	json_uint(j, "indirect", l->indirect);
+	json_uint(j, "indirect_bytes", l->indirect_bytes);
+	json_uint(j, "reached", l->reached);
+	json_uint(j, "reached_bytes", l->reached_bytes);
+	json_uint(j, "unseen_registers", l->unseen);
+	json_bool(j, "doubtful", l->doubtful);
+	json_uint(j, "searched_bytes", r->snap.scan.bytes);
+	json_uint(j, "threads_waiting", r->snap.scan.waiting);
+	json_uint(j, "threads_running", r->snap.scan.running);
+	json_close(j, '}');
+}
+
 static void put_overview(struct json *j, const struct report *r)
 {
 	const struct overview *o = &r->overview;
@@ -320,15 +345,16 @@ static void begin(struct json *j, const struct report *r)
 	put_notes(j, r);
 }
 
-void report_json(FILE *out, const struct report *r, bool cycles_only)
+void report_json(FILE *out, const struct report *r, enum report_part part)
 {
 	struct json j = { .out = out, .lines = true };
 
 	begin(&j, r);
-	put_findings(&j, "findings", r, &r->analysis.findings, cycles_only);
-	put_findings(&j, "live_cycles", r, &r->analysis.live, false);
+	put_findings(&j, "findings", r, &r->analysis.findings, part);
+	put_findings(&j, "live_cycles", r, &r->analysis.live, part);
 	put_books(&j, r);
-	if (!cycles_only) {
+	put_lost(&j, r);
+	if (part == REPORT_ALL) {
 		put_totals(&j, r);
 		put_overview(&j, r);
 	}

@@ -8,8 +8,8 @@
 #include "json.h"
 #include "report.h"
 
-/* All of it, or the cycles alone. */
-void report_json(FILE *out, const struct report *r, bool cycles_only);
+/* All of it, or the findings of one part alone. */
+void report_json(FILE *out, const struct report *r, enum report_part part);
 
 /* The first `limit` matches in full. -ENOMEM; nothing is written then. */
 int holders_json(FILE *out, const struct report *r, const struct holders *s, const char *query,

@@ -66,7 +66,11 @@ static void count_kind(struct buf *b, const struct findings *s, enum finding_kin
 		buf_puts(b, "; ");
 	buf_number(b, count);
 	buf_printf(b, " %s (", count == 1 ? one : many);
-	if (kind != FINDING_OVER_RETAINED) {
+	if (kind == FINDING_LOST && objects > count) {
+		buf_puts(b, "with what they hold ");
+		buf_number(b, objects);
+		buf_puts(b, " blocks, ");
+	} else if (kind != FINDING_OVER_RETAINED && kind != FINDING_LOST) {
 		buf_number(b, objects);
 		buf_printf(b, " %s, ", objects == 1 ? "object" : "objects");
 	}
@@ -81,7 +85,7 @@ static void put_verdict(const struct term *t, const struct report *r)
 	uint64_t n;
 	enum term_style style;
 
-	if (!r->graph) {
+	if (!r->graph && !r->scanned) {
 		put(t, TERM_YELLOW, 0, "No verdict: the trace has no complete snapshot.");
 		return;
 	}
@@ -90,8 +94,12 @@ static void put_verdict(const struct term *t, const struct report *r)
 	count_kind(&b, s, FINDING_UNCOLLECTABLE_CYCLE, FINDING_WARNING, "uncollectable cycle",
 		   "uncollectable cycles");
 	count_kind(&b, s, FINDING_DEAD_CYCLE, FINDING_WARNING, "dead cycle", "dead cycles");
+	count_kind(&b, s, FINDING_LOST, FINDING_WARNING, "lost block", "lost blocks");
 	style = report_findings(r, FINDING_ERROR, &n) ? TERM_RED : b.n ? TERM_YELLOW : TERM_GREEN;
-	if (!b.n)
+	if (!b.n && r->scanned) {
+		buf_puts(&b, "No block is lost: ");
+		buf_puts(&b, r->lost.reached ? "all that are left can be reached" : "none is left");
+	} else if (!b.n)
 		buf_puts(&b, "Nothing that the program made is dead in a cycle or held by a reference "
 			 "too many");
 	buf_putc(&b, '.');
@@ -123,10 +131,18 @@ static void put_numbers(const struct term *t, const struct finding *f)
 {
 	struct buf b = {0};
 
+	const char *one = f->kind == FINDING_LOST ? "block" : "object";
+
 	buf_number(&b, f->objects);
-	buf_printf(&b, " %s, ", f->objects == 1 ? "object" : "objects");
+	buf_printf(&b, " %s%s, ", one, f->objects == 1 ? "" : "s");
 	buf_bytes(&b, f->bytes);
-	if (f->tail_objects) {
+	if (f->tail_objects && f->kind == FINDING_LOST) {
+		buf_puts(&b, ", of them ");
+		buf_number(&b, f->tail_objects);
+		buf_puts(&b, " (");
+		buf_bytes(&b, f->tail_bytes);
+		buf_puts(&b, ") only held by lost ones");
+	} else if (f->tail_objects) {
 		buf_puts(&b, ", of them ");
 		buf_number(&b, f->tail_objects);
 		buf_printf(&b, " (");
@@ -201,7 +217,7 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 }
 
 /* What is not an error is told only as far as it does not bury what is. */
-static void put_findings(const struct term *t, const struct report *r, bool cycles_only,
+static void put_findings(const struct term *t, const struct report *r, enum report_part part,
 			 const struct text_options *o)
 {
 	const struct findings *s = &r->analysis.findings;
@@ -213,7 +229,7 @@ static void put_findings(const struct term *t, const struct report *r, bool cycl
 		const struct finding *f = &s->f[i];
 		bool info = f->severity == FINDING_INFO;
 
-		if (cycles_only && f->kind == FINDING_OVER_RETAINED)
+		if (!finding_is_part(f, part))
 			continue;
 		if (!o->all && (told >= FINDINGS_TOLD || (info && infos >= INFOS_TOLD) ||
 				(info && f->kind == FINDING_OVER_RETAINED))) {
@@ -278,7 +294,7 @@ static void put_overview(const struct term *t, const struct report *r,
 	struct buf b = {0};
 
 	putc('\n', t->out);
-	buf_printf(&b, "Alive %s, made by the program: ", r->graph ? r->reason : "at the end");
+	buf_printf(&b, "Alive %s, made by the program: ", r->graph || r->scanned ? r->reason : "at the end");
 	buf_number(&b, v->objects);
 	buf_puts(&b, r->graph ? " objects, " : " objects and blocks, ");
 	buf_bytes(&b, v->bytes);
@@ -334,6 +350,29 @@ static void put_totals(const struct term *t, const struct report *r)
 	buf_number(&b, x->births);
 	buf_puts(&b, " objects born");
 	put_buf(t, TERM_PLAIN, 2, &b);
+	if (r->scanned) {
+		const struct lost *l = &r->lost;
+
+		buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
+			   r->snapshot_seconds);
+		buf_bytes(&b, r->snap.scan.bytes);
+		buf_puts(&b, " searched; of ");
+		buf_number(&b, r->blocks.n);
+		buf_puts(&b, " blocks ");
+		buf_number(&b, l->reached);
+		buf_puts(&b, " (");
+		buf_bytes(&b, l->reached_bytes);
+		buf_puts(&b, ") are reached, ");
+		buf_number(&b, l->direct);
+		buf_puts(&b, " (");
+		buf_bytes(&b, l->direct_bytes);
+		buf_puts(&b, ") lost, ");
+		buf_number(&b, l->indirect);
+		buf_puts(&b, " (");
+		buf_bytes(&b, l->indirect_bytes);
+		buf_puts(&b, ") held by lost ones alone");
+		put_buf(t, TERM_PLAIN, 2, &b);
+	}
 	if (r->graph) {
 		buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
 			   r->snapshot_seconds);
@@ -370,7 +409,7 @@ static const char *example(const struct report *r)
 	uint32_t i, k;
 
 	for (i = 0; i < s->n; i++)
-		for (k = 0; k < s->f[i].nmembers; k++) {
+		for (k = 0; k < s->f[i].nmembers && s->f[i].kind != FINDING_LOST; k++) {
 			variable = words_variable(&r->heap, s->f[i].member[k].node);
 			if (*variable)
 				return variable;
@@ -396,11 +435,20 @@ void report_text(const struct term *t, const struct report *r, const struct text
 	put_head(t, r);
 	put_verdict(t, r);
 	put_notes(t, r);
-	put_findings(t, r, false, o);
+	put_findings(t, r, REPORT_ALL, o);
 	put_live(t, r, o);
 	put_overview(t, r, o);
 	put_totals(t, r);
 	put_next(t, r, o);
+}
+
+void leaks_text(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	put_head(t, r);
+	put_verdict(t, r);
+	put_notes(t, r);
+	put_findings(t, r, REPORT_LEAKS, o);
+	put_totals(t, r);
 }
 
 void cycles_text(const struct term *t, const struct report *r, const struct text_options *o)
@@ -411,7 +459,7 @@ void cycles_text(const struct term *t, const struct report *r, const struct text
 	put_head(t, r);
 	put_verdict(t, r);
 	put_notes(t, r);
-	put_findings(t, r, true, o);
+	put_findings(t, r, REPORT_CYCLES, o);
 	put_live(t, r, &all);
 }
 

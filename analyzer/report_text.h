@@ -14,6 +14,7 @@ struct text_options {
 };
 
 void report_text(const struct term *t, const struct report *r, const struct text_options *o);
+void leaks_text(const struct term *t, const struct report *r, const struct text_options *o);
 void cycles_text(const struct term *t, const struct report *r, const struct text_options *o);
 
 /* The verdict and the worst findings, in a few lines, for the end of `ouro run`. */

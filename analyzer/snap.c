@@ -3,6 +3,8 @@
  */
 #include "snap.h"
 
+#include "found.h"
+
 #include <ouro/record.h>
 
 #include <assert.h>
@@ -32,7 +34,7 @@ struct reader {
 	bool ended;
 	struct addresses edge, root, word;
 	struct {
-		uint32_t strings, types, nodes, edges, roots, words, notes;
+		uint32_t strings, types, nodes, edges, roots, words, notes, runs;
 	} room;
 };
 
@@ -236,6 +238,32 @@ static int read_note(struct reader *r)
 	return 0;
 }
 
+static int read_scan(struct reader *r)
+{
+	struct snap_scan s = { .there = true };
+
+	if (!number32(r, &s.flags) || !number(r, &s.waiting) || !number(r, &s.running) ||
+	    !number(r, &s.bytes) || !number(r, &s.words))
+		return WRONG;
+	r->s->scan = s;
+	return 0;
+}
+
+static int read_words(struct reader *r)
+{
+	const uint8_t *start = r->p, *p;
+	struct found f;
+
+	p = found_read(start, r->end, &f);
+	if (!p)
+		return WRONG;
+	if (MORE(r, run))
+		return -ENOMEM;
+	r->s->run[r->s->runs++] = (struct snap_run){ start, p };
+	r->p = p;
+	return 0;
+}
+
 static int read_end(struct reader *r)
 {
 	uint64_t nodes, edges, roots;
@@ -269,6 +297,8 @@ static int read_record(struct reader *r, uint8_t kind)
 	case OURO_SNAP_MORE:	r->owner = r->s->nodes; return 0;
 	case OURO_SNAP_NOTE:	return read_note(r);
 	case OURO_SNAP_END:	return read_end(r);
+	case OURO_SNAP_SCAN:	return read_scan(r);
+	case OURO_SNAP_WORDS:	return read_words(r);
 	default:		return WRONG;
 	}
 }
@@ -500,6 +530,7 @@ void snap_free(struct snap *s)
 	free(s->root);
 	free(s->word);
 	free(s->note);
+	free(s->run);
 	*s = (struct snap){ 0 };
 }
 

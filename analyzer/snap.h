@@ -50,6 +50,19 @@ struct snap_word {
 	uint64_t where;			/* address of the word                       */
 };
 
+/* Words that memory was searched for: one record, which found.h reads. */
+struct snap_run {
+	const uint8_t *p, *end;
+};
+
+/* Memory was searched, whatever it holds: the snapshot has no nodes of its own. */
+struct snap_scan {
+	bool there;
+	uint32_t flags;			/* enum ouro_scan                            */
+	uint64_t waiting, running;	/* other threads                             */
+	uint64_t bytes, words;		/* searched, found                           */
+};
+
 struct snap {
 	uint32_t number;
 	const struct def_snapshot *def;	/* NULL: not defined                         */
@@ -62,6 +75,9 @@ struct snap {
 	struct snap_root *root;
 	struct snap_word *word;
 	uint32_t *note;			/* rows of string                            */
+	struct snap_run *run;
+	uint32_t runs;
+	struct snap_scan scan;
 	uint32_t strings, types, nodes, edges, roots, words, notes;
 
 	uint64_t dropped_edges, dropped_roots, dropped_words;	/* to no node        */

@@ -11,8 +11,10 @@
 #include "modules.h"
 #include "options.h"
 #include "process.h"
+#include "proof.h"
 #include "real.h"
 #include "runtime.h"
+#include "scan.h"
 #include "stack.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -85,9 +87,11 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 		trouble = hooks_own_setup();
 	if (trouble)
 		define_note(OURO_NOTE_WARNING, trouble);
+	scan_setup();
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
+	proof_setup();
 	leave_setup();
 	exec_setup();
 	confine_setup();

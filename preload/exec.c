@@ -6,6 +6,7 @@
 #include "loader.h"
 #include "options.h"
 #include "process.h"
+#include "runtime.h"
 #include "strbuf.h"
 #include "sys.h"
 
@@ -165,8 +166,8 @@ static int end_with(const struct exec *e, char *const *envp)
 	bool ours = !confined && process_is_ours();
 	int r;
 
-	if (ours && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
-		exit_snapshot(OURO_SNAPSHOT_EXEC);
+	if (ours && runtime && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
+		exit_snapshot(OURO_SNAPSHOT_EXEC, 0);
 	if (ours)
 		process_state(OURO_STATE_EXECED, 0);
 	r = raw(e, envp);

@@ -43,10 +43,26 @@ bool hooks_ended_already(struct thr *t, const void *p)
 	return false;
 }
 
-static inline void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+/* This thread, when it is in its pool: half of all calls where that stands on malloc. */
+static inline struct thr *in_pool(void)
 {
+	struct thr *t = thr_self;
+
+	return t && t->pool_depth && !t->inside ? t : NULL;
+}
+
+/* By force: what struct caller says is to stay in registers. */
+#define INLINE inline __attribute__((always_inline))
+
+static INLINE void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	struct thr *t = in_pool();
 	struct guard g;
 
+	if (t) {
+		t->pool_asked = true;
+		return;
+	}
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (!g.t->pool_depth)
@@ -58,8 +74,11 @@ static inline void taken(void *p, size_t size, struct caller caller, uintptr_t f
 /* Record first, free second: then the address is not yet another thread's. */
 static inline void given_back(void *p, uintptr_t frame)
 {
+	struct thr *t = in_pool();
 	struct guard g;
 
+	if (t && hooks_ended_already(t, p))
+		return;
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (!g.t->pool_depth || !hooks_ended_already(g.t, p))
@@ -106,7 +125,7 @@ static void *leave_arena(void *p, size_t size)
  * another thread.  In a stream they nest, as calls of signal handlers do.
  * Size 0 frees, or leaves an empty block, by the allocator's taste.
  */
-static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
+static INLINE void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 	void *q;
@@ -125,6 +144,7 @@ static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t
 	if (!hooks_allocator || !guard_enter(&g, frame))
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {
+		g.t->pool_asked = true;
 		if (!hooks_ended_already(g.t, p))
 			event(&g, OURO_FREE, (uintptr_t)p, 0);
 		guard_leave(&g);

@@ -54,6 +54,8 @@ NOINLINE static void taken(void *p, size_t size, struct caller caller, uintptr_t
 		return;
 	if (!g.t->pool_depth)
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
+	else
+		g.t->pool_asked = true;
 	guard_leave(&g);
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
@@ -134,6 +136,8 @@ NOINLINE static void replaced(void *p, void *q, size_t size, struct caller calle
 		return;
 	if (!g.t->pool_depth)
 		event_at(&g, OURO_PLACE, (uintptr_t)(q ? q : p), q ? size : 0, caller);
+	else
+		g.t->pool_asked = true;
 	guard_leave(&g);
 }
 

@@ -281,11 +281,11 @@ void process_state(enum ouro_state state, int status)
 
 static bool snapshot_possible(enum ouro_snapshot_reason reason)
 {
-	return !confined && snapshot_wanted(reason) && runtime && runtime->snapshot
-		&& runtime->quiescent();
+	return !confined && snapshot_wanted(reason) && snapshot_can()
+		&& (!runtime || runtime->quiescent());
 }
 
-void exit_snapshot(enum ouro_snapshot_reason reason)
+void exit_snapshot(enum ouro_snapshot_reason reason, uintptr_t stack)
 {
 	struct guard g;
 
@@ -293,7 +293,7 @@ void exit_snapshot(enum ouro_snapshot_reason reason)
 		return;
 	if (snapshot_possible(reason)) {
 		self.snapshot_at_exit_done = true;
-		snapshot_take(&g, reason);
+		snapshot_take(&g, reason, stack);
 	}
 	guard_leave(&g);
 }
@@ -305,7 +305,7 @@ static void take(enum ouro_snapshot_reason reason)
 	if (!GUARD_ENTER(&g))
 		return;
 	if (snapshot_possible(reason))
-		snapshot_take(&g, reason);
+		snapshot_take(&g, reason, 0);
 	guard_leave(&g);
 }
 
@@ -314,27 +314,51 @@ static void take_for_interval(void)
 	take(OURO_SNAPSHOT_INTERVAL);
 }
 
-void process_snapshot_interval(uint64_t now)
-{
-	uint64_t due = __atomic_load_n(&process_snapshot_due, __ATOMIC_RELAXED);
-	uint64_t next = now + options.snapshot_every * ticking.per_second;
-
-	if (now < due || !__atomic_compare_exchange_n(&process_snapshot_due, &due, next, false,
-			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return;
-	if (runtime && runtime->call_soon)
-		runtime->call_soon(take_for_interval);
-}
-
 static void take_for_signal(void)
 {
 	take(OURO_SNAPSHOT_SIGNAL);
 }
 
+/* Set by a signal that came while its thread was in a hook, which is to be taken next. */
+static bool signal_waits;
+
+void process_snapshot_interval(struct guard *g, uint64_t now)
+{
+	uint64_t due = __atomic_load_n(&process_snapshot_due, __ATOMIC_RELAXED);
+	uint64_t next = options.snapshot_every
+		? now + options.snapshot_every * ticking.per_second : UINT64_MAX;
+	enum ouro_snapshot_reason reason = OURO_SNAPSHOT_INTERVAL;
+
+	if (now < due || !__atomic_compare_exchange_n(&process_snapshot_due, &due, next, false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return;
+	if (__atomic_exchange_n(&signal_waits, false, __ATOMIC_RELAXED))
+		reason = OURO_SNAPSHOT_SIGNAL;
+	if (runtime && runtime->call_soon)
+		runtime->call_soon(take_for_interval);
+	else if (!runtime && snapshot_possible(reason))
+		snapshot_take(g, reason, 0);
+}
+
+/* Memory can be searched at any moment but one: when this thread is writing to the trace. */
+static void take_or_wait(void)
+{
+	if (!thr_self || !thr_self->inside) {
+		take(OURO_SNAPSHOT_SIGNAL);
+		return;
+	}
+	__atomic_store_n(&signal_waits, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&process_snapshot_due, 0, __ATOMIC_RELAXED);
+}
+
 static void on_signal(int number)
 {
-	if (*process_epoch && runtime && runtime->call_soon)
+	if (!*process_epoch)
+		return;
+	if (runtime && runtime->call_soon)
 		runtime->call_soon(take_for_signal);
+	else if (!runtime)
+		take_or_wait();
 }
 
 void process_snapshot_on_signal(void)

@@ -24,14 +24,17 @@ void process_forked_child(struct guard *g, uint32_t pid);	/* in the parent */
  */
 bool process_is_ours(void);
 
-/* Snapshot before what is about to happen, when wanted, possible, and not done already. */
-void exit_snapshot(enum ouro_snapshot_reason reason);
+/*
+ * Snapshot before what is about to happen, when wanted, possible, and not done already.
+ * stack: where the program's begins; 0: at our caller's.
+ */
+void exit_snapshot(enum ouro_snapshot_reason reason, uintptr_t stack);
 
 void process_state(enum ouro_state state, int status);
 
-/* Ticks at which the next snapshot of the interval is to be taken; UINT64_MAX: never. */
+/* Ticks at which the next snapshot is to be taken by the thread that comes first; UINT64_MAX: never. */
 extern uint64_t process_snapshot_due;
-void process_snapshot_interval(uint64_t now);
+void process_snapshot_interval(struct guard *g, uint64_t now);
 
 void process_snapshot_on_signal(void);	/* a handler, if the user asked for one      */
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 const struct runtime *runtime;
+bool runtime_present;
 
 extern const struct runtime cpython_runtime __attribute__((weak));
 
@@ -19,6 +20,7 @@ void runtime_start(void)
 		r = known[i]->start();
 		if (r == -ENOENT)
 			continue;
+		runtime_present = true;
 		if (!r)
 			runtime = known[i];
 		return;

@@ -18,6 +18,9 @@ struct snapshot;
 struct runtime {
 	const char *name;
 
+	/* One thread at a time makes its POOL events, births and deaths: a lock sees to it. */
+	bool serial;
+
 	/* In the library's constructor, one thread, before main.  0: found and hooked,
 	 * -ENOENT: not in this process; else a reason was given by define_runtime. */
 	int (*start)(void);
@@ -40,6 +43,7 @@ struct runtime {
 };
 
 extern const struct runtime *runtime;	/* the one found, or NULL */
+extern bool runtime_present;		/* one is there, recorded or not */
 void runtime_start(void);		/* called by boot.c once the trace exists */
 
 #endif

@@ -6,7 +6,9 @@
 #include "file.h"
 #include "options.h"
 #include "runtime.h"
+#include "scan.h"
 #include "sys.h"
+#include "threads.h"
 
 #include <signal.h>
 #include <string.h>
@@ -32,6 +34,7 @@ struct text_slot {
 struct snapshot {
 	uintptr_t stack;		/* of the caller of snapshot_take            */
 	uint64_t start_ns;
+	struct threads *threads;	/* the others, where memory is searched      */
 
 	char *block;			/* rest of the newest block                  */
 	size_t left;
@@ -111,6 +114,11 @@ bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
 uintptr_t snapshot_stack(const struct snapshot *s)
 {
 	return s->stack;
+}
+
+struct threads *snapshot_threads(struct snapshot *s)
+{
+	return s->threads;
 }
 
 /* --- records ------------------------------------------------------------------------- */
@@ -295,6 +303,38 @@ void snapshot_word(struct snapshot *s, uintptr_t held, enum ouro_region region, 
 	s->at = ouro_put_varint(p, where);
 }
 
+void snapshot_words(struct snapshot *s, enum ouro_region region, const uintptr_t *where,
+	const uintptr_t *held, unsigned n)
+{
+	uint8_t *p = room(s, RECORD_MAX + 2 * OURO_VARINT_MAX * (size_t)n);
+	uintptr_t before = 0, at = where[0] >> 3;
+
+	*p++ = OURO_SNAP_WORDS;
+	p = ouro_put_varint(p, n);
+	*p++ = (uint8_t)region;
+	p = ouro_put_varint(p, at);
+	for (unsigned i = 0; i < n; i++) {
+		p = ouro_put_varint(p, (where[i] >> 3) - at);
+		p = ouro_put_varint(p, ouro_zigzag((int64_t)((held[i] >> 3) - before)));
+		at = where[i] >> 3;
+		before = held[i] >> 3;
+	}
+	s->at = p;
+}
+
+void snapshot_scan(struct snapshot *s, unsigned flags, uint64_t waiting, uint64_t running,
+	uint64_t bytes, uint64_t words)
+{
+	uint8_t *p = room(s, RECORD_MAX);
+
+	*p++ = OURO_SNAP_SCAN;
+	p = ouro_put_varint(p, flags);
+	p = ouro_put_varint(p, waiting);
+	p = ouro_put_varint(p, running);
+	p = ouro_put_varint(p, bytes);
+	s->at = ouro_put_varint(p, words);
+}
+
 void snapshot_note(struct snapshot *s, const char *text)
 {
 	uint32_t number = snapshot_string(s, text, strlen(text));
@@ -399,7 +439,7 @@ static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number,
 		s->chunk->kind = OURO_CHUNK_SNAPSHOT;
 		s->chunk->stream = number;
 		start_chunk(s);
-		if (!runtime->snapshot(s))
+		if (!(runtime ? runtime->snapshot : scan_write)(s))
 			finish(s);
 		else
 			flush(s);
@@ -449,7 +489,16 @@ static uint32_t *free_place(void)
 	return NULL;
 }
 
-int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason)
+/* A runtime that is there and dormant: its pools look like memory that nobody uses. */
+bool snapshot_can(void)
+{
+	return runtime ? runtime->snapshot != NULL : !runtime_present;
+}
+
+/* What follows the frame's address on its way down: rbx, r12 to r15 of the caller. */
+#define SAVED_REGISTERS 40
+
+int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t stack)
 {
 	uint32_t *place = free_place();
 	struct snapshot *s;
@@ -457,13 +506,24 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason)
 	long pid;
 	int fd;
 
-	if (!place || !runtime || !runtime->snapshot)
+	__builtin_unwind_init();
+	if (!place || !snapshot_can())
 		return place ? -ENOSYS : -EBUSY;
 	s = sys_memory(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->stack = (uintptr_t)__builtin_frame_address(0);
+	if (!stack)
+		stack = (uintptr_t)__builtin_frame_address(0) - (runtime ? 0 : SAVED_REGISTERS);
+	s->stack = stack;
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);
+	if (!runtime) {
+		s->threads = sys_memory(sizeof(*s->threads));
+		if (!s->threads) {
+			sys_unmap(s, sizeof(*s));
+			return -ENOMEM;
+		}
+		threads_look(s->threads);
+	}
 	number = __atomic_add_fetch(&file->snapshots_begun, 1, __ATOMIC_RELAXED);
 	define_snapshot((uint32_t)number, reason, clock_now());
 	event_ext(g, OURO_EXT_SNAPSHOT, &number, 1);
@@ -476,6 +536,8 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason)
 	mask_restore(&before);
 	if (fd >= 0)
 		sys_close(fd);
+	if (s->threads)
+		sys_unmap(s->threads, sizeof(*s->threads));
 	sys_unmap(s, sizeof(*s));
 	if (pid < 0) {
 		file_count32(&file->snapshots_done, 1);

@@ -15,9 +15,15 @@
 #include <stddef.h>
 
 struct snapshot;
+struct threads;
 
-/* Fork, and have the runtime write its heap; returns in the parent at once.  0 or -errno. */
-int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason);
+/*
+ * Fork, and have the runtime write its heap, or search memory where there is none;
+ * returns in the parent at once.  stack: from here on it is the program's; 0: from
+ * our caller's frame.  0 or -errno.
+ */
+int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t stack);
+bool snapshot_can(void);	/* is there something to be written? */
 bool snapshot_wanted(enum ouro_snapshot_reason reason);	/* as the user's options say */
 
 /* For the runtime, in the child. ------------------------------------------------- */
@@ -27,6 +33,7 @@ void *snapshot_memory(struct snapshot *s, size_t bytes);
 void snapshot_release(struct snapshot *s, void *p, size_t bytes);	/* large ones are given back */
 bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end); /* memory of that kind */
 uintptr_t snapshot_stack(const struct snapshot *s);	/* of who called snapshot_take */
+struct threads *snapshot_threads(struct snapshot *s);	/* looked at before the fork; scan alone */
 
 uint32_t snapshot_string(struct snapshot *s, const char *text, size_t length); /* one number per text */
 uint32_t snapshot_type(struct snapshot *s, uintptr_t address, uint32_t name, unsigned flags,
@@ -50,6 +57,11 @@ struct snapshot_root {
 };
 void snapshot_root(struct snapshot *s, const struct snapshot_root *r);
 void snapshot_word(struct snapshot *s, uintptr_t held, enum ouro_region region, uintptr_t where);
+/* At most OURO_SNAP_WORDS_MAX words; where: ascending. */
+void snapshot_words(struct snapshot *s, enum ouro_region region, const uintptr_t *where,
+	const uintptr_t *held, unsigned n);
+void snapshot_scan(struct snapshot *s, unsigned flags, uint64_t waiting, uint64_t running,
+	uint64_t bytes, uint64_t words);
 void snapshot_note(struct snapshot *s, const char *text);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef SYS_H
 #define SYS_H
 
+#include "own.h"
 #include "x86_64/syscall.h"
 
 #include <errno.h>
@@ -96,7 +97,10 @@ static inline void *sys_memory(size_t bytes)
 	long r = SYS(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return r < 0 && r > -4096 ? NULL : (void *)r;
+	if (r < 0 && r > -4096)
+		return NULL;
+	own_add((uintptr_t)r, bytes);
+	return (void *)r;
 }
 
 static inline void *sys_map_file(int fd, size_t bytes, uint64_t offset)
@@ -108,6 +112,7 @@ static inline void *sys_map_file(int fd, size_t bytes, uint64_t offset)
 
 static inline void sys_unmap(void *p, size_t bytes)
 {
+	own_remove((uintptr_t)p);
 	SYS(SYS_munmap, p, bytes, 0, 0, 0, 0);
 }
 

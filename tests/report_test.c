@@ -123,7 +123,7 @@ static char *rendered(const char *drawing, enum how how, unsigned width)
 	else if (how == SUMMARY)
 		summary_text(&t, &r, &o);
 	else
-		report_json(out, &r, false);
+		report_json(out, &r, REPORT_ALL);
 	fclose(out);
 	forget(&r);
 	return s;

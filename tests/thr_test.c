@@ -57,6 +57,8 @@ START_TEST(on_a_signal_stack_nothing_is_taken_for_stale)
 	ck_assert_int_eq(nested, 1);
 	guard.t->inside = inside;
 	trace_end();
+	ck_assert_int_eq(sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL), 0);
+	free(s.ss_sp);
 }
 END_TEST
 

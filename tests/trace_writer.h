@@ -51,6 +51,7 @@ struct writer_stream {
 	uint64_t seq, ticks, addr;
 	uint32_t stack[2][WRITER_DEPTH];
 	unsigned depth[2];
+	struct ouro_recent recent;
 	unsigned nodes, edges, roots, strings, types;
 	char *string[WRITER_NAMES], *type[WRITER_NAMES];
 };
@@ -294,8 +295,8 @@ static inline uint64_t writer_address(const char *s)
 	return v;
 }
 
-static inline uint8_t *writer_delta(uint8_t *p, uint32_t *old, unsigned *depth,
-	const uint32_t *want, unsigned n)
+static inline uint8_t *writer_delta(uint8_t *p, struct ouro_recent *recent, uint32_t *old,
+	unsigned *depth, const uint32_t *want, unsigned n)
 {
 	unsigned same = 0, pop, push;
 
@@ -309,7 +310,7 @@ static inline uint8_t *writer_delta(uint8_t *p, uint32_t *old, unsigned *depth,
 	if (push >= 15)
 		p = ouro_put_varint(p, push - 15);
 	for (unsigned i = same; i < n; i++)
-		p = ouro_put_varint(p, want[i]);
+		p = ouro_put_location(p, recent, want[i]);
 	memcpy(old, want, n * sizeof(*old));
 	*depth = n;
 	return p;
@@ -348,6 +349,7 @@ static inline void writer_leave_chunk(struct trace_writer *w, unsigned stream)
 
 	s->chunk = s->addr = 0;
 	s->depth[0] = s->depth[1] = 0;
+	memset(&s->recent, 0, sizeof(s->recent));
 }
 
 static inline void writer_event(struct trace_writer *w, unsigned kind, uint64_t addr,
@@ -390,7 +392,7 @@ static inline void writer_event(struct trace_writer *w, unsigned kind, uint64_t 
 	memcpy(p, &arg, 8);
 	p += ouro_code_bytes(codes[2]);
 	for (int i = 0; i < 2 && form == OURO_STACK_BOTH; i++)
-		p = writer_delta(p, s->stack[i], &s->depth[i], want[i], n[i]);
+		p = writer_delta(p, &s->recent, s->stack[i], &s->depth[i], want[i], n[i]);
 	if (tail_size)
 		memcpy(p, tail, tail_size);
 	p += tail_size;
@@ -674,6 +676,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		writer_ext(w, OURO_EXT_EXITING, 0);
 	else if (!strcmp(word[0], "snapshot"))
 		writer_ext(w, OURO_EXT_SNAPSHOT, n);
+	else if (!strcmp(word[0], "hash"))
+		writer_ext(w, OURO_EXT_STACK, n);
 	else {
 		fprintf(stderr, "trace_writer: %s is no statement\n", word[0]);
 		abort();

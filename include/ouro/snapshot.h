@@ -33,6 +33,15 @@ enum ouro_snap {
 				 * of the previous chunk                                */
 	OURO_SNAP_NOTE   = 8,	/* string: something that limits what this snapshot says */
 	OURO_SNAP_END    = 9,	/* nodes, edges, roots, microseconds it took            */
+	OURO_SNAP_SCAN   = 10,	/* memory was searched for addresses, whatever it holds:
+				 * flags (enum ouro_scan), other threads that waited,
+				 * others that ran, bytes searched, words written       */
+	OURO_SNAP_WORDS  = 11,	/* words of memory that have the address of something in
+				 * memory: how many (1 to 256), byte: enum ouro_region,
+				 * where the first one stands / 8, then for each: where /
+				 * 8 less the previous one's (0 for the first), address /
+				 * 8 as zigzag difference to the previous one's (0 before
+				 * the first).  Depends on no other record              */
 };
 
 enum ouro_snap_type {
@@ -102,6 +111,15 @@ enum ouro_region {
 	OURO_REGION_DATA  = 1,	/* writable data of a loaded file   */
 	OURO_REGION_HEAP  = 2,	/* anything else that is writable   */
 	OURO_REGION_STACK = 3,	/* a native stack, the part in use  */
+	OURO_REGION_MALLOC = 4,	/* the C library's malloc: what lies in no block is free */
+	OURO_REGION_REGISTER = 5, /* a register of a thread: where is its tid * 128 + 8 n */
 };
+
+enum ouro_scan {
+	OURO_SCAN_THREADS = 1 << 0,	/* not all threads could be looked at          */
+	OURO_SCAN_MEMORY  = 1 << 1,	/* not all memory could be searched            */
+};
+
+#define OURO_SNAP_WORDS_MAX 256
 
 #endif

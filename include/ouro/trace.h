@@ -68,9 +68,11 @@ enum ouro_lost {
 /* Indices of ouro_file.counter: statistics, written with relaxed atomics. */
 enum ouro_counter {
 	OURO_STACKS          = 0,	/* native stacks taken                         */
-	OURO_STACKS_FALLBACK = 1,	/* ... that needed the reference unwinder      */
+	OURO_STACKS_FALLBACK = 1,	/* ... with a frame that no rule expresses     */
 	OURO_STACKS_CUT      = 2,	/* ... that end before the outermost frame     */
 	OURO_INTERP_CUT      = 3,	/* interpreter stacks that were cut            */
+	OURO_COMPARED        = 16,	/* native stacks held against libunwind's      */
+	OURO_DIFFERS         = 17,	/* ... and found to differ                     */
 	OURO_COUNTER_MAX     = 32,
 };
 

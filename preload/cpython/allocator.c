@@ -33,7 +33,7 @@ static inline void pool_leave(struct thr *t)
 }
 
 /* With the stack, after the block was taken. */
-static inline void record_taken(enum ouro_kind kind, void *p, size_t size, uintptr_t frame,
+static inline __attribute__((always_inline)) void record_taken(enum ouro_kind kind, void *p, size_t size, uintptr_t frame,
 				struct caller caller)
 {
 	struct py_thread *own;

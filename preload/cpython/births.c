@@ -23,7 +23,8 @@ int births_wanted;
 static bool seen_one;			/* preconfiguration is over */
 static uintptr_t resized_on_list;	/* frames, to 3.10: made to fit when taken from a list */
 
-static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
+static inline __attribute__((always_inline)) void birth(uintptr_t op, uintptr_t frame,
+	struct caller caller)
 {
 	struct py_thread *own;
 	struct guard g;

@@ -38,7 +38,7 @@ static void leave(void)
 	if (GUARD_ENTER(&g)) {
 		event_ext(&g, OURO_EXT_EXITING, NULL, 0);
 		if (sound && snapshot_wanted(OURO_SNAPSHOT_EXIT))
-			snapshot_take(&g, OURO_SNAPSHOT_EXIT);
+			snapshot_take(&g, OURO_SNAPSHOT_EXIT, 0);
 		guard_leave(&g);
 	}
 	births_stop();
@@ -143,7 +143,7 @@ static void *watched_detour(void *a, void *b, void *c, void *d, void *e, void *f
 	    now.tv_sec > watched_second && GUARD_ENTER(&g)) {
 		watched_second = now.tv_sec;
 		watched_taken++;
-		snapshot_take(&g, OURO_SNAPSHOT_CALL);
+		snapshot_take(&g, OURO_SNAPSHOT_CALL, 0);
 		guard_leave(&g);
 	}
 	return watched(a, b, c, d, e, f);

@@ -3,8 +3,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import unittest
 
-from harness import TOP, OnEveryInterpreter, clean_environment, main
+from harness import TOP, clean_environment, main, on_every_interpreter
 
 PARTS = "layout maps text dicts shapes heap bag edges locals roots sizes words".split()
 
@@ -16,16 +17,23 @@ def build(path):
                     f"{TOP}/tests/cpython/dump.c", f"{TOP}/preload/text.c", *sources], check=True)
 
 
-class Walk(OnEveryInterpreter):
-    def test_it_says_what_the_interpreter_says(self):
-        with tempfile.TemporaryDirectory() as folder:
-            library = os.path.join(folder, "libdump.so")
-            build(library)
-            for python in self.each():
-                run = subprocess.run([python, f"{TOP}/tests/cpython/heap_test.py", library],
-                                     capture_output=True, text=True, timeout=120,
-                                     env=clean_environment())
-                self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+class Walk(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="ouro-walk-")
+        cls.library = os.path.join(cls.folder.name, "libdump.so")
+        build(cls.library)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @on_every_interpreter
+    def test_it_says_what_the_interpreter_says(self, python):
+        run = subprocess.run([python, f"{TOP}/tests/cpython/heap_test.py", self.library],
+                             capture_output=True, text=True, timeout=300,
+                             env=clean_environment())
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
 
     def test_its_offsets_are_those_of_the_headers(self):
         run = subprocess.run([sys.executable, f"{TOP}/tests/cpython/layout/generate.py", "--check"],

@@ -4,8 +4,8 @@
  * For the snapshot's child: it asks before it follows a word that may be no
  * address, tells what is part of a loaded file, and finds what to scan.
  */
-#ifndef CPYTHON_MAPS_H
-#define CPYTHON_MAPS_H
+#ifndef MAPS_H
+#define MAPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +25,7 @@ struct range {
 	uintptr_t start, end;
 	enum range_kind kind;
 	bool readable, writable;
+	bool brk;			/* [heap]: grown by brk                               */
 	bool first;		/* begins with the file's first byte                  */
 };
 

@@ -1,6 +1,6 @@
 #include "maps.h"
 
-#include "../snapshot.h"
+#include "snapshot.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -60,6 +60,7 @@ static bool parse(const char *line, struct range *r)
 		r->kind = RANGE_SPECIAL;
 	else
 		r->kind = RANGE_ANONYMOUS;
+	r->brk = memcmp(p, "[heap]", 7) == 0;
 	if (*p == 0 && r->kind == RANGE_ANONYMOUS)
 		r->kind = RANGE_BSS;	/* if it follows a file; add_part looks */
 	return true;
