@@ -114,7 +114,7 @@ class Loading(GuestCase):
         own = self.build("loading-own", "loading.c", "-rdynamic", "-Wl,--no-as-needed", bump)
         for command, preload in ([self.loading], f"{LIBRARY}:{bump}"), ([own], LIBRARY):
             with self.subTest(command):
-                command += ["interrupted", "1500", self.alpha, self.beta]
+                command += ["interrupted", "20000", self.alpha, self.beta]
                 ours = self.run_it(command, preload)
                 self.assertEqual((ours[0], ours[1]), (0, b"0\n"), ours)
                 trace = Trace(self.path)
@@ -182,6 +182,29 @@ class Machine(GuestCase):
         bare = self.run_it([self.machine, "unlinked", "300000", self.path])
         ours = self.run_it([self.machine, "unlinked", "300000", self.path], LIBRARY)
         self.assertEqual(bare, ours)
+
+    def test_a_block_that_changes_hands_at_once_is_never_alive_twice(self):
+        lifo = self.build("liblifo.so", "lifo.c", "-shared", "-fPIC", "-fno-builtin")
+        trading = self.build("hazards", "hazards.c")
+        trace = self.same(trading, "trading", "20000", preload=f"{LIBRARY}:{lifo}")
+        kinds, _, double, _ = trace.replay()
+        self.assertGreaterEqual(kinds[ALLOC], 160000)
+        self.assertEqual((double, sum(trace.lost)), (0, 0))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_disk_without_room_for_every_thread(self):
+        disk = os.path.join(self.folder.name, "disk")
+        os.mkdir(disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "none", disk],
+                          capture_output=True).returncode:
+            self.skipTest("mount is not allowed")
+        try:
+            self.path = os.path.join(disk, "t.trace")
+            trace = self.same(self.build("hazards", "hazards.c"), "at-once", "60")
+            self.assertTrue(any("no space" in note for note in trace.notes), trace.notes)
+            self.assertEqual(trace.state, EXITED)
+        finally:
+            subprocess.run(["umount", disk])
 
     def test_limits_of_memory_from_the_start(self):
         for limit in "--as=40000000", "--data=4000000", "--as=16000000", "--stack=65536":

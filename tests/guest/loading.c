@@ -82,11 +82,16 @@ static volatile sig_atomic_t handled;
 static void *loads(void *arg)
 {
 	/* The allocator that allows it never takes anything back. */
-	for (long i = 0; i < 6000 && handled < N; i++) {
+	for (long i = 0; i < 1000 && handled < N; i++) {
 		void *h = dlopen(library[(i + (intptr_t)arg) % libraries], RTLD_NOW | RTLD_LOCAL);
 
 		if (!use(h) || dlclose(h))
 			return (void *)1;
+		for (int k = 0; k < 50; k++) {
+			void *volatile p = malloc(16);
+
+			free(p);
+		}
 	}
 	return NULL;
 }
@@ -104,20 +109,20 @@ static void on_timer(int number)
 static int interrupted(void)
 {
 	struct sigaction a = { .sa_handler = on_timer, .sa_flags = SA_RESTART };
-	struct itimerval every = { { 0, 1000 }, { 0, 1000 } }, never = { 0 };
+	struct itimerval every = { { 0, 50 }, { 0, 50 } }, never = { 0 };
 	pthread_t t[4];
 	void *bad;
 	long failed = 0;
 
-	sigaction(SIGPROF, &a, NULL);
-	setitimer(ITIMER_PROF, &every, NULL);
+	sigaction(SIGALRM, &a, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
 	for (intptr_t i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, loads, (void *)i);
 	for (int i = 0; i < 4; i++) {
 		pthread_join(t[i], &bad);
 		failed += bad != NULL;
 	}
-	setitimer(ITIMER_PROF, &never, NULL);
+	setitimer(ITIMER_REAL, &never, NULL);
 	printf("%ld\n", failed);
 	return 0;
 }
