@@ -57,6 +57,8 @@ static bool enter_chunk(struct cursor *c)
 	k = chunk_of(c);
 	c->start = c->p = k->data;
 	c->end = k->data + k->used;
+	if (k->applied == k->used)
+		c->p = c->end;
 	c->ticks = k->ticks;
 	c->addr = 0;
 	c->thread = k->thread;
@@ -325,8 +327,27 @@ static int read_record(struct cursor *c, struct event *e)
 	return 1;
 }
 
+/*
+ * Records that are in the table of the living already are read for the stacks they
+ * leave behind.  One of them may have become a birth after it was applied: that is left.
+ */
+static bool is_left(const struct cursor *c, uint32_t start, struct event *e)
+{
+	const uint32_t applied = chunk_of(c)->applied;
+
+	if (start >= applied)
+		return true;
+	if (position(c) <= applied || e->kind != OURO_POOL_BIRTH)
+		return false;
+	e->kind = OURO_BIRTH;
+	e->addr = e->object;
+	e->arg = e->type;
+	return true;
+}
+
 int cursor_next(struct cursor *c, struct event *ret)
 {
+	uint32_t start;
 	int r;
 
 	ret->stream = c->index;
@@ -340,9 +361,12 @@ int cursor_next(struct cursor *c, struct event *ret)
 				return 0;
 			}
 		}
+		start = position(c);
 		r = read_record(c, ret);
-		if (r)
+		if (r < 0 || (r && is_left(c, start, ret)))
 			return r;
+		if (r)			/* what was lost before it is told with the next */
+			c->lost = ret->lost;
 	}
 }
 

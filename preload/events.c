@@ -5,6 +5,7 @@
 #include "file.h"
 #include "process.h"
 #include "proof.h"
+#include "ring.h"
 #include "runtime.h"
 #include "stack.h"
 
@@ -65,11 +66,29 @@ static void start_over(struct thr *t, uint64_t seq)
 	memset(&w->recent, 0, sizeof w->recent);
 }
 
+static bool start_slot(struct thr *t)
+{
+	struct event_writer *w = &t->out;
+	struct ouro_chunk *old = w->chunk, *fresh;
+	uint64_t seq;
+
+	fresh = ring_next(t, &seq);
+	if (!fresh)
+		return false;
+	w->chunk = fresh;
+	start_over(t, seq);
+	ring_turn(t, old, fresh);
+	return true;
+}
+
 static bool start_chunk(struct thr *t)
 {
 	struct event_writer *w = &t->out;
 
-	if (w->chunk) {
+	if (ring_on) {
+		if (!start_slot(t))
+			return false;
+	} else if (w->chunk) {
 		if (file_append(w->chunk))
 			return false;
 		start_over(t, w->chunk->seq + 1);
@@ -97,7 +116,7 @@ void event_statistics(struct thr *t)
 static bool drop(struct event_writer *w)
 {
 	w->lost++;
-	file_count(&file->lost[OURO_LOST_SPACE], 1);
+	file_count(&file->lost[ring_on ? ring_reason() : OURO_LOST_SPACE], 1);
 	return false;
 }
 
@@ -157,13 +176,14 @@ static inline uint8_t *put_fields(struct event_writer *w, enum ouro_kind kind, u
  */
 static inline uint64_t stamp(struct thr *t, enum ouro_kind kind)
 {
-	bool asked = t->pool_asked;
+	/* What another thread hands us, it hands us after it has set this. */
+	bool exact = __atomic_load_n(&thr_several, __ATOMIC_ACQUIRE);
 
-	if (kind < OURO_POOL_ALLOC || kind > OURO_DEATH)
-		return thr_several ? clock_now() : clock_about_now();
-	t->pool_asked = false;
-	return thr_several && (asked || !runtime || !runtime->serial) ? clock_now()
-		: clock_about_now();
+	if (kind >= OURO_POOL_ALLOC && kind <= OURO_DEATH) {
+		exact &= t->pool_asked || !runtime || !runtime->serial;
+		t->pool_asked = false;
+	}
+	return exact ? clock_now() : clock_about_now();
 }
 
 void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg)
@@ -299,6 +319,8 @@ void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigne
 	uint64_t now = clock_now();
 
 	assert(n < 8);
+	if (ext == OURO_EXT_EXITING && ring_on)
+		ring_hold();
 	for (unsigned i = 0; i < n; i++)
 		end = ouro_put_varint(end, args[i]);
 	if (!room(g->t, FIELDS_MAX + sizeof tail))

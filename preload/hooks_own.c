@@ -6,6 +6,7 @@
 #include "hooks.h"
 #include "loader.h"
 #include "real.h"
+#include "sample.h"
 #include "strbuf.h"
 #include "symtab.h"
 
@@ -52,28 +53,44 @@ NOINLINE static void taken(void *p, size_t size, struct caller caller, uintptr_t
 
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
-	if (!g.t->pool_depth)
-		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
-	else
+	if (g.t->pool_depth)
 		g.t->pool_asked = true;
+	else if (!sampling || (sample_picks(size) && sample_follow((uintptr_t)p)))
+		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
 	guard_leave(&g);
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
-NOINLINE static void made(void *p, size_t size, struct caller caller, uintptr_t frame)
+/* What a sample counts down; another number after a call: malloc was asked in it. */
+NOINLINE static int64_t countdown(void)
+{
+	return thr_self ? thr_self->sample_left : 0;
+}
+
+NOINLINE static void made(void *p, size_t size, int64_t before, struct caller caller,
+			  uintptr_t frame)
 {
 	struct guard g;
 	uintptr_t last;
+	bool record;
 
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	last = g.t->out.addr;
-	if (!g.t->pool_depth && !(event_last_was(g.t, OURO_ALLOC, last)
-	    && (uintptr_t)p - last < HEADER_MOST))
+	if (g.t->pool_depth)
+		record = false;
+	else if (sampling)
+		record = countdown() == before && sample_picks(size)
+			&& sample_follow((uintptr_t)p);
+	else
+		record = !event_last_was(g.t, OURO_ALLOC, last)
+			|| (uintptr_t)p - last >= HEADER_MOST;
+	if (record)
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
 	guard_leave(&g);
 }
-#define MADE(p, size) made(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
+#define MADE(p, size, before) \
+	made(p, size, before, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
 NOINLINE static void ended(void *p, enum ouro_kind kind, uintptr_t frame)
 {
@@ -81,8 +98,9 @@ NOINLINE static void ended(void *p, enum ouro_kind kind, uintptr_t frame)
 
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
-	if (!g.t->pool_depth || !hooks_ended_already(g.t, p))
-		event(&g, g.t->pool_depth ? OURO_FREE : kind, (uintptr_t)p, 0);
+	if (sampling ? sample_forget((uintptr_t)p)
+	    : !g.t->pool_depth || !hooks_ended_already(g.t, p))
+		event(&g, g.t->pool_depth || sampling ? OURO_FREE : kind, (uintptr_t)p, 0);
 	guard_leave(&g);
 }
 #define ENDED(p, kind) ended(p, kind, (uintptr_t)__builtin_frame_address(0))
@@ -122,13 +140,16 @@ DETOUR_HOOK static void on_free(void *p)
 	leave(t);
 }
 
-/* As hooks.c has it: RELEASE before, PLACE after; the call may move the block or not. */
+/*
+ * As hooks.c has it: RELEASE before, PLACE after; the call may move the block or not.
+ * In a sample one block ends and another begins.
+ */
 NOINLINE static void replaced(void *p, void *q, size_t size, struct caller caller,
 			      uintptr_t frame)
 {
 	struct guard g;
 
-	if (!p || !size) {
+	if (!p || !size || sampling) {
 		taken(q, size, caller, frame);
 		return;
 	}
@@ -282,9 +303,10 @@ static void go_quiet(void)
 	static void *(*own_##form)(size_t, uintptr_t, uintptr_t); \
 	DETOUR_HOOK static void *on_##form(size_t size, uintptr_t a, uintptr_t b) \
 	{ \
+		int64_t before = countdown(); \
 		void *p = own_##form(size, a, b); \
 		\
-		MADE(p, size); \
+		MADE(p, size, before); \
 		return p; \
 	}
 FORMS_NEW(ON_NEW)

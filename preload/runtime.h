@@ -18,7 +18,11 @@ struct snapshot;
 struct runtime {
 	const char *name;
 
-	/* One thread at a time makes its POOL events, births and deaths: a lock sees to it. */
+	/*
+	 * A lock sees to it that of all threads that may pass each other POOL
+	 * blocks and objects one runs at a time.  (Interpreters with locks of their
+	 * own have pools of their own.)
+	 */
 	bool serial;
 
 	/* In the library's constructor, one thread, before main.  0: found and hooked,

@@ -54,9 +54,13 @@ struct thr {
 	uint32_t thread;		/* number in the trace                           */
 	uint32_t stream;
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
+	int64_t sample_left;		/* bytes to the next sample; sample.c's, as are these: */
+	uint64_t sample_seed;		/* 0: none drawn yet                         */
+	uintptr_t sample_passed;	/* pool block last taken and not picked, until its object is born */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
 	bool pool_asked;		/* ... and it made some since the last POOL event    */
 	struct event_writer out;
+	struct ring_stream *ring;	/* mode ring: how far it was taken back; ring.c's */
 	struct unwind *unwind;
 	struct interp_stack interp;
 	void *proof;			/* proof.c's                                     */
