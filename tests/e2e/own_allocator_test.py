@@ -133,6 +133,28 @@ class OwnAllocator(unittest.TestCase):
     def test_tcmalloc(self):
         self.with_library("tcmalloc_minimal")
 
+    # --- samples -------------------------------------------------------------
+
+    def sampled(self, program, size, preload=LIBRARY):
+        env = clean_environment(LD_PRELOAD=preload,
+                                OURO_OPTIONS=f"sample=4096,file={self.path}")
+        subprocess.run([program], check=True, capture_output=True, timeout=60, env=env)
+        trace = Trace(self.path)
+        _, alive, double, unknown = trace.replay()
+        self.assertEqual((double, unknown), (0, 0))
+        picked = sum(e[1] == ALLOC and e[3] == size for e in trace.events())
+        # Of 1000 each with 1 - exp(-size / 4096): 254 or 272, 14 more or less.
+        self.assertTrue(190 < picked < 345, picked)
+        os.unlink(self.path)
+
+    def test_a_sample_counts_each_block_once(self):
+        self.sampled(self.build("blocks.c", "-DOWN"), 1201)
+        self.sampled(self.build("operators.cc", "-DPOOL"), 1301)
+        # libstdc++'s, in the program: entered by detour, and it calls malloc, which is seen.
+        self.sampled(self.build("operators.cc", "-static-libstdc++"), 1301)
+        if shared("jemalloc"):
+            self.sampled(self.build("operators.cc"), 1301, f"{LIBRARY}:{shared('jemalloc')}")
+
     # --- operators -----------------------------------------------------------
 
     def test_operators_with_a_pool_of_their_own(self):
