@@ -5,6 +5,7 @@
 #include "exec.h"
 #include "file.h"
 #include "hooks.h"
+#include "hooks_own.h"
 #include "hooks_process.h"
 #include "leave.h"
 #include "modules.h"
@@ -81,6 +82,8 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	if (process_start(argc, argv, origin, options.parent))
 		return;		/* no trace, and nowhere to say why: the command does */
 	note_options();
+	if (!trouble)
+		trouble = hooks_own_setup();
 	if (trouble)
 		define_note(OURO_NOTE_WARNING, trouble);
 	scan_setup();

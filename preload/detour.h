@@ -32,6 +32,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * For replacements of functions that their own source file may call: such a call can rest
+ * on what the compiler found in the function, a stack that it need not align and registers
+ * that it leaves alone (GCC's -fipa-stack-alignment and -fipa-ra, both on at -O2).  So the
+ * replacement aligns its stack, and keeps every general register but that of the result.
+ * Vector registers are not kept.
+ */
+#define DETOUR_HOOK __attribute__((force_align_arg_pointer, no_caller_saved_registers, \
+	target("general-regs-only"), noinline))
+
 /* These numbers may stand in traces: never renumber one.  They are returned negated. */
 enum detour_refusal {
 	DETOUR_NOT_CODE  = 1,	/* not in private, read-only, executable memory       */

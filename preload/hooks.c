@@ -1,5 +1,5 @@
-#include "events.h"
 #include "hooks.h"
+
 #include "modules.h"
 #include "process.h"
 #include "real.h"
@@ -17,23 +17,31 @@ bool hooks_allocator;
 /*
  * Two allocators can be at work for one block.  CPython's pool takes what is
  * large, and its arenas, from malloc; it reports POOL events for the former
- * and raises pool_depth around its calls.  So for a call with pool_depth > 0:
+ * and raises pool_depth around its calls.  So do allocators of the program's
+ * own (hooks_own.c).  So for a call with pool_depth > 0:
  *
- *   malloc and the like		not recorded: the pool reports it, or it is
- *				the pool's own memory.
- *   free(p), realloc(p)	not recorded when p is the block of the POOL event
- *				that this thread wrote just before: the pool's
- *				block dies once.  Any other p is recorded as FREE:
- *				it may have been taken outside of the pool.
+ *   malloc and the like		not recorded: the outer one reports it, or it is
+ *				the outer one's own memory.
+ *   free(p), realloc(p)	not recorded when p is the block whose end this
+ *				thread wrote just before: a block dies once.  Any
+ *				other p is recorded as FREE: it may have been
+ *				taken outside.
  *
  * For the reader: a FREE ends whatever block stands at the address, an ALLOC
  * or a POOL_ALLOC, and so does a POOL_FREE; a FREE of an address where no
  * block is known is not an error, but memory whose birth was not recorded (of
  * the time before ouro, or the pool's own).
  */
-static bool is_pools_own(struct thr *t, void *p, enum ouro_kind kind)
+bool hooks_ended_already(struct thr *t, const void *p)
 {
-	return event_last_was(t, kind, (uintptr_t)p);
+	static const enum ouro_kind ends[] = {
+		OURO_POOL_FREE, OURO_POOL_RELEASE, OURO_FREE, OURO_RELEASE,
+	};
+
+	for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (event_last_was(t, ends[i], (uintptr_t)p))
+			return true;
+	return false;
 }
 
 /* This thread, when it is in its pool: half of all calls where that stands on malloc. */
@@ -79,12 +87,12 @@ static inline void given_back(void *p, uintptr_t frame)
 	struct thr *t = in_pool();
 	struct guard g;
 
-	if (t && is_pools_own(t, p, OURO_POOL_FREE))
+	if (t && hooks_ended_already(t, p))
 		return;
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
 	if (sampling ? sample_forget((uintptr_t)p)
-	    : !g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
+	    : !g.t->pool_depth || !hooks_ended_already(g.t, p))
 		event(&g, OURO_FREE, (uintptr_t)p, 0);
 	guard_leave(&g);
 }
@@ -196,7 +204,7 @@ static INLINE void *resize(void *p, size_t size, struct caller caller, uintptr_t
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {
 		g.t->pool_asked = true;
-		if (!is_pools_own(g.t, p, OURO_POOL_RELEASE))
+		if (!hooks_ended_already(g.t, p))
 			event(&g, OURO_FREE, (uintptr_t)p, 0);
 		guard_leave(&g);
 		return real.realloc(p, size);

@@ -4,12 +4,17 @@
 #ifndef HOOKS_H
 #define HOOKS_H
 
+#include "events.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 /* Record the malloc family?  Else its hooks only forward. */
 extern bool hooks_allocator;
+
+/* With pool_depth > 0: was the end of p what this thread wrote just before? */
+bool hooks_ended_already(struct thr *t, const void *p);
 
 void *malloc(size_t size);
 void *calloc(size_t n, size_t size);

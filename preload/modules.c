@@ -24,11 +24,17 @@ static struct module *modules;
 
 static int (*find_object)(void *, struct dl_find_object *);
 
+/* The loader does not know the program's name.  Read at the start: a hook has no stack for it. */
+static char program[512];
+static size_t program_length;
+
 void modules_setup(void)
 {
 	void *p = loader_lookup(loader_first(), "_dl_find_object", NULL);
+	long n = sys_readlink("/proc/self/exe", program, sizeof program);
 
 	memcpy(&find_object, &p, sizeof p);
+	program_length = n > 0 ? (size_t)n : 0;
 }
 
 static bool object_at(uintptr_t address, struct dl_find_object *ret)
@@ -97,13 +103,9 @@ static void find_build_id(struct ouro_def_module *d)
 
 static uint32_t path_of(const struct link_map *map)
 {
-	char path[512];
-	long n;
-
 	if (*map->l_name)
 		return define_cstring(map->l_name);
-	n = sys_readlink("/proc/self/exe", path, sizeof path);
-	return n > 0 ? define_string(path, (size_t)n) : 0;
+	return program_length ? define_string(program, program_length) : 0;
 }
 
 static uint32_t add(const struct dl_find_object *o)

@@ -108,7 +108,10 @@ struct real real = {
 	.malloc_usable_size = first_usable_size,
 };
 
-/* The family: name, place in struct real, must come from the same file as malloc. */
+/*
+ * The family: name, place in struct real, must come from the same file as malloc.  An
+ * allocator that lacks one of the others has users who do without.
+ */
 static const struct {
 	const char *name;
 	size_t at;
@@ -118,9 +121,9 @@ static const struct {
 	{ "calloc", offsetof(struct real, calloc), true },
 	{ "realloc", offsetof(struct real, realloc), true },
 	{ "free", offsetof(struct real, free), true },
-	{ "posix_memalign", offsetof(struct real, posix_memalign), true },
-	{ "aligned_alloc", offsetof(struct real, aligned_alloc), true },
-	{ "memalign", offsetof(struct real, memalign), true },
+	{ "posix_memalign", offsetof(struct real, posix_memalign), false },
+	{ "aligned_alloc", offsetof(struct real, aligned_alloc), false },
+	{ "memalign", offsetof(struct real, memalign), false },
 	{ "valloc", offsetof(struct real, valloc), false },
 	{ "pvalloc", offsetof(struct real, pvalloc), false },
 	{ "malloc_usable_size", offsetof(struct real, malloc_usable_size), false },
@@ -161,9 +164,6 @@ const char *real_find(void)
 		memcpy(&p, slot(&r, i), sizeof p);
 		__atomic_store_n((void **)slot(&real, i), p, __ATOMIC_RELEASE);
 	}
-	loader_lookup(loader_first(), "malloc", &from);
-	if (from != self)
-		return "the program's malloc is another file's, which comes before ouro";
 	return trouble;
 }
 

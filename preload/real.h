@@ -28,8 +28,8 @@ struct real {
 extern struct real real;
 
 /*
- * NULL: all of the family stands in one file, and the program's calls reach
- * us first.  Else what keeps us from recording it, in words.
+ * NULL: all of the family stands in one file.  Else what keeps us from
+ * recording it, in words.
  */
 const char *real_find(void);
 

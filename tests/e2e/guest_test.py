@@ -7,11 +7,11 @@ import random
 import re
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 
-from harness import LIBRARY, TOP, clean_environment, main
+from guest_case import GuestCase
+from harness import LIBRARY, clean_environment, main
 from raw_trace import ALLOC, DEF_UNLOAD, EXT, EXT_FORK, FREE, PLACE, RELEASE, Trace
 
 RUNNING, EXITED, ABORTED, EXECED, INERT = 1, 2, 3, 4, 5
@@ -31,52 +31,15 @@ __attribute__((constructor)) static void early(void)
 """
 
 
-class Guest(unittest.TestCase):
+class Guest(GuestCase):
     @classmethod
     def setUpClass(cls):
-        cls.built = tempfile.TemporaryDirectory(prefix="ouro-guest-")
-        cls.hazards = os.path.join(cls.built.name, "hazards")
-        cls.early = os.path.join(cls.built.name, "libearly.so")
-        subprocess.run(["cc", "-O1", "-D_GNU_SOURCE", "-w", "-pthread", "-o", cls.hazards,
-                        os.path.join(TOP, "tests/guest/hazards.c")], check=True)
-        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", cls.early, "-"],
-                       input=EARLY, text=True, check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.built.cleanup()
-
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="ouro-guest-")
-        self.addCleanup(self.folder.cleanup)
-        self.path = os.path.join(self.folder.name, "t.trace")
-
-    def run_it(self, command, preload=None, **env):
-        if preload is not None:
-            env.update(LD_PRELOAD=preload, OURO_OPTIONS=f"file={self.path}")
-        result = subprocess.run(command, capture_output=True, timeout=120,
-                                cwd=self.folder.name, env=clean_environment(**env))
-        return result.returncode, result.stdout, result.stderr
-
-    def same(self, *command, preload=LIBRARY):
-        """Runs it both ways; the trace of the preloaded run."""
-        bare, ours = self.run_it(command), self.run_it(command, preload)
-        self.assertEqual(bare, ours, command)
-        return Trace(self.path) if os.path.exists(self.path) else None
+        super().setUpClass()
+        cls.hazards = cls.build("hazards", "hazards.c")
+        cls.early = cls.build("libearly.so", EARLY, "-shared", "-fPIC")
 
     def hazard(self, name, n=0):
         return self.same(self.hazards, name, str(n))
-
-    def traces(self):
-        return [Trace(os.path.join(folder, name))
-                for folder, _, names in os.walk(self.folder.name) for name in names
-                if name.startswith("t.trace") or folder.endswith(".d")]
-
-    def adds_up(self, trace):
-        kinds, alive, double, unknown = trace.replay()
-        self.assertEqual((double, unknown), (0, 0))
-        self.assertEqual(sum(trace.lost), 0)
-        return kinds, alive
 
     # --- the family ----------------------------------------------------------
 

@@ -1,0 +1,19 @@
+/*
+ * hooks_own.h - programs that bring an allocator of their own
+ *
+ * Interposing malloc shows what goes through the name `malloc` and binds to
+ * us.  Not so: an executable, or a library before ours, that defines malloc
+ * itself; an executable whose malloc is hidden; and an operator new that does
+ * not end in malloc (jemalloc, mimalloc, tcmalloc; a pool of the program's).
+ * Those functions are entered by detour.
+ */
+#ifndef HOOKS_OWN_H
+#define HOOKS_OWN_H
+
+/*
+ * After real_find, in the constructor.  NULL: the program's blocks are seen,
+ * all of them.  Else what keeps us from that, in words that stay.
+ */
+const char *hooks_own_setup(void);
+
+#endif
