@@ -47,7 +47,7 @@ GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -W
 GUEST_LIBS    := -lZydis
 
 ANALYZER_CFLAGS := $(BASE) -Ianalyzer
-ANALYZER_LIBS   := -ldw -lelf -lzstd -lpthread
+ANALYZER_LIBS   := -ldw -lelf -lzstd -lpthread -lm
 
 TEST_CFLAGS := $(BASE) -Ipreload -Ianalyzer -Itests
 TEST_LIBS   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck) -lunwind \

@@ -34,6 +34,14 @@ static bool is_zero(const void *bytes, size_t n)
 	return !n;
 }
 
+/* Steps are numbers that only grow, and may wrap around. */
+static uint32_t applied(const struct ouro_chunk *c, uint32_t step)
+{
+	bool whole = (int32_t)(step - c->applied[0].step) >= 0;
+
+	return c->applied[!whole].bytes;
+}
+
 /* False: there is no chunk here that could be read. */
 static bool read_entry(struct trace *t, uint64_t offset, struct chunk_entry *e)
 {
@@ -58,11 +66,15 @@ static bool read_entry(struct trace *t, uint64_t offset, struct chunk_entry *e)
 			e->head.magic);
 		return false;
 	}
-	if (e->head.kind < OURO_CHUNK_EVENTS || e->head.kind > OURO_CHUNK_SNAPSHOT) {
+	if (e->head.kind < OURO_CHUNK_EVENTS || e->head.kind > OURO_CHUNK_STACKS) {
 		damaged_at(t, offset, "kind %u of chunk is unknown", e->head.kind);
 		return false;
 	}
 	e->used = e->head.used;
+	if (e->head.kind == OURO_CHUNK_EVENTS && t->head.flags & OURO_FILE_RING)
+		e->applied = applied(&e->head, t->head.ring_step);
+	if (e->head.kind >= OURO_CHUNK_LIVING)
+		e->head.stream = 0;
 	if (e->head.kind == OURO_CHUNK_DEFS) {	/* they say themselves where they end */
 		e->used = room;
 		e->head.stream = 0;
@@ -179,16 +191,19 @@ int chunks_copy(struct trace *t, const struct chunk_list *l)
 		return -ENOMEM;
 	for (size_t i = l->count; i-- > 0; ) {
 		const struct chunk_entry *e = &l->entry[i];
-		bool last = i + 1 == l->count || !chunks_same_stream(e, e + 1) ||
+		bool last = ring || i + 1 == l->count || !chunks_same_stream(e, e + 1) ||
 			(e->head.seq == e[1].head.seq && find_copy(m, e[1].offset));
 
-		if (e->head.kind == OURO_CHUNK_DEFS || (!last && !ring))
+		if (e->head.kind == OURO_CHUNK_DEFS || !last)
 			continue;
 		r = copy_chunk(m, room, e->offset);
 		if (r < 0)
 			return r;
-		qsort(m->copy, m->copies, sizeof(*m->copy), copy_by_offset);
+		if (!ring)		/* there, nobody asks before all are copied */
+			qsort(m->copy, m->copies, sizeof(*m->copy), copy_by_offset);
 	}
+	if (m->copies)
+		qsort(m->copy, m->copies, sizeof(*m->copy), copy_by_offset);
 	return 0;
 }
 
@@ -211,7 +226,8 @@ void chunks_drop_newborn(const struct trace_memory *m, struct chunk_list *l)
 		struct chunk_entry *e = &l->entry[i];
 
 		if (!i || !chunks_same_stream(e, &l->entry[n ? n - 1 : 0]) || !keep)
-			keep = e->head.kind == OURO_CHUNK_DEFS || was_copied(m, e);
+			keep = e->head.kind == OURO_CHUNK_DEFS ||
+				e->head.kind >= OURO_CHUNK_LIVING || was_copied(m, e);
 		if (keep)
 			l->entry[n++] = *e;
 	}

@@ -33,7 +33,7 @@ struct chunk_entry {
 	struct ouro_chunk head;
 	uint64_t offset;
 	const uint8_t *data;
-	uint32_t used;
+	uint32_t used, applied;
 	bool cut;
 };
 

@@ -3,6 +3,8 @@
  *
  *	ouro dump FILE            all of it
  *	ouro dump --totals FILE   the header, what is wrong, and what a replay counts
+ *	ouro dump --check FILE    the same of a trace that was recorded with debug=hash:
+ *	                          was each stack read as it was taken?
  */
 #include "command.h"
 #include "replay.h"
@@ -40,7 +42,7 @@ static const char *const states[] = { "?", "running", "exited", "aborted", "exec
 	"inert" };
 static const char *const losses[] = { "space", "memory", "nested", "size", "ring" };
 static const char *const counters[] = { "stacks", "stacks-fallback", "stacks-cut",
-	"interp-cut" };
+	"interp-cut", [OURO_COMPARED] = "compared", [OURO_DIFFERS] = "differs" };
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
@@ -275,6 +277,17 @@ static void dump_totals(const struct replay *r)
 		r->sites, r->stacks.count, r->ready, r->exiting);
 }
 
+static void dump_checked(const struct replay *r)
+{
+	uint64_t checked = 0, wrong = 0;
+
+	for (uint32_t i = 0; i < r->merge.cursors; i++) {
+		checked += r->merge.cursor[i].checked;
+		wrong += r->merge.cursor[i].wrong;
+	}
+	printf("stacks checked=%" PRIu64 " wrong=%" PRIu64 "\n", checked, wrong);
+}
+
 /* --- snapshots --------------------------------------------------------------------- */
 
 static void dump_snapshot(const struct snap *s, bool totals)
@@ -391,6 +404,8 @@ static int dump_contents(struct trace *t, const struct defs *d, bool totals)
 		result = replay_to_end(&r);
 	if (!result)
 		dump_totals(&r);
+	if (!result && totals)
+		dump_checked(&r);
 	replay_fini(&r);
 	return result;
 }
@@ -431,14 +446,15 @@ static int dump(struct trace *t, bool totals)
 
 int cmd_dump(int argc, char **argv)
 {
-	bool totals = argc > 1 && !strcmp(argv[1], "--totals");
+	bool totals = argc > 1 &&
+		(!strcmp(argv[1], "--totals") || !strcmp(argv[1], "--check"));
 	const char *path = argv[argc > 1 ? argc - 1 : 0];
 	char error[200];
 	struct trace t;
 	int result;
 
 	if (argc != 2 + totals || (path[0] == '-' && path[1]))
-		return complain(STATUS_USAGE, "usage: ouro dump [--totals] FILE");
+		return complain(STATUS_USAGE, "usage: ouro dump [--totals|--check] FILE");
 	if (trace_open(&t, path, error))
 		return complain(STATUS_TRACE, "%s: %s", path, error);
 	result = dump(&t, totals);

@@ -23,7 +23,9 @@ int cursor_init(struct cursor *c, struct trace *t, uint32_t index, struct stacks
 	for (int i = 0; i < 2; i++) {
 		c->path[i].room = 64;
 		c->path[i].at = calloc(c->path[i].room, sizeof(*c->path[i].at));
-		if (!c->path[i].at) {
+		c->path[i].location =
+			calloc(c->path[i].room, sizeof(*c->path[i].location));
+		if (!c->path[i].at || !c->path[i].location) {
 			cursor_fini(c);
 			return -ENOMEM;
 		}
@@ -33,8 +35,10 @@ int cursor_init(struct cursor *c, struct trace *t, uint32_t index, struct stacks
 
 void cursor_fini(struct cursor *c)
 {
-	free(c->path[NATIVE].at);
-	free(c->path[INTERP].at);
+	for (int i = 0; i < 2; i++) {
+		free(c->path[i].at);
+		free(c->path[i].location);
+	}
 	*c = (struct cursor){ 0 };
 }
 
@@ -53,11 +57,15 @@ static bool enter_chunk(struct cursor *c)
 	k = chunk_of(c);
 	c->start = c->p = k->data;
 	c->end = k->data + k->used;
+	if (k->applied == k->used)
+		c->p = c->end;
 	c->ticks = k->ticks;
 	c->addr = 0;
 	c->thread = k->thread;
 	c->lost += k->lost;
 	c->path[NATIVE].depth = c->path[INTERP].depth = 0;
+	c->hashed &= !k->lost;
+	memset(&c->recent, 0, sizeof(c->recent));
 	return true;
 }
 
@@ -105,6 +113,7 @@ static const uint8_t *nibble(
 static int path_room(struct cursor_path *path, uint64_t depth)
 {
 	uint32_t room = path->room;
+	uint32_t *location;
 	stack_id *p;
 
 	if (depth < room)
@@ -115,6 +124,10 @@ static int path_room(struct cursor_path *path, uint64_t depth)
 	if (!p)
 		return -ENOMEM;
 	path->at = p;
+	location = realloc(path->location, room * sizeof(*location));
+	if (!location)
+		return -ENOMEM;
+	path->location = location;
 	path->room = room;
 	return 0;
 }
@@ -123,7 +136,8 @@ static int path_room(struct cursor_path *path, uint64_t depth)
 static int delta(struct cursor *c, struct cursor_path *path, const uint8_t **p)
 {
 	const uint8_t *q = *p;
-	uint64_t pop, push, location;
+	uint64_t pop, push;
+	uint32_t location;
 	uint8_t b;
 
 	if (q == c->end)
@@ -138,15 +152,16 @@ static int delta(struct cursor *c, struct cursor_path *path, const uint8_t **p)
 	if (path_room(path, path->depth + push))
 		return -ENOMEM;
 	for (; push; push--) {
-		q = ouro_get_varint(q, c->end, &location);
-		if (!q || location > UINT32_MAX)
+		q = ouro_get_location(q, c->end, &c->recent, &location);
+		if (!q)
 			return 0;
 		path->depth++;
 		path->at[path->depth] = STACK_EMPTY;
+		path->location[path->depth] = location;
 		if (!c->stacks)
 			continue;
 		path->at[path->depth] = stacks_push(c->stacks, path->at[path->depth - 1],
-			(uint32_t)location);
+			location);
 		if (!path->at[path->depth])
 			return -ENOMEM;
 	}
@@ -163,6 +178,36 @@ static int read_stack(struct cursor *c, unsigned form, const uint8_t **p)
 	if (r > 0 && form == OURO_STACK_BOTH)
 		r = delta(c, &c->path[INTERP], p);
 	return r;
+}
+
+/* What ouro_hash() makes of both lists. */
+static uint64_t hash_of(const struct cursor *c)
+{
+	const struct cursor_path *native = &c->path[NATIVE], *interp = &c->path[INTERP];
+	uint64_t h = 0, n = 0;
+
+	for (uint32_t i = 1; i <= native->depth; i++) {
+		const struct def_location *l =
+			def_location(c->stacks->defs, native->location[i]);
+
+		h = ouro_hash(h, l->kind == LOCATION_MARK ? native->location[i] :
+			l->kind == LOCATION_NATIVE ? l->native.address : 0);
+		n += l->kind != LOCATION_MARK;
+	}
+	h = ouro_hash(h, n);
+	for (uint32_t i = 1; i <= interp->depth; i++)
+		h = ouro_hash(h, interp->location[i]);
+	return h;
+}
+
+/* The stack that was just read against the hash that was written before it. */
+static void check_hash(struct cursor *c)
+{
+	c->hashed = false;
+	if (!c->stacks)
+		return;
+	c->checked++;
+	c->wrong += hash_of(c) != c->hash;
 }
 
 /* Where the object is, and its type.  What has no room for that is a POOL_ALLOC. */
@@ -209,6 +254,10 @@ static const uint8_t *ext_tail(struct cursor *c, const uint8_t *p, struct event 
 	}
 	if (e->ext == OURO_EXT_THREAD)
 		c->thread = (uint32_t)e->ext_arg[0];
+	if (e->ext == OURO_EXT_STACK) {
+		c->hash = e->ext_arg[0];
+		c->hashed = true;
+	}
 	return end;
 }
 
@@ -250,6 +299,8 @@ static int read_record(struct cursor *c, struct event *e)
 	r = read_stack(c, form, &p);
 	if (r <= 0)
 		return r < 0 ? r : give_up(c, "its stack makes no sense", form);
+	if (c->hashed && form != OURO_STACK_NONE)
+		check_hash(c);
 	e->object = 0;
 	e->type = 0;
 	if (e->kind == OURO_POOL_BIRTH) {
@@ -276,8 +327,27 @@ static int read_record(struct cursor *c, struct event *e)
 	return 1;
 }
 
+/*
+ * Records that are in the table of the living already are read for the stacks they
+ * leave behind.  One of them may have become a birth after it was applied: that is left.
+ */
+static bool is_left(const struct cursor *c, uint32_t start, struct event *e)
+{
+	const uint32_t applied = chunk_of(c)->applied;
+
+	if (start >= applied)
+		return true;
+	if (position(c) <= applied || e->kind != OURO_POOL_BIRTH)
+		return false;
+	e->kind = OURO_BIRTH;
+	e->addr = e->object;
+	e->arg = e->type;
+	return true;
+}
+
 int cursor_next(struct cursor *c, struct event *ret)
 {
+	uint32_t start;
 	int r;
 
 	ret->stream = c->index;
@@ -291,9 +361,12 @@ int cursor_next(struct cursor *c, struct event *ret)
 				return 0;
 			}
 		}
+		start = position(c);
 		r = read_record(c, ret);
-		if (r)
+		if (r < 0 || (r && is_left(c, start, ret)))
 			return r;
+		if (r)			/* what was lost before it is told with the next */
+			c->lost = ret->lost;
 	}
 }
 

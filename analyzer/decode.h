@@ -40,8 +40,12 @@ struct cursor {
 	uint64_t ticks, addr;		/* of the record before                      */
 	uint64_t lost;			/* since the record before                   */
 	uint32_t thread;
+	struct ouro_recent recent;
+	uint64_t hash, checked, wrong;	/* EXT_STACK: promised to the next stack; verdicts */
+	bool hashed;			/* a promise stands                          */
 	struct cursor_path {		/* the two lists, outermost first            */
 		stack_id *at;		/* at[i]: the stack of the first i frames    */
+		uint32_t *location;	/* of frame i, counted from 1, as written    */
 		uint32_t depth, room;
 	} path[2];
 };

@@ -282,8 +282,10 @@ static void put_members(struct buf *out, const struct finding *f, const struct n
 	mem_free(type);
 }
 
-static void put_made(struct buf *out, struct finding *f)
+static void put_made(struct buf *out, struct finding *f, const struct heap *h)
 {
+	if (!f->nsites && h->sampled)
+		buf_puts(out, ", birth not sampled");
 	if (!f->nsites)
 		return;
 	buf_puts(out, ", made ");
@@ -297,7 +299,8 @@ static void put_made(struct buf *out, struct finding *f)
 	}
 }
 
-static void put_headline(struct buf *out, struct finding *f, const struct naming *w)
+static void put_headline(struct buf *out, struct finding *f, const struct naming *w,
+			 const struct heap *h)
 {
 	static const char *const one[FINDING_KINDS] = { [FINDING_DEAD_CYCLE] = "dead cycle",
 		[FINDING_UNCOLLECTABLE_CYCLE] = "uncollectable cycle",
@@ -310,7 +313,7 @@ static void put_headline(struct buf *out, struct finding *f, const struct naming
 		buf_printf(out, "%s of ", one[f->kind]);
 	}
 	put_members(out, f, w);
-	put_made(out, f);
+	put_made(out, f, h);
 }
 
 static void put_edge(struct buf *out, const struct finding *f, uint32_t i, uint32_t *told)
@@ -435,11 +438,11 @@ static void find_caller(struct finding *f, const struct heap *h)
 			.file = heap_text(h, caller->file), .line = caller->line, .variable = "" };
 }
 
-static int tell_cycle(struct finding *f, const struct naming *w)
+static int tell_cycle(struct finding *f, const struct naming *w, const struct heap *h)
 {
 	struct buf headline = {0}, story = {0};
 
-	put_headline(&headline, f, w);
+	put_headline(&headline, f, w, h);
 	put_edges(&story, f);
 	buf_puts(&story, "; ");
 	put_counts(&story, f);
@@ -472,7 +475,7 @@ int describe_cycle(struct describer *d, struct finding *f, const node_id *cycle,
 	draw_something(f);
 	f->stack = h->node[order[0]].site;
 	find_caller(f, h);
-	r = tell_cycle(f, &w);
+	r = tell_cycle(f, &w, d->h);
 out:
 	naming_fini(&w);
 	mem_free(order);
@@ -506,7 +509,7 @@ static void put_reconciled(struct buf *out, const struct finding *f, const struc
 		   (long long)m->unknown);
 }
 
-static void put_over_retained(struct buf *out, struct finding *f)
+static void put_over_retained(struct buf *out, struct finding *f, const struct heap *h)
 {
 	uint64_t each = f->count ? f->unknown / f->count : f->unknown;
 	bool refer = f->severity != FINDING_ERROR;
@@ -516,7 +519,7 @@ static void put_over_retained(struct buf *out, struct finding *f)
 		   each == 1 ? "reference" : "references", f->count > 1 ? " each" : "");
 	if (f->held && refer)
 		buf_puts(out, " (memory in use by C code has the address)");
-	put_made(out, f);
+	put_made(out, f, h);
 }
 
 int describe_object(struct describer *d, struct finding *f, node_id v)
@@ -536,7 +539,7 @@ int describe_object(struct describer *d, struct finding *f, node_id v)
 		f->members_all = 1;
 		f->stack = h->node[v].site;
 		find_caller(f, h);
-		put_over_retained(&headline, f);
+		put_over_retained(&headline, f, h);
 		put_reconciled(&story, f, h);
 		f->headline = buf_take(&headline);
 		f->story = buf_take(&story);

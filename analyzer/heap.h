@@ -39,6 +39,7 @@ struct heap_node {
 	uint64_t bytes;
 	uint64_t count;		/* references, as the runtime has it    */
 	uint64_t when;		/* it was made: ticks; 0: not known      */
+	double weight;		/* so many like it a sampled one stands for; 0: itself */
 	uint32_t type;		/* index into heap.type                 */
 	uint32_t site;		/* index into heap.site; 0: not known   */
 	text_id label;		/* own name of a function, class, module; 0: none */
@@ -100,6 +101,7 @@ struct heap {
 	struct heap_frame *frame;
 	uint32_t ntypes, nnodes, nedges, nroots, nwords, nsites, nframes;
 	uint32_t cap[7];
+	bool sampled;		/* births that are not known were not sampled */
 	bool complete;		/* the snapshot's writer came to its end */
 	enum ouro_snapshot_reason reason;
 	struct graph graph;	/* after heap_build                     */

@@ -25,6 +25,7 @@ int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
 		heap_loader_fini(l);
 		return -ENOMEM;
 	}
+	h->sampled = r->trace->head.sample_bytes;
 	for (i = 1; i < d->modules; i++)
 		if (d->module[i].guest) {
 			l->guest[l->guests][0] = d->module[i].start;
@@ -174,6 +175,16 @@ enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32
 	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
 }
 
+/* Where the snapshot's own event is not there any more, the object may be a later one. */
+static const struct object *object_of(const struct heap_loader *l, const struct snap_node *n)
+{
+	const struct object *o = replay_object(l->r, n->addr);
+	const struct def_snapshot *moment = l->snap->def;
+	bool placed = !moment || l->r->snapshot == moment->id;
+
+	return o && (placed || o->born <= moment->ticks) ? o : NULL;
+}
+
 static int load_nodes(struct heap_loader *l)
 {
 	const struct snap *s = l->snap;
@@ -181,13 +192,15 @@ static int load_nodes(struct heap_loader *l)
 
 	for (i = 0; i < s->nodes; i++) {
 		const struct snap_node *n = &s->node[i];
-		const struct object *o = replay_object(l->r, n->addr);
+		const struct object *o = object_of(l, n);
+		const struct block *b = o && o->block ? replay_block(l->r, o->block) : NULL;
 		int64_t r = o ? heap_load_site(l, o->site) : 0;
 
 		if (r >= 0)
 			r = heap_add_node(l->h, &(struct heap_node){
 				.address = n->addr, .bytes = n->size, .count = n->count,
-				.when = o ? o->born : 0, .type = n->type < s->types ? n->type : 0,
+				.when = o ? o->born : 0, .weight = o ? replay_weight(l->r, b) : 0,
+				.type = n->type < s->types ? n->type : 0,
 				.site = (uint32_t)r, .label = string_of(l, n->label),
 				.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation,
 				.born = o ? heap_load_born(l, o->born, (uint32_t)r) :

@@ -31,6 +31,7 @@ struct object {
 	site_id site;
 	uint32_t collections;		/* seen before it was born                   */
 	uint32_t next;			/* other objects of the block; or free rows  */
+	float weight;			/* so many a sampled one stands for; else 1  */
 	bool alive;			/* false: died, and the block it lay in stays */
 };
 

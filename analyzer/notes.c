@@ -71,7 +71,8 @@ static int note_lost(struct report *r)
 		[OURO_LOST_MEMORY] = "no memory for a thread's buffer",
 		[OURO_LOST_NESTED] = "made by signal handlers inside of ouro's own work",
 		[OURO_LOST_SIZE] = "larger than a chunk",
-		[OURO_LOST_RING] = "written over, as a ring of fixed size does",
+		[OURO_LOST_RING] = "written over, as a ring of fixed size does (what "
+			"they made and is alive is known)",
 	};
 	const struct ouro_file *f = &r->trace.head;
 	uint32_t i;
@@ -157,8 +158,10 @@ static int note_stacks(struct report *r)
 	const struct ouro_file *f = &r->trace.head;
 	uint64_t all = f->counter[OURO_STACKS], cut = f->counter[OURO_STACKS_CUT];
 
-	if (f->sample_bytes && note_add(r, false, "Sampled, one allocation in %llu bytes: totals are "
-					"of what was sampled.", (unsigned long long)f->sample_bytes))
+	if (f->sample_bytes && note_add(r, false, "Sampled, about one allocation in %llu bytes: "
+					"counts and bytes are estimates, and where an object was made is known "
+					"for those that were sampled%s.", (unsigned long long)f->sample_bytes,
+					r->runtime ? "" : "; which blocks are lost cannot be told"))
 		return -ENOMEM;
 	if (cut && all && cut * 1000 > all)
 		return note_add(r, false, "%.1f %% of native stacks do not reach the outermost frame.",

@@ -18,13 +18,36 @@ static int most_bytes_first(const void *a, const void *b)
 	return strcmp(x->type, y->type);
 }
 
+/* From sums to whole numbers. */
+static void settle(struct overview *o)
+{
+	uint32_t i;
+
+	o->objects = weighed_whole(o->sum.n);
+	o->bytes = weighed_whole(o->sum.bytes);
+	o->objects_error = weighed_error(o->sum.n_variance);
+	o->bytes_error = weighed_error(o->sum.bytes_variance);
+	o->early_objects = weighed_whole(o->early.n);
+	o->early_bytes = weighed_whole(o->early.bytes);
+	for (i = 0; i < o->n; i++) {
+		o->row[i].objects = weighed_whole(o->row[i].sum.n);
+		o->row[i].bytes = weighed_whole(o->row[i].sum.bytes);
+	}
+}
+
 static void rank(struct overview *o)
 {
+	settle(o);
 	if (o->n)
 		qsort(o->row, o->n, sizeof(*o->row), most_bytes_first);
 }
 
 /* ------------------------------------------------------------------------- a snapshot */
+
+static double weight(const struct heap_node *n)
+{
+	return n->weight > 0 ? n->weight : 1;
+}
 
 struct from_heap {
 	struct overview *o;
@@ -37,11 +60,11 @@ static int add_run(void *arg, const struct shaped *run, uint32_t n)
 	struct overview *o = x->o;
 	const struct heap_node *first = &x->h->node[run[0].at];
 	struct overview_row row = { .type = heap_type_name(x->h, run[0].at),
-		.site = tally_site(x->h, first->site), .at = first->site, .objects = n };
+		.site = tally_site(x->h, first->site), .at = first->site };
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		row.bytes += x->h->node[run[i].at].bytes;
+		weigh(&row.sum, weight(&x->h->node[run[i].at]), x->h->node[run[i].at].bytes);
 	if (mem_room(&o->row, o->n, &o->cap, sizeof(*o->row)))
 		return -ENOMEM;
 	o->row[o->n++] = row;
@@ -66,11 +89,9 @@ int overview_of_heap(struct overview *o, const struct shapes *s)
 		if (x->born == HEAP_BORN_AFTER) {
 			made[n++] = (struct shaped){ shape_mix(h->type[x->type].name,
 						     s->place[x->site]), i };
-			o->objects++;
-			o->bytes += x->bytes;
+			weigh(&o->sum, weight(x), x->bytes);
 		} else if (x->born == HEAP_BORN_BEFORE) {
-			o->early_objects++;
-			o->early_bytes += x->bytes;
+			weigh(&o->early, weight(x), x->bytes);
 		} else {
 			o->other_objects++;
 			o->other_bytes += x->bytes;
@@ -89,6 +110,7 @@ struct living {
 	uint32_t type;			/* as by type_same(); 0: a block without an object */
 	uint32_t site;
 	uint64_t bytes;
+	double weight;
 };
 
 static int by_key(const void *a, const void *b)
@@ -106,7 +128,7 @@ struct collecting {
 };
 
 static int add_living(struct collecting *c, uint64_t born, uint32_t type, site_id site,
-		      uint64_t bytes)
+		      uint64_t bytes, double weight)
 {
 	int64_t place;
 
@@ -114,16 +136,14 @@ static int add_living(struct collecting *c, uint64_t born, uint32_t type, site_i
 	if (place < 0)
 		return (int)place;
 	if (heap_load_born(c->l, born, (uint32_t)place) == HEAP_BORN_BEFORE) {
-		c->o->early_objects++;
-		c->o->early_bytes += bytes;
+		weigh(&c->o->early, weight, bytes);
 		return 0;
 	}
-	c->o->objects++;
-	c->o->bytes += bytes;
+	weigh(&c->o->sum, weight, bytes);
 	if (mem_room(&c->living, c->n, &c->cap, sizeof(*c->living)))
 		return -ENOMEM;
 	c->living[c->n++] = (struct living){ .type = type, .site = (uint32_t)place,
-		.bytes = bytes };
+		.bytes = bytes, .weight = weight };
 	return 0;
 }
 
@@ -140,11 +160,13 @@ static int collect(struct collecting *c)
 		if (!o->alive)
 			continue;
 		b = o->block ? replay_block(r, o->block) : NULL;
-		e = add_living(c, o->born, o->type, o->site, b ? b->size : 0);
+		e = add_living(c, o->born, o->type, o->site, b ? b->size : 0,
+			       replay_weight(r, b));
 	}
 	for (at = 0; !e && (b = replay_each_block(r, &at));)
 		if (!b->object)
-			e = add_living(c, b->born, 0, b->site, b->size);
+			e = add_living(c, b->born, 0, b->site, b->size,
+				       replay_weight(r, b));
 	return e;
 }
 
@@ -182,15 +204,15 @@ static int add_rows(struct collecting *c)
 		text_id name = t && x->type ? texts_add(&h->texts, t->name.s, t->name.length) : 0;
 
 		if (i && x->key == c->living[i - 1].key) {
-			o->row[o->n - 1].objects++;
-			o->row[o->n - 1].bytes += x->bytes;
+			weigh(&o->row[o->n - 1].sum, x->weight, x->bytes);
 			continue;
 		}
 		if (mem_room(&o->row, o->n, &o->cap, sizeof(*o->row)))
 			return -ENOMEM;
 		o->row[o->n++] = (struct overview_row){
 			.type = name ? heap_text(h, name) : "memory block",
-			.site = tally_site(h, x->site), .at = x->site, .objects = 1, .bytes = x->bytes };
+			.site = tally_site(h, x->site), .at = x->site };
+		weigh(&o->row[o->n - 1].sum, x->weight, x->bytes);
 	}
 	return 0;
 }

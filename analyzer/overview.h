@@ -7,20 +7,24 @@
 #include "finding.h"
 #include "heap_load.h"
 #include "shape.h"
+#include "weight.h"
 
 struct overview_row {
 	const char *type;
 	struct finding_site site;
 	uint32_t at;			/* the site in the heap                    */
-	uint64_t objects, bytes;
+	uint64_t objects, bytes;	/* sampled: estimates, as are the sums     */
+	struct weighed sum;
 };
 
 struct overview {
 	struct overview_row *row;	/* most bytes first                        */
 	uint32_t n, cap;
 	uint64_t objects, bytes;	/* made by the program                     */
+	uint64_t objects_error, bytes_error;	/* standard errors; 0: not sampled */
 	uint64_t early_objects, early_bytes;	/* ... by the start-up             */
 	uint64_t other_objects, other_bytes;	/* ... the events do not know when */
+	struct weighed sum, early;	/* overview.c's                            */
 };
 
 /* Of a snapshot's objects; sizes are the runtime's.  -ENOMEM. */

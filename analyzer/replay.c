@@ -1,10 +1,30 @@
 /*
  * replay.c - apply events to the living, one after another
  */
+#include "living.h"
 #include "replay_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* What lived when the oldest record that is left was made. */
+static int take_living(struct replay *r)
+{
+	struct living_rows rows;
+	struct event e;
+	int result = living_init(&rows, r->trace, &r->stacks);
+
+	while (!result && living_next(&rows, &r->stacks, &e)) {
+		if (e.kind != OURO_BIRTH)
+			result = e.kind == OURO_POOL_BIRTH ? replay_pool_birth(r, &e)
+				: replay_alloc(r, &e);
+		if (!result && e.object && e.kind != OURO_POOL_BIRTH)
+			result = replay_birth(r, &e);
+	}
+	living_fini(&rows);
+	r->ready = r->trace->head.ring_ready;
+	return result;
+}
 
 int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 {
@@ -34,6 +54,10 @@ int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 		return -ENOMEM;
 	}
 	r->total.lost = t->lost;
+	if (t->head.flags & OURO_FILE_RING && take_living(r)) {
+		replay_fini(r);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -134,6 +158,26 @@ static int step(struct replay *r)
 	if (!result && r->watch)
 		r->watch(r->watch_arg, r, e);
 	return result;
+}
+
+struct replay_total replay_totals(const struct replay *r)
+{
+	const struct replay_scaled *x = &r->scaled;
+	struct replay_total t = r->total;
+
+	if (!r->trace->head.sample_bytes)
+		return t;
+	t.blocks = weighed_whole(x->made.n);
+	t.bytes = weighed_whole(x->made.bytes + x->moved_bytes);
+	t.frees = weighed_whole(x->frees);
+	t.live = weighed_whole(x->live.n);
+	t.live_bytes = weighed_whole(x->live.bytes);
+	t.peak_live = weighed_whole(x->peak_blocks);
+	t.peak_bytes = weighed_whole(x->peak_bytes);
+	t.births = weighed_whole(x->births);
+	t.deaths = weighed_whole(x->deaths);
+	t.live_objects = weighed_whole(x->births - x->deaths);
+	return t;
 }
 
 int replay_to_snapshot(struct replay *r, uint32_t number)

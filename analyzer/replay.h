@@ -18,6 +18,7 @@
 
 #include "decode.h"
 #include "live.h"
+#include "weight.h"
 
 typedef uint32_t site_id;		/* row of replay.site; 0: stack not known    */
 
@@ -58,6 +59,13 @@ struct replay {
 	uint32_t sites, sites_room;
 	struct replay_total total;
 
+	/* Sampled: estimates of some of the totals; their variances are of living and made. */
+	struct replay_scaled {
+		struct weighed made, live;
+		double frees, moved_bytes, births, deaths;
+		double peak_blocks, peak_bytes;
+	} scaled;
+
 	uint64_t now;			/* ticks of the last event                   */
 	uint64_t ready;			/* ticks of EXT_READY; 0: not seen           */
 	uint64_t exiting;		/* ticks of EXT_EXITING; 0: not seen         */
@@ -88,6 +96,15 @@ const struct object *replay_object(const struct replay *r, uint64_t addr);
 
 /* The block in which an address lies. The first call after a run sorts all blocks. */
 const struct block *replay_block_around(struct replay *r, uint64_t addr);
+
+/* How many blocks (or objects in one) this one stands for. */
+static inline double replay_weight(const struct replay *r, const struct block *b)
+{
+	return b ? weight_of(r->trace->head.sample_bytes, b->size) : 1;
+}
+
+/* The totals, scaled up when they are of a sample. */
+struct replay_total replay_totals(const struct replay *r);
 
 /* Everything that lives, in no order.  Start with *at = 0; NULL at the end. */
 const struct block *replay_each_block(const struct replay *r, size_t *at);

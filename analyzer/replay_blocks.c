@@ -102,6 +102,7 @@ int replay_alloc(struct replay *r, const struct event *e)
 	r->site[site].bytes += b->size;
 	r->total.blocks++;
 	r->total.bytes += b->size;
+	weigh(&r->scaled.made, replay_weight(r, b), b->size);
 	replay_count_in(r, b, e->ticks);
 	remember_recent(r, e);
 	free_early(r, e);
@@ -121,6 +122,7 @@ void replay_free(struct replay *r, const struct event *e)
 	if (r->total.double_blocks && recall(r->private->late, e, 0)) {
 		r->total.double_blocks--;
 		r->total.frees++;
+		r->scaled.frees += replay_weight(r, b);
 		return;
 	}
 	if (s->newest == e->addr) {
@@ -128,6 +130,7 @@ void replay_free(struct replay *r, const struct event *e)
 		s->newest = 0;
 	}
 	r->total.frees++;
+	r->scaled.frees += replay_weight(r, b);
 	block_dies(r, b);
 }
 
@@ -241,6 +244,7 @@ static int move(struct replay *r, const struct pending *p, const struct event *e
 	r->site[b->site].bytes += b->size;
 	r->total.bytes += b->size;
 	r->total.moves++;
+	r->scaled.moved_bytes += replay_weight(r, b) * (double)b->size;
 	replay_count_in(r, b, e->ticks);
 	remember_recent(r, e);
 	return p->known ? land_objects(r, b, p->block.object, p->block.addr) : 0;

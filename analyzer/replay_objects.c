@@ -13,6 +13,7 @@ void replay_object_dies(struct replay *r, struct object *o)
 	r->site[o->site].live_objects--;
 	r->total.live_objects--;
 	r->total.deaths++;
+	r->scaled.deaths += (double)o->weight;
 }
 
 void replay_objects_die(struct replay *r, uint32_t row)
@@ -91,6 +92,10 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	o->site = site;
 	o->collections = (uint32_t)r->total.collections;
 	o->alive = true;
+	if (!b && o->block)
+		b = live_block(&r->live, o->block);
+	o->weight = (float)replay_weight(r, b);
+	r->scaled.births += (double)o->weight;
 	r->site[site].objects++;
 	r->site[site].live_objects++;
 	r->total.births++;

@@ -100,6 +100,15 @@ void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks)
 		s->peak_bytes = s->live_bytes;
 	t->live++;
 	t->live_bytes += b->size;
+	if (r->trace->head.sample_bytes) {
+		struct replay_scaled *x = &r->scaled;
+
+		weigh(&x->live, replay_weight(r, b), b->size);
+		if (x->live.bytes > x->peak_bytes) {
+			x->peak_bytes = x->live.bytes;
+			x->peak_blocks = x->live.n;
+		}
+	}
 	if (t->live_bytes > t->peak_bytes) {
 		t->peak_bytes = t->live_bytes;
 		t->peak_live = t->live;
@@ -116,4 +125,6 @@ void replay_count_out(struct replay *r, const struct block *b)
 	s->live_bytes -= b->size;
 	r->total.live--;
 	r->total.live_bytes -= b->size;
+	if (r->trace->head.sample_bytes)
+		weigh_off(&r->scaled.live, replay_weight(r, b), b->size);
 }

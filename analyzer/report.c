@@ -120,10 +120,22 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 	return e;
 }
 
+/* Where its event is not there any more (a ring), its time still places it. */
+static int replay_to_moment(struct report *r)
+{
+	int e = replay_to_snapshot(&r->replay, r->snapshot);
+
+	if (e || !r->snap.def)
+		return e;
+	replay_fini(&r->replay);
+	e = replay_init(&r->replay, &r->trace, &r->defs);
+	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
+}
+
 /* The events up to the snapshot. */
 static int go_to_snapshot(struct report *r)
 {
-	int e = replay_to_snapshot(&r->replay, r->snapshot);
+	int e = replay_to_moment(r);
 
 	if (!e)
 		e = note_add(r, true, "the events do not show when snapshot %u was taken: births "

@@ -247,7 +247,8 @@ static void put_findings(struct json *j, const char *key, const struct report *r
 
 static void put_totals(struct json *j, const struct report *r)
 {
-	const struct replay_total *t = &r->replay.total;
+	const struct replay_scaled *x = &r->replay.scaled;
+	struct replay_total all = replay_totals(&r->replay), *t = &all;
 
 	json_open(j, "totals", '{');
 	json_uint(j, "blocks", t->blocks);
@@ -262,6 +263,16 @@ static void put_totals(struct json *j, const struct report *r)
 	json_uint(j, "live_objects", t->live_objects);
 	json_uint(j, "collections", t->collections);
 	json_uint(j, "sites", r->replay.sites ? r->replay.sites - 1 : 0);
+	if (r->trace.head.sample_bytes) {
+		json_open(j, "sampled", '{');
+		json_uint(j, "mean_bytes", r->trace.head.sample_bytes);
+		json_uint(j, "blocks", r->replay.total.blocks);
+		json_uint(j, "blocks_error", weighed_error(x->made.n_variance));
+		json_uint(j, "bytes_error", weighed_error(x->made.bytes_variance));
+		json_uint(j, "live_blocks_error", weighed_error(x->live.n_variance));
+		json_uint(j, "live_bytes_error", weighed_error(x->live.bytes_variance));
+		json_close(j, '}');
+	}
 	json_close(j, '}');
 }
 

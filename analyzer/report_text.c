@@ -100,8 +100,8 @@ static void put_verdict(const struct term *t, const struct report *r)
 		buf_puts(&b, "No block is lost: ");
 		buf_puts(&b, r->lost.reached ? "all that are left can be reached" : "none is left");
 	} else if (!b.n)
-		buf_puts(&b, "Nothing that the program made is dead in a cycle or held by a reference "
-			 "too many");
+		buf_printf(&b, "Nothing that the program made%s is dead in a cycle or held by a "
+			   "reference too many", r->heap.sampled ? " and that was sampled" : "");
 	buf_putc(&b, '.');
 	put_buf(t, style, 0, &b);
 	buf_fini(&b);
@@ -298,6 +298,11 @@ static void put_overview(const struct term *t, const struct report *r,
 	buf_number(&b, v->objects);
 	buf_puts(&b, r->graph ? " objects, " : " objects and blocks, ");
 	buf_bytes(&b, v->bytes);
+	if (v->bytes_error) {
+		buf_puts(&b, " (estimated, give or take ");
+		buf_bytes(&b, v->bytes_error);
+		buf_putc(&b, ')');
+	}
 	buf_puts(&b, "; by the start-up: ");
 	buf_number(&b, v->early_objects);
 	buf_puts(&b, ", ");
@@ -329,7 +334,7 @@ static void put_overview(const struct term *t, const struct report *r,
 
 static void put_totals(const struct term *t, const struct report *r)
 {
-	const struct replay_total *x = &r->replay.total;
+	const struct replay_total all = replay_totals(&r->replay), *x = &all;
 	const struct analysis_books *k = &r->analysis.books;
 	struct buf b = {0};
 
@@ -349,6 +354,17 @@ static void put_totals(const struct term *t, const struct report *r)
 	buf_puts(&b, ") left at the end; ");
 	buf_number(&b, x->births);
 	buf_puts(&b, " objects born");
+	if (r->trace.head.sample_bytes) {
+		const struct replay_scaled *y = &r->replay.scaled;
+
+		buf_puts(&b, "; estimated from ");
+		buf_number(&b, r->replay.total.blocks);
+		buf_puts(&b, " samples, standard errors: ");
+		buf_number(&b, weighed_error(y->made.n_variance));
+		buf_puts(&b, " blocks made, ");
+		buf_bytes(&b, weighed_error(y->live.bytes_variance));
+		buf_puts(&b, " left");
+	}
 	put_buf(t, TERM_PLAIN, 2, &b);
 	if (r->scanned) {
 		const struct lost *l = &r->lost;
@@ -502,6 +518,8 @@ static void put_object(const struct term *t, const struct heap *h, const struct 
 	buf_bytes(&b, n->bytes);
 	if (n->born == HEAP_BORN_BEFORE)
 		buf_puts(&b, ", made by the start-up");
+	else if (n->born == HEAP_BORN_UNKNOWN && h->sampled)
+		buf_puts(&b, ", birth not sampled");
 	putc('\n', t->out);
 	put_buf(t, TERM_BOLD, 0, &b);
 	buf_fini(&b);

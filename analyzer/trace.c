@@ -166,6 +166,7 @@ static void add_chunk(
 		.data = e->data, .offset = e->offset, .used = e->used, .cut = e->cut,
 		.seq = e->head.seq, .ticks = e->head.ticks, .ns = e->head.ns,
 		.thread = e->head.thread, .lost = e->head.lost,
+		.applied = e->applied < e->used ? e->applied : e->used,
 	};
 }
 
@@ -184,6 +185,8 @@ static int make_streams(struct trace *t, const struct chunk_list *l)
 
 		if (!i || !chunks_same_stream(e, e - 1)) {
 			s = e->head.kind == OURO_CHUNK_DEFS ? &t->defs :
+				e->head.kind == OURO_CHUNK_LIVING ? &t->living :
+				e->head.kind == OURO_CHUNK_STACKS ? &t->nodes :
 				&m->stream[t->events + t->snapshots];
 			s->number = e->head.stream;
 			s->chunk = &m->chunk[i];

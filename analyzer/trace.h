@@ -22,6 +22,7 @@ struct trace_chunk {
 	uint64_t offset;		/* of the head, in the file                  */
 	uint64_t seq, ticks, ns;
 	uint32_t used;
+	uint32_t applied;		/* so many of them are in the living already */
 	uint32_t thread;
 	uint32_t lost;
 	bool cut;			/* the file ends before `used` does          */
@@ -56,6 +57,7 @@ struct trace {
 	struct trace_stream *event;	/* by number; those without chunks are not here */
 	struct trace_stream *snapshot;	/* the same                                  */
 	uint32_t events, snapshots;	/* how many of each                          */
+	struct trace_stream living, nodes;	/* of a ring: see ouro/living.h      */
 
 	uint32_t damages;		/* how many; the first of them are kept      */
 	struct trace_damage damage[TRACE_DAMAGE_MAX];

@@ -297,7 +297,15 @@ const char *words_file(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return slash && slash[1] ? slash + 1 : path;
+	if (!slash || !slash[1])
+		return path;
+	/* Every package has these: they say nothing without its name. */
+	if (!strcmp(slash, "/__init__.py") || !strcmp(slash, "/__main__.py"))
+		while (slash > path && slash[-1] != '/')
+			slash--;
+	else
+		slash++;
+	return *slash == '/' ? slash + 1 : slash;
 }
 
 void words_place(struct buf *out, const char *function, const char *file, uint32_t line)

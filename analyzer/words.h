@@ -56,7 +56,7 @@ const char *words_last(const char *qualname);
 /* "entangle() (cycle.py:8)" */
 void words_place(struct buf *out, const char *function, const char *file, uint32_t line);
 
-/* The file's own name, without folders. */
+/* The file's own name, without folders; with that of its package where it is __init__.py. */
 const char *words_file(const char *path);
 
 /* "local variable `x` of f() (app.py:12)" */

@@ -10,8 +10,11 @@
 #include "modules.h"
 #include "options.h"
 #include "process.h"
+#include "proof.h"
 #include "real.h"
+#include "ring.h"
 #include "runtime.h"
+#include "sample.h"
 #include "scan.h"
 #include "stack.h"
 #include "strbuf.h"
@@ -52,12 +55,9 @@ static void note_options(void)
 		strbuf_add(&t, options.unknown);
 		define_note(OURO_NOTE_WARNING, text);
 	}
-	if (options.mode == MODE_RING)
+	if (options.mode == MODE_RING && !ring_on)
 		define_note(OURO_NOTE_WARNING,
-			"this version has no ring mode: everything was kept");
-	if (options.sample)
-		define_note(OURO_NOTE_WARNING,
-			"this version does not sample: everything was recorded");
+			"no room for the ring: the trace grows with the run");
 }
 
 /*
@@ -87,6 +87,8 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
+	sample_setup(options.sample);
+	proof_setup();
 	leave_setup();
 	exec_setup();
 	confine_setup();

@@ -4,6 +4,9 @@
 #include "confine.h"
 #include "file.h"
 #include "process.h"
+#include "proof.h"
+#include "ring.h"
+#include "runtime.h"
 #include "stack.h"
 
 #include <string.h>
@@ -60,13 +63,32 @@ static void start_over(struct thr *t, uint64_t seq)
 	w->addr = 0;
 	w->lost = 0;
 	w->native = w->interp = (struct written){ 0 };
+	memset(&w->recent, 0, sizeof w->recent);
+}
+
+static bool start_slot(struct thr *t)
+{
+	struct event_writer *w = &t->out;
+	struct ouro_chunk *old = w->chunk, *fresh;
+	uint64_t seq;
+
+	fresh = ring_next(t, &seq);
+	if (!fresh)
+		return false;
+	w->chunk = fresh;
+	start_over(t, seq);
+	ring_turn(t, old, fresh);
+	return true;
 }
 
 static bool start_chunk(struct thr *t)
 {
 	struct event_writer *w = &t->out;
 
-	if (w->chunk) {
+	if (ring_on) {
+		if (!start_slot(t))
+			return false;
+	} else if (w->chunk) {
 		if (file_append(w->chunk))
 			return false;
 		start_over(t, w->chunk->seq + 1);
@@ -86,14 +108,15 @@ void event_statistics(struct thr *t)
 
 	file_count(&file->counter[OURO_STACKS], w->stacks);
 	file_count(&file->counter[OURO_STACKS_CUT], w->cut);
+	file_count(&file->counter[OURO_STACKS_FALLBACK], w->full);
 	file_count(&file->counter[OURO_INTERP_CUT], w->interp_cut);
-	w->stacks = w->cut = w->interp_cut = 0;
+	w->stacks = w->cut = w->full = w->interp_cut = 0;
 }
 
 static bool drop(struct event_writer *w)
 {
 	w->lost++;
-	file_count(&file->lost[OURO_LOST_SPACE], 1);
+	file_count(&file->lost[ring_on ? ring_reason() : OURO_LOST_SPACE], 1);
 	return false;
 }
 
@@ -144,12 +167,31 @@ static inline uint8_t *put_fields(struct event_writer *w, enum ouro_kind kind, u
 	return p;
 }
 
+/*
+ * The time of an event.  To have it exact against what other threads do costs
+ * as much as the rest of a record, so it is had only where it tells something:
+ * not while there is one thread, and not where a lock that changes hands once
+ * in microseconds (CPython's) stands between any two threads' events.  Memory
+ * that the runtime has just got from malloc may have been any thread's.
+ */
+static inline uint64_t stamp(struct thr *t, enum ouro_kind kind)
+{
+	/* What another thread hands us, it hands us after it has set this. */
+	bool exact = __atomic_load_n(&thr_several, __ATOMIC_ACQUIRE);
+
+	if (kind >= OURO_POOL_ALLOC && kind <= OURO_DEATH) {
+		exact &= t->pool_asked || !runtime || !runtime->serial;
+		t->pool_asked = false;
+	}
+	return exact ? clock_now() : clock_about_now();
+}
+
 void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg)
 {
 	struct event_writer *w = &g->t->out;
 
 	if (room(g->t, FIELDS_MAX))
-		commit(w, put_fields(w, kind, clock_now(), addr, arg, OURO_STACK_NONE));
+		commit(w, put_fields(w, kind, stamp(g->t, kind), addr, arg, OURO_STACK_NONE));
 }
 
 /* A delta's first byte and what of both numbers exceeds a nibble. */
@@ -163,28 +205,31 @@ static inline uint8_t *put_delta_head(uint8_t *p, uint32_t pop, uint32_t push)
 	return p;
 }
 
-static inline uint8_t *put_native(uint8_t *p, struct written *list, const struct unwind *u)
+static inline uint8_t *put_native(uint8_t *p, struct event_writer *w, const struct unwind *u)
 {
 	uint32_t mark = stack_native_mark(u), marks = mark != 0;
+	struct written *list = &w->native;
 	uint32_t n = u->n + marks, i = list->same;
 
 	p = put_delta_head(p, list->n - i, n - i);
 	if (i < marks) {
-		p = ouro_put_varint(p, mark);
+		p = ouro_put_location(p, &w->recent, mark);
 		i = 1;
 	}
 	for (; i < n; i++)
-		p = ouro_put_varint(p, u->frames[i - marks].loc);
+		p = ouro_put_location(p, &w->recent, u->frames[i - marks].loc);
 	*list = (struct written){ .n = n, .same = n, .mark = mark };
 	return p;
 }
 
-static inline uint8_t *put_interp(uint8_t *p, struct written *list,
+static inline uint8_t *put_interp(uint8_t *p, struct event_writer *w,
 	const struct interp_stack *s)
 {
+	struct written *list = &w->interp;
+
 	p = put_delta_head(p, list->n - list->same, s->n - list->same);
 	for (uint32_t i = list->same; i < s->n; i++)
-		p = ouro_put_varint(p, s->loc[i]);
+		p = ouro_put_location(p, &w->recent, s->loc[i]);
 	list->n = list->same = s->n;
 	return p;
 }
@@ -205,8 +250,8 @@ static inline size_t stack_need(const struct thr *t)
 static_assert(FIELDS_MAX + 2 * DELTA_MAX + (UNWIND_DEPTH + 1 + INTERP_MAX) * LOC_MAX
 	< OURO_CHUNK_ROOM - SLACK, "a chunk has room for the deepest stacks");
 
-void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	struct caller caller)
+void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
 	struct thr *t = g->t;
 	struct event_writer *w = &t->out;
@@ -219,8 +264,10 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 		event(g, kind, addr, arg);
 		return;
 	}
-	stack_take(t, caller);
-	now = clock_now();
+	stack_take(t, ip, sp, bp);
+	if (__builtin_expect(proof_wanted, 0))
+		proof_write(g);
+	now = stamp(t, kind);
 	if (__builtin_expect(now >= process_snapshot_due, 0))
 		process_snapshot_interval(g, now);
 	/* A new chunk knows no stacks, so the need is looked at once more after it began. */
@@ -232,9 +279,9 @@ void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg
 
 	p = put_fields(w, kind, now, addr, arg, form);
 	if (native || interp)
-		p = put_native(p, &w->native, t->unwind);
+		p = put_native(p, w, t->unwind);
 	if (interp)
-		p = put_interp(p, &w->interp, &t->interp);
+		p = put_interp(p, w, &t->interp);
 	commit(w, p);
 }
 
@@ -272,6 +319,8 @@ void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigne
 	uint64_t now = clock_now();
 
 	assert(n < 8);
+	if (ext == OURO_EXT_EXITING && ring_on)
+		ring_hold();
 	for (unsigned i = 0; i < n; i++)
 		end = ouro_put_varint(end, args[i]);
 	if (!room(g->t, FIELDS_MAX + sizeof tail))
@@ -289,11 +338,6 @@ void event_thread_start(struct thr *t)
 	/* The stacks in the chunk are another thread's, and nothing was checked since. */
 	t->out.native.same = t->out.interp.same = 0;
 	event_ext(&g, OURO_EXT_THREAD, &thread, 1);
-}
-
-bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
-{
-	return t->out.last && t->out.addr == addr && (*t->out.last & 31) == kind;
 }
 
 uint64_t event_ticks(void)

@@ -23,8 +23,18 @@ struct caller {
 
 /* An event without a stack; one with. */
 void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg);
-void event_at(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	struct caller caller);
+void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	uintptr_t ip, uintptr_t sp, uintptr_t bp);
+
+/*
+ * By registers: a struct of three words goes through memory, and what was
+ * stored there by words is read by pairs, which must wait for the stores.
+ */
+static inline __attribute__((always_inline)) void event_at(struct guard *g,
+	enum ouro_kind kind, uintptr_t addr, uint64_t arg, struct caller caller)
+{
+	event_from(g, kind, addr, arg, caller.ip, caller.sp, caller.bp);
+}
 
 /*
  * The object `op` of `type` was made in the block of the last event_at() of
@@ -35,7 +45,10 @@ bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type);
 
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n);
 /* Was this the last event that this thread wrote? */
-bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr);
+static inline bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
+{
+	return t->out.last && t->out.addr == addr && (*t->out.last & 31) == kind;
+}
 
 uint64_t event_ticks(void);		/* the trace's clock, now                    */
 void event_thread_start(struct thr *t);	/* its block changed hands: say whose events follow */

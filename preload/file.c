@@ -259,6 +259,25 @@ struct ouro_chunk *file_map_chunk(enum ouro_chunk_kind kind, uint32_t stream)
 	return c;
 }
 
+void *file_map_region(uint64_t bytes)
+{
+	uint64_t offset;
+	void *p = NULL;
+	int fd = mapped() && !confined ? reopen() : -EBADF;
+
+	if (fd < 0)
+		return NULL;
+	offset = __atomic_load_n(&file->end, __ATOMIC_RELAXED);
+	if (!reserve(fd, offset, bytes))
+		p = sys_map_file(fd, bytes, offset);
+	if (p)		/* at start: nobody else takes a place yet */
+		__atomic_store_n(&file->end, offset + bytes, __ATOMIC_RELEASE);
+	else
+		sys_ftruncate(fd, offset);
+	let_go(fd);
+	return p;
+}
+
 void file_unmap_chunk(struct ouro_chunk *chunk)
 {
 	if (chunk)

@@ -23,6 +23,9 @@ const char *file_path(void);
 
 /* A new chunk: reserved, mapped, zeroed but for its head (magic, kind, stream); NULL: no room. */
 struct ouro_chunk *file_map_chunk(enum ouro_chunk_kind kind, uint32_t stream);
+
+/* A stretch of whole chunks, reserved, mapped, zeroed, their heads too; NULL: no room. */
+void *file_map_region(uint64_t bytes);
 void file_unmap_chunk(struct ouro_chunk *chunk);
 
 /* Append a copy of a chunk's head and `used` bytes as a chunk of its own.  0 or -errno. */

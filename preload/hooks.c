@@ -3,6 +3,7 @@
 #include "modules.h"
 #include "process.h"
 #include "real.h"
+#include "sample.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
@@ -35,43 +36,79 @@ static bool is_pools_own(struct thr *t, void *p, enum ouro_kind kind)
 	return event_last_was(t, kind, (uintptr_t)p);
 }
 
-static inline void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+/* This thread, when it is in its pool: half of all calls where that stands on malloc. */
+static inline struct thr *in_pool(void)
 {
+	struct thr *t = thr_self;
+
+	return t && t->pool_depth && !t->inside ? t : NULL;
+}
+
+/* By force: what struct caller says is to stay in registers. */
+#define INLINE inline __attribute__((always_inline))
+
+static INLINE void taken(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	struct thr *t = in_pool();
 	struct guard g;
 
+	if (t) {
+		t->pool_asked = true;
+		return;
+	}
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
-	if (!g.t->pool_depth)
+	if (!g.t->pool_depth && (!sampling || sample_follow((uintptr_t)p)))
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
 	guard_leave(&g);
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
+/*
+ * Asked before the block is taken, and before anything else: then what is not
+ * picked is a jump to the allocator.
+ */
+static inline bool passes(size_t size)
+{
+	return sampling && !sample_picks(size);
+}
+
 /* Record first, free second: then the address is not yet another thread's. */
 static inline void given_back(void *p, uintptr_t frame)
 {
+	struct thr *t = in_pool();
 	struct guard g;
 
+	if (t && is_pools_own(t, p, OURO_POOL_FREE))
+		return;
 	if (!p || !hooks_allocator || !guard_enter(&g, frame))
 		return;
-	if (!g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
+	if (sampling ? sample_forget((uintptr_t)p)
+	    : !g.t->pool_depth || !is_pools_own(g.t, p, OURO_POOL_FREE))
 		event(&g, OURO_FREE, (uintptr_t)p, 0);
 	guard_leave(&g);
 }
 
 HOOK void *malloc(size_t size)
 {
-	void *p = real.malloc(size);
+	void *p;
 
+	if (passes(size))
+		return real.malloc(size);
+	p = real.malloc(size);
 	TAKEN(p, size);
 	return p;
 }
 
+/* n * size does not overflow, else nothing is had and nothing told. */
 HOOK void *calloc(size_t n, size_t size)
 {
-	void *p = real.calloc(n, size);
+	void *p;
 
-	TAKEN(p, n * size);	/* did not overflow, else p is NULL */
+	if (passes(n * size))
+		return real.calloc(n, size);
+	p = real.calloc(n, size);
+	TAKEN(p, n * size);
 	return p;
 }
 
@@ -79,6 +116,10 @@ HOOK void free(void *p)
 {
 	if (__builtin_expect(early_owns(p), 0))
 		return;
+	if (sampling && !sample_maybe((uintptr_t)p)) {
+		real.free(p);
+		return;
+	}
 	given_back(p, (uintptr_t)__builtin_frame_address(0));
 	real.free(p);
 }
@@ -94,29 +135,67 @@ static void *leave_arena(void *p, size_t size)
 }
 
 /*
+ * What comes back is picked by its size, whatever became of the old block; so
+ * both are told, or neither.  Picked and not had, the old block was none of ours.
+ */
+static void *resize_sampled(void *p, size_t size, struct caller caller, uintptr_t frame)
+{
+	bool picked = sample_picks(size);
+	bool followed = false;
+	struct guard g;
+	void *q;
+
+	if ((!picked && !sample_maybe((uintptr_t)p)) || !guard_enter(&g, frame))
+		return real.realloc(p, size);
+	followed = sample_forget((uintptr_t)p);
+	picked = picked && !g.t->pool_depth;
+	if (picked || followed)
+		event(&g, OURO_RELEASE, (uintptr_t)p, 0);
+	guard_leave(&g);
+
+	q = real.realloc(p, size);
+
+	if ((!picked && !followed) || !guard_enter(&g, frame))
+		return q;
+	if (q && picked && sample_follow((uintptr_t)q))
+		event_at(&g, OURO_PLACE, (uintptr_t)q, size, caller);
+	else if (!q && (!followed || sample_follow((uintptr_t)p)))
+		event(&g, OURO_PLACE, (uintptr_t)p, 0);
+	else
+		event(&g, OURO_PLACE, 0, 0);
+	guard_leave(&g);
+	return q;
+}
+
+/*
  * RELEASE before, PLACE after: between them the old address can be handed to
  * another thread.  In a stream they nest, as calls of signal handlers do.
  * Size 0 frees, or leaves an empty block, by the allocator's taste.
  */
-static inline void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
+static INLINE void *resize(void *p, size_t size, struct caller caller, uintptr_t frame)
 {
 	struct guard g;
 	void *q;
 
 	if (!p || __builtin_expect(early_owns(p), 0)) {
 		q = p ? leave_arena(p, size) : real.realloc(NULL, size);
-		taken(q, size, caller, frame);
+		if (!passes(size))
+			taken(q, size, caller, frame);
 		return q;
 	}
 	if (!size) {
 		given_back(p, frame);
 		q = real.realloc(p, size);
-		taken(q, size, caller, frame);
+		if (!passes(size))
+			taken(q, size, caller, frame);
 		return q;
 	}
+	if (hooks_allocator && sampling)
+		return resize_sampled(p, size, caller, frame);
 	if (!hooks_allocator || !guard_enter(&g, frame))
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {
+		g.t->pool_asked = true;
 		if (!is_pools_own(g.t, p, OURO_POOL_RELEASE))
 			event(&g, OURO_FREE, (uintptr_t)p, 0);
 		guard_leave(&g);
@@ -156,7 +235,7 @@ HOOK int posix_memalign(void **ret, size_t align, size_t size)
 {
 	int r = real.posix_memalign(ret, align, size);
 
-	if (!r)
+	if (!r && !passes(size))
 		TAKEN(*ret, size);
 	return r;
 }
@@ -165,7 +244,8 @@ HOOK void *aligned_alloc(size_t align, size_t size)
 {
 	void *p = real.aligned_alloc(align, size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
@@ -173,7 +253,8 @@ HOOK void *memalign(size_t align, size_t size)
 {
 	void *p = real.memalign(align, size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
@@ -181,7 +262,8 @@ HOOK void *valloc(size_t size)
 {
 	void *p = real.valloc(size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 
@@ -189,7 +271,8 @@ HOOK void *pvalloc(size_t size)
 {
 	void *p = real.pvalloc(size);
 
-	TAKEN(p, size);
+	if (!passes(size))
+		TAKEN(p, size);
 	return p;
 }
 

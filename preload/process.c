@@ -7,7 +7,9 @@
 #include "exec.h"
 #include "file.h"
 #include "options.h"
+#include "ring.h"
 #include "runtime.h"
+#include "sample.h"
 #include "snapshot.h"
 #include "strbuf.h"
 #include "sys.h"
@@ -144,7 +146,7 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 	struct ouro_file head = {
 		.flags = 0, .id = random_id(), .parent_id = parent_id, .pid = self.pid,
 		.ppid = sys_getppid(), .origin = origin, .clock = ticking.kind,
-		.tick_shift = ticking.shift, .state = OURO_STATE_RUNNING,
+		.tick_shift = ticking.shift, .sample_bytes = options.sample, .state = OURO_STATE_RUNNING,
 	};
 	int r;
 
@@ -157,9 +159,13 @@ static int create_trace(enum ouro_origin origin, uint64_t parent_id)
 	r = make_way(path, origin, parent_id);
 	if (!r)
 		r = file_create(path, &head);
-	if (!r)
-		self.id = head.id;
-	return r;
+	if (r)
+		return r;
+	self.id = head.id;
+	/* No room for it: then the trace grows, as far as it can. */
+	if (options.mode == MODE_RING && !ring_setup(options.ring))
+		file->flags |= OURO_FILE_RING;
+	return 0;
 }
 
 static void define_ourselves(void)
@@ -225,6 +231,8 @@ static bool start_over_in_child(void)
 	self.pid = sys_getpid();
 	self.snapshot_at_exit_done = false;
 	file_close();
+	ring_forked();
+	sample_forked();
 	defs_forked();
 	if (create_trace(OURO_ORIGIN_FORK, parent))
 		return false;

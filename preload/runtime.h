@@ -18,6 +18,13 @@ struct snapshot;
 struct runtime {
 	const char *name;
 
+	/*
+	 * A lock sees to it that of all threads that may pass each other POOL
+	 * blocks and objects one runs at a time.  (Interpreters with locks of their
+	 * own have pools of their own.)
+	 */
+	bool serial;
+
 	/* In the library's constructor, one thread, before main.  0: found and hooked,
 	 * -ENOENT: not in this process; else a reason was given by define_runtime. */
 	int (*start)(void);

@@ -6,6 +6,7 @@
 #include "file.h"
 #include "options.h"
 #include "runtime.h"
+#include "sample.h"
 #include "scan.h"
 #include "sys.h"
 #include "threads.h"
@@ -489,10 +490,13 @@ static uint32_t *free_place(void)
 	return NULL;
 }
 
-/* A runtime that is there and dormant: its pools look like memory that nobody uses. */
+/*
+ * A runtime that is there and dormant: its pools look like memory that nobody uses.  So
+ * do blocks that were not sampled.
+ */
 bool snapshot_can(void)
 {
-	return runtime ? runtime->snapshot != NULL : !runtime_present;
+	return runtime ? runtime->snapshot != NULL : !runtime_present && !sampling;
 }
 
 /* What follows the frame's address on its way down: rbx, r12 to r15 of the caller. */

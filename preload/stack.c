@@ -18,13 +18,13 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-void stack_take(struct thr *t, struct caller caller)
+void stack_take(struct thr *t, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
 	struct event_writer *w = &t->out;
 	struct unwind *u = t->unwind;
 	uint32_t mark;
 
-	unwind_take(u, caller.ip, caller.sp, caller.bp);
+	unwind_take(u, ip, sp, bp);
 	mark = stack_native_mark(u);
 	if (mark != w->native.mark)
 		w->native.same = 0;
@@ -34,6 +34,7 @@ void stack_take(struct thr *t, struct caller caller)
 		w->native.same = least(w->native.same, u->kept);
 	w->stacks++;
 	w->cut += mark != 0;
+	w->full += u->full.started;
 
 	if (!runtime || !runtime->frames)
 		return;

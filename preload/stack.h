@@ -11,7 +11,7 @@
 bool stack_setup(void);			/* false: no memory                          */
 
 /* Bring t->unwind and t->interp up to date, and what of the written lists still stands. */
-void stack_take(struct thr *t, struct caller caller);
+void stack_take(struct thr *t, uintptr_t ip, uintptr_t sp, uintptr_t bp);
 
 void stack_modules_changed(void);
 

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 
 __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
+bool thr_several;
 int recording;
 
 static struct thr *blocks;		/* newest first, never unlinked                  */
@@ -94,6 +95,7 @@ static void move_in(struct thr *t, bool used_before)
 	t->interp.cut = false;
 	t->out.native.same = t->out.interp.same = 0;
 	t->pool_depth = 0;
+	t->pool_asked = false;
 	t->runtime = NULL;
 	t->inside = 0;
 	t->error = &errno;
@@ -114,6 +116,8 @@ static struct thr *take(void)
 		return NULL;
 	}
 	tid = sys_gettid();
+	if (thr_all())
+		__atomic_store_n(&thr_several, true, __ATOMIC_RELEASE);
 	t = block_of_the_dead(tid);
 	used_before = t;
 	if (!t)

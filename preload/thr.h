@@ -15,6 +15,7 @@
 #include "unwind.h"
 
 #include <errno.h>
+#include <ouro/record.h>
 #include <ouro/trace.h>
 #include <stdbool.h>
 
@@ -42,8 +43,9 @@ struct event_writer {
 	uint8_t *last;			/* start of the last record, NULL: none in chunk */
 	uint64_t ticks, addr;		/* of the last record                            */
 	struct written native, interp;
+	struct ouro_recent recent;	/* as a reader of the chunk has it               */
 	uint32_t lost;			/* since the last record that could be written   */
-	uint32_t stacks, cut, interp_cut;	/* statistics not yet in the header      */
+	uint32_t stacks, cut, full, interp_cut;	/* statistics not yet in the header      */
 };
 
 struct thr {
@@ -52,10 +54,16 @@ struct thr {
 	uint32_t thread;		/* number in the trace                           */
 	uint32_t stream;
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
+	int64_t sample_left;		/* bytes to the next sample; sample.c's, as are these: */
+	uint64_t sample_seed;		/* 0: none drawn yet                         */
+	uintptr_t sample_passed;	/* pool block last taken and not picked, until its object is born */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
+	bool pool_asked;		/* ... and it made some since the last POOL event    */
 	struct event_writer out;
+	struct ring_stream *ring;	/* mode ring: how far it was taken back; ring.c's */
 	struct unwind *unwind;
 	struct interp_stack interp;
+	void *proof;			/* proof.c's                                     */
 	void *runtime;			/* the runtime's own per-thread data             */
 	uint32_t epoch;			/* of the process: differs after fork            */
 	int *error;			/* its errno                                     */
@@ -68,6 +76,8 @@ struct guard {
 	struct thr *t;
 	int saved_errno;
 };
+
+extern bool thr_several;		/* a second thread has come, ever: set before its first event */
 
 extern int recording;			/* 0: every hook forwards and does nothing else */
 void go_inert(const char *why);		/* for good; the trace says why; any thread */

@@ -6,6 +6,7 @@
 #include "trace_writer.h"
 
 #include <check.h>
+#include <inttypes.h>
 
 static struct trace_writer w;
 static struct trace t;
@@ -127,6 +128,53 @@ START_TEST(a_stack_is_what_the_deltas_make_of_it)
 	ck_assert_uint_eq(e.native, first);
 	cursor_next(&c, &e);
 	ck_assert_int_eq(e.form, OURO_STACK_NONE);
+}
+END_TEST
+
+START_TEST(a_location_that_shares_its_byte_with_another_is_written_out_again)
+{
+	char script[8192] = "";
+	struct event e;
+	uint32_t location[2];
+
+	/* 130 frames: numbers 128 apart, in turn, and one of them twice. */
+	for (int i = 0; i < 130; i++)
+		sprintf(script + strlen(script), "alloc a 8 f%d; ", i);
+	strcat(script, "alloc a 8 f0; alloc a 8 f128; alloc a 8 f128; alloc a 8 f0; "
+		"chunk; alloc a 8 f128");
+	start(script);
+	for (int i = 0; i < 130; i++) {
+		cursor_next(&c, &e);
+		location[i / 128] = i % 128 ? location[i / 128] : s.node[e.native].location;
+	}
+	ck_assert_uint_eq(location[0] % OURO_RECENT, location[1] % OURO_RECENT);
+	for (const char *want = "01101"; *want; want++) {
+		ck_assert_int_eq(cursor_next(&c, &e), 1);
+		ck_assert_uint_eq(s.node[e.native].location, location[*want - '0']);
+	}
+	ck_assert_uint_eq(t.damages, 0);
+}
+END_TEST
+
+/* What a guest in a native stack of f alone would say; names have addresses in order. */
+START_TEST(a_stack_that_is_not_what_was_promised_is_counted)
+{
+	uint64_t address, good;
+	char script[200];
+	struct event e;
+
+	start("alloc a 8 f");
+	cursor_next(&c, &e);
+	address = def_location(&d, s.node[e.native].location)->native.address;
+	good = ouro_hash(ouro_hash(0, address), 1);
+	teardown();
+	sprintf(script, "hash %" PRIu64 "; free b; alloc a 8 f; hash 77; alloc b 8 f; "
+		"alloc c 8 f", good);
+	start(script);
+	while (cursor_next(&c, &e) == 1)
+		;
+	ck_assert_uint_eq(c.checked, 2);
+	ck_assert_uint_eq(c.wrong, 1);
 }
 END_TEST
 
@@ -274,6 +322,8 @@ int main(void)
 	tcase_add_test(tc, fields_of_all_lengths_come_back);
 	tcase_add_test(tc, random_events_come_back);
 	tcase_add_test(tc, a_stack_is_what_the_deltas_make_of_it);
+	tcase_add_test(tc, a_location_that_shares_its_byte_with_another_is_written_out_again);
+	tcase_add_test(tc, a_stack_that_is_not_what_was_promised_is_counted);
 	tcase_add_test(tc, a_stack_of_two_hundred_frames_needs_long_counts);
 	tcase_add_test(tc, a_birth_without_its_tail_is_an_allocation);
 	tcase_add_test(tc, a_birth_tells_its_object_and_type);

@@ -39,7 +39,18 @@ static uint64_t varint(const uint8_t **p)
 	return v;
 }
 
-static void delta(const uint8_t **p, uint32_t *list, uint32_t *n)
+/* A second reading of what record.h says of locations. */
+static uint32_t location(const uint8_t **p, uint32_t *recent)
+{
+	uint32_t loc;
+
+	if (**p < 128)
+		return recent[*(*p)++];
+	loc = (uint32_t)varint(p);
+	return recent[loc & 127] = loc;
+}
+
+static void delta(const uint8_t **p, uint32_t *recent, uint32_t *list, uint32_t *n)
 {
 	unsigned head = *(*p)++;
 	uint64_t pop = head >> 4, push = head & 15;
@@ -52,7 +63,7 @@ static void delta(const uint8_t **p, uint32_t *list, uint32_t *n)
 	*n -= (uint32_t)pop;
 	for (; push; push--) {
 		ck_assert_uint_lt(*n, 64);
-		list[(*n)++] = (uint32_t)varint(p);
+		list[(*n)++] = location(p, recent);
 	}
 }
 
@@ -61,6 +72,7 @@ static void decode_chunk(const struct ouro_chunk *c)
 	static const unsigned bytes[8] = { 0, 1, 2, 3, 4, 5, 6, 8 };
 	const uint8_t *p = (const uint8_t *)(c + 1), *end = p + c->used;
 	struct seen s = { .ticks = c->ticks };
+	uint32_t recent[128] = { 0 };
 
 	while (p < end) {
 		unsigned head = (unsigned)number(&p, 2), form = head >> 14;
@@ -73,9 +85,9 @@ static void decode_chunk(const struct ouro_chunk *c)
 		s.arg = number(&p, bytes[head >> 11 & 7]);
 		s.has_stack = form;
 		if (form >= OURO_STACK_NATIVE)
-			delta(&p, s.native, &s.natives);
+			delta(&p, recent, s.native, &s.natives);
 		if (form == OURO_STACK_BOTH)
-			delta(&p, s.interp, &s.interps);
+			delta(&p, recent, s.interp, &s.interps);
 		memset(s.tail, 0, sizeof s.tail);
 		if (s.kind == OURO_POOL_BIRTH) {
 			s.tail[0] = varint(&p);

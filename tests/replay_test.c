@@ -417,6 +417,107 @@ START_TEST(ten_thousand_random_events_leave_what_a_plain_model_says)
 }
 END_TEST
 
+/* --- rings ------------------------------------------------------------------------- */
+
+START_TEST(a_ring_begins_with_what_lived)
+{
+	play("at 5; row a 64 1 0 - main>work; row b 48 7 2 list main>f;"
+		"row c 0 4 0 dict main>g; at 50; free a; alloc d 16 main");
+	ck_assert_str_eq(living(), "bBCd");
+	ck_assert_uint_eq(replay_block(&r, 0x200000)->born, 6);
+	ck_assert_uint_eq(replay_object(&r, 0x200010)->born, 6);
+	ck_assert_uint_eq(replay_object(&r, 0x300000)->born, 7);
+	ck_assert_uint_eq(stacks_depth(&r.stacks,
+		r.site[replay_object(&r, 0x300000)->site].stack), 2);
+	ck_assert_uint_eq(r.total.unknown_frees, 0);
+}
+END_TEST
+
+START_TEST(records_that_are_in_the_rows_are_read_for_their_stacks_alone)
+{
+	play("row b 32 1 0 - x; alloc a 16 main>f; free a; alloc b 32 main>g; applied;"
+		"alloc c 8 main>g");
+	ck_assert_str_eq(living(), "bc");
+	ck_assert_uint_eq(r.total.events, 1);
+	ck_assert_uint_eq(r.total.double_blocks, 0);
+	ck_assert_uint_eq(stacks_depth(&r.stacks,
+		r.site[replay_block(&r, 0x300000)->site].stack), 2);
+}
+END_TEST
+
+START_TEST(a_step_that_is_not_whole_does_not_count)
+{
+	write_trace(&w, "alloc a 16 main; alloc b 16 main; applied");
+	writer_head(&w)->ring_step = 0;
+	ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, NULL), 0);
+	ck_assert_int_eq(defs_load(&d, &t), 0);
+	ck_assert_int_eq(replay_init(&r, &t, &d), 0);
+	ck_assert_int_eq(replay_to_end(&r), 0);
+	ck_assert_str_eq(living(), "ab");
+}
+END_TEST
+
+START_TEST(a_block_that_was_in_the_rows_before_it_became_an_object_is_one)
+{
+	write_trace(&w, "row a 64 3 0 - main; palloc a 64 main; applied; free z");
+	struct ouro_chunk *c = writer_chunk(&w, w.stream[1].chunk);
+	uint8_t *data = (uint8_t *)(c + 1);
+	uint32_t at = c->applied[0].bytes;
+
+	/* The guest would have put the tail there before it wrote on. */
+	memmove(data + at + 2, data + at, c->used - at);
+	data[at] = 2;
+	data[at + 1] = 1;
+	data[0] = (uint8_t)((data[0] & ~31) | OURO_POOL_BIRTH);
+	c->used += 2;
+	ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, NULL), 0);
+	ck_assert_int_eq(defs_load(&d, &t), 0);
+	ck_assert_int_eq(replay_init(&r, &t, &d), 0);
+	ck_assert_int_eq(replay_to_end(&r), 0);
+	ck_assert_str_eq(living(), "aA");
+	ck_assert_uint_eq(replay_object(&r, 0x100010)->block, 0x100000);
+}
+END_TEST
+
+START_TEST(a_stack_that_hangs_from_a_later_one_is_a_damage)
+{
+	start("node-under 7 20; row a 64 1 0 - main");
+	ck_assert_uint_eq(t.damages, 1);
+	ck_assert_str_eq(living(), "a");
+}
+END_TEST
+
+/* --- samples ----------------------------------------------------------------------- */
+
+START_TEST(a_sampled_record_stands_for_many)
+{
+	struct replay_total all;
+
+	write_trace(&w, "alloc a 100 main; alloc b 1000000 main; free b");
+	writer_head(&w)->sample_bytes = 1000;
+	ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, NULL), 0);
+	ck_assert_int_eq(defs_load(&d, &t), 0);
+	ck_assert_int_eq(replay_init(&r, &t, &d), 0);
+	ck_assert_int_eq(replay_to_end(&r), 0);
+	all = replay_totals(&r);
+	ck_assert_uint_eq(all.live, 11);	/* 1 / (1 - exp(-0.1)) = 10.51 */
+	ck_assert_uint_eq(all.live_bytes, 1051);
+	ck_assert_uint_eq(all.blocks, 12);
+	ck_assert_uint_eq(all.frees, 1);
+	ck_assert_uint_eq(r.total.blocks, 2);
+	/* 10.51 * 9.51 */
+	ck_assert_uint_eq(weighed_error(r.scaled.live.n_variance), 10);
+}
+END_TEST
+
+START_TEST(what_was_not_sampled_stands_for_itself)
+{
+	play("alloc a 100 main; alloc b 7 main; free b");
+	ck_assert_uint_eq(replay_totals(&r).live_bytes, 100);
+	ck_assert_uint_eq(replay_totals(&r).blocks, 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("replay");
@@ -452,6 +553,13 @@ int main(void)
 	tcase_add_test(c, collections_are_counted_and_objects_know_theirs);
 	tcase_add_test(c, stacks_of_interpreter_and_machine_are_one);
 	tcase_add_test(c, ten_thousand_random_events_leave_what_a_plain_model_says);
+	tcase_add_test(c, a_ring_begins_with_what_lived);
+	tcase_add_test(c, records_that_are_in_the_rows_are_read_for_their_stacks_alone);
+	tcase_add_test(c, a_step_that_is_not_whole_does_not_count);
+	tcase_add_test(c, a_block_that_was_in_the_rows_before_it_became_an_object_is_one);
+	tcase_add_test(c, a_stack_that_hangs_from_a_later_one_is_a_damage);
+	tcase_add_test(c, a_sampled_record_stands_for_many);
+	tcase_add_test(c, what_was_not_sampled_stands_for_itself);
 	suite_add_tcase(s, c);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

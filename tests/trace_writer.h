@@ -22,6 +22,9 @@
  *   pbirth ADDR SIZE OFFSET TYPE [STACK]
  *   birth ADDR TYPE [STACK]
  *   incref ADDR N [STACK]          also: decref
+ *   row ADDR SIZE FLAGS OFFSET TYPE [STACK]   of a ring: it lived before (size 0: alone)
+ *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
+ *   applied                        of a ring: what this stream wrote so far is in the rows
  *   collect GENERATION, collected N, ready, exiting, snapshot N
  *   snap N                         what follows goes to snapshot stream N
  *   node ADDR TYPE SIZE COUNT [FLAGS [GENERATION [LABEL]]]
@@ -34,6 +37,7 @@
 
 #include <assert.h>
 #include <ouro/define.h>
+#include <ouro/living.h>
 #include <ouro/record.h>
 #include <ouro/snapshot.h>
 #include <ouro/trace.h>
@@ -51,6 +55,7 @@ struct writer_stream {
 	uint64_t seq, ticks, addr;
 	uint32_t stack[2][WRITER_DEPTH];
 	unsigned depth[2];
+	struct ouro_recent recent;
 	unsigned nodes, edges, roots, strings, types;
 	char *string[WRITER_NAMES], *type[WRITER_NAMES];
 };
@@ -65,6 +70,8 @@ struct trace_writer {
 	unsigned current;		/* stream                                    */
 	struct writer_stream stream[WRITER_STREAMS];
 	uint64_t defs_chunk, defs_seq;
+	uint64_t rows_chunk, nodes_chunk;	/* offsets; 0: none yet              */
+	uint32_t nodes;
 	unsigned defs_used;
 	char *name[8][WRITER_NAMES];	/* by kind of number: what has which         */
 	unsigned names[8];
@@ -294,8 +301,8 @@ static inline uint64_t writer_address(const char *s)
 	return v;
 }
 
-static inline uint8_t *writer_delta(uint8_t *p, uint32_t *old, unsigned *depth,
-	const uint32_t *want, unsigned n)
+static inline uint8_t *writer_delta(uint8_t *p, struct ouro_recent *recent, uint32_t *old,
+	unsigned *depth, const uint32_t *want, unsigned n)
 {
 	unsigned same = 0, pop, push;
 
@@ -309,7 +316,7 @@ static inline uint8_t *writer_delta(uint8_t *p, uint32_t *old, unsigned *depth,
 	if (push >= 15)
 		p = ouro_put_varint(p, push - 15);
 	for (unsigned i = same; i < n; i++)
-		p = ouro_put_varint(p, want[i]);
+		p = ouro_put_location(p, recent, want[i]);
 	memcpy(old, want, n * sizeof(*old));
 	*depth = n;
 	return p;
@@ -342,12 +349,74 @@ static inline void writer_append(struct trace_writer *w, unsigned stream, unsign
 	c->used += (uint32_t)size;
 }
 
+/* --- rings ------------------------------------------------------------------------- */
+
+/* Behind what the chunk at *offset has, which is made when there is none yet. */
+static inline void writer_put(struct trace_writer *w, uint64_t *offset, unsigned kind,
+	const void *from, size_t size)
+{
+	struct ouro_chunk *c;
+
+	writer_head(w)->flags |= OURO_FILE_RING;
+	if (!*offset)
+		*offset = writer_new_chunk(w, kind, 0, 0);
+	c = writer_chunk(w, *offset);
+	assert(c->used + size <= w->chunk_size - sizeof(*c));
+	memcpy((uint8_t *)(c + 1) + c->used, from, size);
+	c->used += (uint32_t)size;
+}
+
+static inline uint32_t writer_node_under(struct trace_writer *w, uint32_t parent, uint32_t location)
+{
+	struct ouro_stack_node node = { parent, location };
+
+	writer_put(w, &w->nodes_chunk, OURO_CHUNK_STACKS, &node, sizeof(node));
+	return ++w->nodes;
+}
+
+static inline uint32_t writer_list(struct trace_writer *w, char *list,
+	uint32_t (*number)(struct trace_writer *, const char *))
+{
+	uint32_t location[WRITER_DEPTH], node = 0;
+	unsigned n = writer_frames(w, list, location, number);
+
+	for (unsigned i = 0; i < n; i++)
+		node = writer_node_under(w, node, location[i]);
+	return node;
+}
+
+static inline void writer_row(struct trace_writer *w, char **word)
+{
+	struct ouro_living row = { .addr = writer_address(word[1]), .ticks = w->ticks++,
+		.size = strtoull(word[2], NULL, 0),
+		.flags = (uint16_t)strtoul(word[3], NULL, 0),
+		.object = (uint16_t)strtoul(word[4], NULL, 0),
+		.type = *word[5] ? writer_type(w, word[5]) : 0 };
+	char *interp = strchr(word[6], '|');
+
+	if (interp)
+		*interp++ = 0;
+	row.native = writer_list(w, word[6], writer_native);
+	row.interp = interp ? writer_list(w, interp, writer_line) : 0;
+	writer_put(w, &w->rows_chunk, OURO_CHUNK_LIVING, &row, sizeof(row));
+}
+
+static inline void writer_applied(struct trace_writer *w)
+{
+	struct ouro_chunk *c = writer_chunk(w, w->stream[w->current].chunk);
+
+	c->applied[0] = (struct ouro_applied){ 1, c->used };
+	writer_head(w)->ring_step = 1;
+	writer_head(w)->flags |= OURO_FILE_RING;
+}
+
 static inline void writer_leave_chunk(struct trace_writer *w, unsigned stream)
 {
 	struct writer_stream *s = &w->stream[stream];
 
 	s->chunk = s->addr = 0;
 	s->depth[0] = s->depth[1] = 0;
+	memset(&s->recent, 0, sizeof(s->recent));
 }
 
 static inline void writer_event(struct trace_writer *w, unsigned kind, uint64_t addr,
@@ -390,7 +459,7 @@ static inline void writer_event(struct trace_writer *w, unsigned kind, uint64_t 
 	memcpy(p, &arg, 8);
 	p += ouro_code_bytes(codes[2]);
 	for (int i = 0; i < 2 && form == OURO_STACK_BOTH; i++)
-		p = writer_delta(p, s->stack[i], &s->depth[i], want[i], n[i]);
+		p = writer_delta(p, &s->recent, s->stack[i], &s->depth[i], want[i], n[i]);
 	if (tail_size)
 		memcpy(p, tail, tail_size);
 	p += tail_size;
@@ -658,6 +727,12 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		w->ticks = n;
 	else if (!strcmp(word[0], "chunk"))
 		writer_leave_chunk(w, w->current);
+	else if (!strcmp(word[0], "row"))
+		writer_row(w, word);
+	else if (!strcmp(word[0], "node-under"))
+		writer_node_under(w, (uint32_t)n, (uint32_t)strtoul(word[2], NULL, 0));
+	else if (!strcmp(word[0], "applied"))
+		writer_applied(w);
 	else if (!strcmp(word[0], "pbirth"))
 		writer_birth(w, writer_address(word[1]), strtoull(word[2], NULL, 0),
 			strtoull(word[3], NULL, 0), word[4], word[5]);
@@ -674,6 +749,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		writer_ext(w, OURO_EXT_EXITING, 0);
 	else if (!strcmp(word[0], "snapshot"))
 		writer_ext(w, OURO_EXT_SNAPSHOT, n);
+	else if (!strcmp(word[0], "hash"))
+		writer_ext(w, OURO_EXT_STACK, n);
 	else {
 		fprintf(stderr, "trace_writer: %s is no statement\n", word[0]);
 		abort();

@@ -19,8 +19,13 @@
  * A stack is two lists of locations (define.h), outermost first: native
  * frames and interpreter frames.  A delta is: one byte, pop in its high
  * nibble and push in its low one; a nibble of 15 is followed by a LEB128
- * varint of what exceeds 15 (pop's first); then `push` locations as LEB128,
- * from the outside in.  Location numbers are given in define.h.
+ * varint of what exceeds 15 (pop's first); then `push` locations, from the
+ * outside in.  Location numbers are given in define.h.
+ *
+ * Of the locations written out in a chunk, one for each value of the low seven
+ * bits is remembered, the last.  A single byte below 128 stands for the one
+ * remembered under it; a location that is not remembered is written as LEB128
+ * of two bytes at least (below 128: as its number | 128, then 0).
  */
 #ifndef OURO_RECORD_H
 #define OURO_RECORD_H
@@ -70,6 +75,7 @@ enum ouro_ext {
 	OURO_EXT_EXITING  = 5,	/* the runtime begins to tear itself down                 */
 	OURO_EXT_GAP      = 6,	/* records lost just before this one, by reason, count    */
 	OURO_EXT_MARK     = 7,	/* the program set a mark: string number                  */
+	OURO_EXT_STACK    = 16,	/* debug: the hash of the next stack of the stream        */
 };
 
 enum ouro_stack_form {
@@ -133,6 +139,58 @@ static inline const uint8_t *ouro_get_varint(const uint8_t *p, const uint8_t *en
 		}
 	}
 	return 0;
+}
+
+/*
+ * The hash of a stack: of its native list, each frame by its address (a mark
+ * by its number, an undefined location by 0), of the number of native frames
+ * that are no mark, of the interpreter list's locations.
+ */
+static inline uint64_t ouro_hash(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 32;
+}
+
+#define OURO_RECENT 128
+
+/* The locations remembered in a chunk; all 0 at its start. */
+struct ouro_recent {
+	uint32_t loc[OURO_RECENT];
+};
+
+/* Returns the byte after the last one written, of at most 5. */
+static inline uint8_t *ouro_put_location(uint8_t *p, struct ouro_recent *r, uint32_t loc)
+{
+	uint32_t *last = &r->loc[loc % OURO_RECENT];
+
+	*p++ = (uint8_t)(loc % OURO_RECENT);
+	if (*last == loc)
+		return p;
+	*last = loc;
+	p[-1] |= 128;
+	return ouro_put_varint(p, loc / OURO_RECENT);
+}
+
+/* NULL: as ouro_get_varint, or it does not fit 32 bits. */
+static inline const uint8_t *ouro_get_location(const uint8_t *p, const uint8_t *end,
+	struct ouro_recent *r, uint32_t *ret)
+{
+	uint64_t high;
+	uint8_t b;
+
+	if (p == end)
+		return 0;
+	b = *p++;
+	if (b < 128) {
+		*ret = r->loc[b];
+		return p;
+	}
+	p = ouro_get_varint(p, end, &high);
+	if (!p || high > UINT32_MAX / OURO_RECENT)
+		return 0;
+	*ret = r->loc[b % OURO_RECENT] = (uint32_t)high * OURO_RECENT + b % OURO_RECENT;
+	return p;
 }
 
 #endif

@@ -52,7 +52,7 @@ enum ouro_clock {
 };
 
 enum ouro_file_flags {
-	OURO_FILE_RING = 1 << 0,	/* old event chunks were written over     */
+	OURO_FILE_RING = 1 << 0,	/* old event chunks are written over: living.h */
 };
 
 /* Why records are missing: indices of ouro_file.lost. */
@@ -68,9 +68,11 @@ enum ouro_lost {
 /* Indices of ouro_file.counter: statistics, written with relaxed atomics. */
 enum ouro_counter {
 	OURO_STACKS          = 0,	/* native stacks taken                         */
-	OURO_STACKS_FALLBACK = 1,	/* ... that needed the reference unwinder      */
+	OURO_STACKS_FALLBACK = 1,	/* ... with a frame that no rule expresses     */
 	OURO_STACKS_CUT      = 2,	/* ... that end before the outermost frame     */
 	OURO_INTERP_CUT      = 3,	/* interpreter stacks that were cut            */
+	OURO_COMPARED        = 16,	/* native stacks held against libunwind's      */
+	OURO_DIFFERS         = 17,	/* ... and found to differ                     */
 	OURO_COUNTER_MAX     = 32,
 };
 
@@ -105,7 +107,9 @@ struct ouro_file {
 	uint32_t snapshots_done;	/* ... whose writer has finished or given up */
 	uint32_t snapshot_pid;		/* process that writes the newest one        */
 	uint32_t exit_status;		/* as given to exit; 0 unless EXITED         */
-	uint32_t reserved2[7];
+	uint32_t ring_step;		/* RING: last step of taking chunks back that is whole */
+	uint64_t ring_ready;		/* RING: ticks of an EXT_READY that was taken back; 0 */
+	uint32_t reserved2[4];
 	uint64_t lost[OURO_LOST_MAX];
 	uint64_t counter[OURO_COUNTER_MAX];
 };
@@ -115,6 +119,8 @@ enum ouro_chunk_kind {
 	OURO_CHUNK_EVENTS   = 1,	/* record.h; one writer; stream: from 1        */
 	OURO_CHUNK_DEFS     = 2,	/* define.h; many writers; stream 0            */
 	OURO_CHUNK_SNAPSHOT = 3,	/* snapshot.h; one writer; stream: its number  */
+	OURO_CHUNK_LIVING   = 4,	/* living.h; one writer at a time; stream 0    */
+	OURO_CHUNK_STACKS   = 5,	/* living.h; the same                          */
 };
 
 /* Every chunk can be understood without the ones before it (and with all definitions). */
@@ -129,7 +135,10 @@ struct ouro_chunk {
 	uint64_t ns;			/* CLOCK_MONOTONIC at ticks                  */
 	uint32_t used;			/* bytes of whole records that follow; release-stored */
 	uint32_t lost;			/* records this stream lost just before this chunk    */
-	uint64_t reserved[2];
+	struct ouro_applied {		/* RING: records that are in the LIVING chunks already: */
+		uint32_t step;		/* as ouro_file.ring_step                    */
+		uint32_t bytes;		/* of the chunk; what stands after them is not */
+	} applied[2];			/* the first counts if its step is whole, else the second */
 };
 static_assert(sizeof(struct ouro_chunk) == 64, "one cache line");
 

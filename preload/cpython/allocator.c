@@ -5,6 +5,8 @@
  */
 #include "live.h"
 
+#include "../sample.h"
+
 static struct domain {
 	struct py_allocator inner;	/* ours stands before it */
 	int number;
@@ -32,8 +34,20 @@ static inline void pool_leave(struct thr *t)
 		t->pool_depth--;
 }
 
+/* A block that is not recorded: the object that is born in it is not, either. */
+static inline bool passes(struct thr *t, void *p, size_t size)
+{
+	if (!sampling || sample_picks(size))
+		return false;
+	if (__builtin_expect(control_wanted, 0))
+		control_poll();
+	if (t)
+		t->sample_passed = (uintptr_t)p;
+	return true;
+}
+
 /* With the stack, after the block was taken. */
-static inline void record_taken(enum ouro_kind kind, void *p, size_t size, uintptr_t frame,
+static inline __attribute__((always_inline)) void record_taken(enum ouro_kind kind, void *p, size_t size, uintptr_t frame,
 				struct caller caller)
 {
 	struct py_thread *own;
@@ -46,9 +60,11 @@ static inline void record_taken(enum ouro_kind kind, void *p, size_t size, uintp
 	own = py_thread(g.t);
 	if (kind == OURO_POOL_PLACE)
 		own->placed = (uintptr_t)p;
-	own->state = layout_thread();
-	event_at(&g, kind, (uintptr_t)p, size, caller);
-	own->state = 0;
+	if (!sampling || sample_follow((uintptr_t)p)) {
+		own->state = layout_thread();
+		event_at(&g, kind, (uintptr_t)p, size, caller);
+		own->state = 0;
+	}
 	guard_leave(&g);
 }
 
@@ -63,7 +79,8 @@ static inline void record_given(enum ouro_kind kind, void *p, uintptr_t frame)
 	if (own->placed == (uintptr_t)p)
 		own->placed = 0;
 	deaths_block_given(own, (uintptr_t)p);
-	event(&g, kind, (uintptr_t)p, 0);
+	if (!sampling || sample_forget((uintptr_t)p))
+		event(&g, kind, (uintptr_t)p, 0);
 	guard_leave(&g);
 }
 
@@ -74,7 +91,7 @@ static void *pool_malloc(void *ctx, size_t size)
 	void *p = in->malloc(in->ctx, size);
 
 	pool_leave(t);
-	if (p && recording)
+	if (p && recording && !passes(t, p, size))
 		record_taken(OURO_POOL_ALLOC, p, size, (uintptr_t)__builtin_frame_address(0),
 			     CALLER());
 	return p;
@@ -87,9 +104,48 @@ static void *pool_calloc(void *ctx, size_t n, size_t size)
 	void *p = in->calloc(in->ctx, n, size);
 
 	pool_leave(t);
-	if (p && recording)
+	if (p && recording && !passes(t, p, n * size))
 		record_taken(OURO_POOL_ALLOC, p, n * size,
 			     (uintptr_t)__builtin_frame_address(0), CALLER());
+	return p;
+}
+
+/*
+ * As hooks.c does it; and an object that was moved is not born again where it
+ * is then.
+ */
+static void *realloc_sampled(const struct py_allocator *in, void *old, size_t size,
+			     uintptr_t frame, struct caller caller)
+{
+	bool picked = sample_picks(size), followed = false;
+	struct thr *t = pool_enter();
+	struct guard g;
+	void *p;
+
+	if ((picked || sample_maybe((uintptr_t)old)) && guard_enter(&g, frame)) {
+		followed = sample_forget((uintptr_t)old);
+		if (picked || followed)
+			event(&g, OURO_POOL_RELEASE, (uintptr_t)old, 0);
+		guard_leave(&g);
+	} else {
+		picked = false;
+	}
+	p = in->realloc(in->ctx, old, size);
+	pool_leave(t);
+	if (p && t)
+		py_thread(t)->placed = (uintptr_t)p;
+	if ((!picked && !followed) || !guard_enter(&g, frame))
+		return p;
+	if (p && picked && sample_follow((uintptr_t)p)) {
+		py_thread(g.t)->state = layout_thread();
+		event_at(&g, OURO_POOL_PLACE, (uintptr_t)p, size, caller);
+		py_thread(g.t)->state = 0;
+	} else if (!p && (!followed || sample_follow((uintptr_t)old))) {
+		event(&g, OURO_POOL_PLACE, (uintptr_t)old, 0);
+	} else {
+		event(&g, OURO_POOL_PLACE, 0, 0);
+	}
+	guard_leave(&g);
 	return p;
 }
 
@@ -99,6 +155,9 @@ static void *pool_realloc(void *ctx, void *old, size_t size)
 	struct thr *t;
 	void *p;
 
+	if (sampling && recording && old)
+		return realloc_sampled(in, old, size, (uintptr_t)__builtin_frame_address(0),
+				       CALLER());
 	if (old && recording)
 		record_given(OURO_POOL_RELEASE, old, (uintptr_t)__builtin_frame_address(0));
 	t = pool_enter();
@@ -106,10 +165,11 @@ static void *pool_realloc(void *ctx, void *old, size_t size)
 	pool_leave(t);
 	if (!recording || (!old && !p))
 		return p;
-	if (!old)
-		record_taken(OURO_POOL_ALLOC, p, size, (uintptr_t)__builtin_frame_address(0),
-			     CALLER());
-	else				/* failed: the old block is where it was */
+	if (!old) {
+		if (!passes(t, p, size))
+			record_taken(OURO_POOL_ALLOC, p, size,
+				     (uintptr_t)__builtin_frame_address(0), CALLER());
+	} else				/* failed: the old block is where it was */
 		record_taken(OURO_POOL_PLACE, p ? p : old, p ? size : 0,
 			     (uintptr_t)__builtin_frame_address(0), CALLER());
 	return p;
@@ -120,7 +180,7 @@ static void pool_free(void *ctx, void *p)
 	const struct py_allocator *in = &((struct domain *)ctx)->inner;
 	struct thr *t;
 
-	if (p && recording)
+	if (p && recording && (!sampling || sample_maybe((uintptr_t)p)))
 		record_given(OURO_POOL_FREE, p, (uintptr_t)__builtin_frame_address(0));
 	t = pool_enter();
 	in->free(in->ctx, p);

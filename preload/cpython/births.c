@@ -14,6 +14,7 @@
 #include "../defs.h"
 #include "../detour.h"
 #include "../loader.h"
+#include "../sample.h"
 
 typedef int tracer(void *op, int event, void *data);
 enum { TRACER_CREATE = 0 };
@@ -23,7 +24,115 @@ int births_wanted;
 static bool seen_one;			/* preconfiguration is over */
 static uintptr_t resized_on_list;	/* frames, to 3.10: made to fit when taken from a list */
 
-static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
+static void note_kind(uintptr_t op, unsigned flags)
+{
+	if (flags & TYPE_OF_TYPES)
+		types_retire(op);
+	if (flags & TYPE_OF_CODE)
+		codes_retire(op);
+	if (flags & TYPE_OF_MODULES)
+		control_module_made();
+	if (flags & TYPE_TO_WATCH)
+		deaths_watch(py_ptr(op, OB_TYPE));
+}
+
+/* --- sampled ---------------------------------------------------------------------- */
+
+static uintptr_t block_of(uintptr_t op, uintptr_t type)
+{
+	return py_ptr(type, TP_FLAGS) & PY_TPFLAGS_HAVE_GC ? op - PY_GC_HEAD : op;
+}
+
+/* Of memory from a free list: nobody says it. Any value does, as long as it is the one recorded. */
+static size_t size_of(uintptr_t op, uintptr_t type)
+{
+	size_t item = py_ptr(type, TP_ITEMSIZE), n = item ? py_ptr(op, OB_SIZE) : 0;
+
+	return py_ptr(type, TP_BASICSIZE) + (op - block_of(op, type)) + (n < 4096 ? n * item : 0);
+}
+
+static uint32_t number_of(uintptr_t op)
+{
+	unsigned flags;
+	uint32_t type = types_number(py_ptr(op, OB_TYPE), &flags);
+
+	if (flags & TYPE_TO_WATCH)
+		deaths_watch(py_ptr(op, OB_TYPE));
+	return type;
+}
+
+/* In a block that was picked: then so is the object. */
+static bool born_in_followed(struct guard *g, uintptr_t op, struct caller caller)
+{
+	const uintptr_t header[] = { 0, PY_GC_HEAD, 2 * PY_GC_HEAD };
+
+	for (int i = 0; i < 3; i++) {
+		if (!sample_has(op - header[i]))
+			continue;
+		if (event_amend_birth(g, op, number_of(op)))
+			return true;
+		py_thread(g->t)->state = layout_thread();
+		event_at(g, OURO_BIRTH, op, number_of(op), caller);
+		py_thread(g->t)->state = 0;
+		return true;
+	}
+	return false;
+}
+
+/* From a free list, and picked: as a block of its own, from here to its death. */
+static void reborn(struct guard *g, uintptr_t op, struct caller caller)
+{
+	uintptr_t type = py_ptr(op, OB_TYPE), block = block_of(op, type);
+	struct py_thread *own = py_thread(g->t);
+
+	if (own->dying_n)
+		deaths_before_birth(g, own, op);
+	if (sample_has(block) || !sample_follow(block))
+		return;
+	own->state = layout_thread();
+	event_at(g, OURO_POOL_ALLOC, block, size_of(op, type), caller);
+	own->state = 0;
+	event_amend_birth(g, op, number_of(op));
+}
+
+static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
+{
+	uintptr_t type = py_ptr(op, OB_TYPE);
+	unsigned kind = types_kind(type);
+	struct thr *t = thr_self;
+	bool followed = sample_maybe(op) || sample_maybe(op - 2 * PY_GC_HEAD), picked;
+	struct guard g;
+
+	if (__builtin_expect(kind, 0) && guard_enter(&g, frame)) {
+		note_kind(op, kind);
+		guard_leave(&g);
+	}
+	if (t && op - t->sample_passed < 64) {
+		t->sample_passed = 0;
+		return;
+	}
+	if (t && op - py_thread(t)->placed < 64) {	/* grown or shrunk: the same object */
+		py_thread(t)->placed = 0;
+		if (type != resized_on_list)
+			return;
+	}
+	if (followed && guard_enter(&g, frame)) {
+		followed = born_in_followed(&g, op, caller);
+		guard_leave(&g);
+		if (followed)
+			return;
+	}
+	picked = sample_picks(size_of(op, type));
+	if (picked && guard_enter(&g, frame)) {
+		reborn(&g, op, caller);
+		guard_leave(&g);
+	}
+}
+
+/* --- each ------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) void birth(uintptr_t op, uintptr_t frame,
+	struct caller caller)
 {
 	struct py_thread *own;
 	struct guard g;
@@ -34,6 +143,10 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 		seen_one = true;
 		allocator_reinstall();
 	}
+	if (sampling) {
+		birth_sampled(op, frame, caller);
+		return;
+	}
 	if (!guard_enter(&g, frame))
 		return;
 	own = py_thread(g.t);
@@ -43,16 +156,8 @@ static inline void birth(uintptr_t op, uintptr_t frame, struct caller caller)
 			goto out;
 	}
 	type = types_number(py_ptr(op, OB_TYPE), &flags);
-	if (__builtin_expect(flags, 0)) {
-		if (flags & TYPE_OF_TYPES)
-			types_retire(op);
-		if (flags & TYPE_OF_CODE)
-			codes_retire(op);
-		if (flags & TYPE_OF_MODULES)
-			control_module_made();
-		if (flags & TYPE_TO_WATCH)
-			deaths_watch(py_ptr(op, OB_TYPE));
-	}
+	if (__builtin_expect(flags, 0))
+		note_kind(op, flags);
 	if (!event_amend_birth(&g, op, type)) {
 		if (own->dying_n)
 			deaths_before_birth(&g, own, op);

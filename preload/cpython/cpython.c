@@ -98,6 +98,7 @@ static void forked(void)
 
 const struct runtime cpython_runtime = {
 	.name = "cpython",
+	.serial = true,
 	.start = start,
 	.frames = frames_take,
 	.quiescent = control_quiescent,

@@ -19,6 +19,7 @@
 #include "live.h"
 
 #include "../detour.h"
+#include "../sample.h"
 
 #include <stdio.h>
 
@@ -33,20 +34,47 @@
  * switch to another coroutine's stack and come back after others have come and
  * gone.  A note that is not there any more is a death told late.
  */
+static uintptr_t block_of(uintptr_t op)
+{
+	return py_ptr(py_ptr(op, OB_TYPE), TP_FLAGS) & PY_TPFLAGS_HAVE_GC ? op - PY_GC_HEAD : op;
+}
+
+/*
+ * Sampled, what a free list keeps counts as given back: who takes it from there is
+ * picked or not, as if it were a new block.
+ */
+static void tell(struct guard *g, const struct py_dying *d)
+{
+	if (!sampling)
+		event(g, OURO_DEATH, d->op, 0);
+	else if (sample_forget(d->block))
+		event(g, OURO_POOL_FREE, d->block, 0);
+}
+
+/* Only of a block that is followed will it be told when it is given back. */
+static bool passes(uintptr_t op)
+{
+	return sampling && !((sample_maybe(op) || sample_maybe(op - PY_GC_HEAD))
+		&& sample_has(block_of(op)));
+}
+
 static uint32_t begin(void *op, uintptr_t frame)
 {
+	struct py_dying note = { .op = (uintptr_t)op };
 	struct py_thread *own;
 	struct guard g;
 	uint32_t at = PY_DYING_MAX;
 
-	if (!guard_enter(&g, frame))
+	if (passes((uintptr_t)op) || !guard_enter(&g, frame))
 		return at;
 	own = py_thread(g.t);
+	if (sampling)
+		note.block = block_of((uintptr_t)op);
 	if (own->dying_n < PY_DYING_MAX) {
 		at = own->dying_n++;
-		own->dying[at].op = (uintptr_t)op;
+		own->dying[at] = note;
 	} else {
-		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+		tell(&g, &note);
 	}
 	guard_leave(&g);
 	return at;
@@ -61,7 +89,7 @@ static void finish(void *op, uint32_t at, uintptr_t frame)
 		return;
 	own = py_thread(g.t);
 	if (own->dying_n > at && own->dying[at].op == (uintptr_t)op)
-		event(&g, OURO_DEATH, (uintptr_t)op, 0);
+		tell(&g, &own->dying[at]);
 	if (own->dying_n > at)
 		own->dying_n = at;
 	guard_leave(&g);
@@ -72,8 +100,8 @@ void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
 	for (uint32_t i = own->dying_n; i-- > 0;) {
 		if (own->dying[i].op != op)
 			continue;
+		tell(g, &own->dying[i]);
 		own->dying[i].op = 0;
-		event(g, OURO_DEATH, op, 0);
 	}
 }
 

@@ -70,6 +70,7 @@ void *cpython_find(const char *symbol);
 void *cpython_builtin_init(const char *module);	/* PyInit_module of a builtin one, or NULL */
 
 enum { PY_DYING_MAX = 64 };
+enum { PY_GC_HEAD = 16 };		/* before objects that take part in collections */
 
 /* Our own of a thread, at the start of its interp_stack.state; frames.c has the rest. */
 struct py_thread {
@@ -78,6 +79,7 @@ struct py_thread {
 	uint32_t dying_n;	/* deallocators of deaths.c that run now, the innermost last */
 	struct py_dying {
 		uintptr_t op;	/* 0: its death is told                                 */
+		uintptr_t block;	/* a float on a free list has no type to tell it by */
 	} dying[PY_DYING_MAX];
 };
 
@@ -101,6 +103,7 @@ extern int births_wanted;
 enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH = 8 };
 void types_start(void);
 uint32_t types_number(uintptr_t type, unsigned *ret_flags);
+unsigned types_kind(uintptr_t type);	/* the flags that can be had without a look at names */
 void types_retire(uintptr_t type);
 void types_forget(void);		/* a trace of its own begins */
 

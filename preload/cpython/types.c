@@ -40,15 +40,18 @@ static inline size_t home(uintptr_t type)
 }
 static_assert(SLOTS == 1 << (64 - 50), "home() gives 14 bits");
 
+unsigned types_kind(uintptr_t type)
+{
+	return (py_ptr(type, TP_FLAGS) & PY_TPFLAGS_TYPE_SUBCLASS ? TYPE_OF_TYPES : 0) |
+	       (type == type_of_code ? TYPE_OF_CODE : 0) |
+	       (type == type_of_modules ? TYPE_OF_MODULES : 0);
+}
+
 static unsigned flags_of(uintptr_t type)
 {
 	const char *name = (const char *)py_ptr(type, TP_NAME);
-	bool hidden = name && deaths_hidden(name);
 
-	return (py_ptr(type, TP_FLAGS) & PY_TPFLAGS_TYPE_SUBCLASS ? TYPE_OF_TYPES : 0) |
-	       (type == type_of_code ? TYPE_OF_CODE : 0) |
-	       (type == type_of_modules ? TYPE_OF_MODULES : 0) |
-	       (hidden ? TYPE_TO_WATCH : 0);
+	return types_kind(type) | (name && deaths_hidden(name) ? TYPE_TO_WATCH : 0);
 }
 
 static uint32_t add(uintptr_t type, unsigned *ret_flags)

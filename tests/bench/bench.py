@@ -1,15 +1,19 @@
 #!/usr/bin/python3
 """Bare, under ouro and under heaptrack, interleaved in one run; medians of paired ratios.
 
-    bench.py [--rounds 7] [--only WORD] [--scale 1.0] [--output docs/benchmarks.md]
+    bench.py [--rounds 7] [--only WORD] [--scale 1.0] [--output docs/benchmarks.md] [--lock FILE]
 
 ns per pair: extra CPU time of the process over bare, divided by the program's own count of
-allocations.  Peak memory: VmHWM less bare's, of the program's process alone.
+allocations.  Peak memory: VmHWM less bare's, of the program's process alone.  --lock: held
+during each round, where others measure on the same machine.
 """
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import statistics
@@ -48,12 +52,12 @@ def workloads(made, scale):
         return str(max(int(count * scale), 1))
 
     for depth in (10, 20, 40, 80):
-        yield f"C, depth {depth}", [made["steady", depth], n(2e7)], {}
-    yield "C, depth 40, 2 threads", [made["steady", 40], n(2e7), "2"], {}
-    yield "C, depth 40, hostile", [made["hostile", 40], n(8e6)], {}
-    yield "C++ maps and strings", [made["c++"], n(8e6)], {}
+        yield f"C, depth {depth}", [made["steady", depth], n(3e6)], {}
+    yield "C, depth 40, 2 threads", [made["steady", 40], n(3e6), "2"], {}
+    yield "C, depth 40, hostile", [made["hostile", 40], n(1e6)], {}
+    yield "C++ maps and strings", [made["c++"], n(2e6)], {}
     script = os.path.join(HERE, "objects.py")
-    for name, size in (("records", 400), ("json", 1500)):
+    for name, size in (("records", 80), ("json", 200)):
         yield f"Python {name}", [PYTHON, script, name, n(size)], {}
         yield f"Python {name}, malloc", [PYTHON, script, name, n(size)], \
             {"PYTHONMALLOC": "malloc"}
@@ -100,27 +104,47 @@ def run(command, env, prefix=()):
     return figures
 
 
-def measure(name, command, env, rounds, folder):
-    rows = {"bare": [], "ouro": [], "heaptrack": []}
-    size = events = 0
+@contextlib.contextmanager
+def alone(lock):
+    with open(lock, "w") if lock else contextlib.nullcontext() as file:
+        if file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def one_round(rows, command, env, folder, trace):
+    rows["bare"].append(run(command, env))
+    rows["ouro"].append(run(command, {**env, "LD_PRELOAD": f"{BUILD}/libouro.so",
+                                      "OURO_OPTIONS": f"snapshot=never,file={trace}"}))
     heaptrack = shutil.which("heaptrack")
-    for _ in range(rounds):
-        rows["bare"].append(run(command, env))
-        trace = os.path.join(folder, "bench.trace")
-        rows["ouro"].append(run(command, {**env, "LD_PRELOAD": f"{BUILD}/libouro.so",
-                                          "OURO_OPTIONS": f"snapshot=never,file={trace}"}))
+    if not heaptrack:
+        return
+    rows["heaptrack"].append(run(command, env, (
+        heaptrack, "--raw", "-o", os.path.join(folder, "heaptrack"))))
+    for file in os.listdir(folder):
+        if file.startswith("heaptrack."):
+            os.unlink(os.path.join(folder, file))
+
+
+def count(trace):
+    """Events and losses, by the reader."""
+    dump = subprocess.run([f"{BUILD}/ouro", "dump", "--totals", trace],
+                          capture_output=True, text=True, check=True).stdout
+    return map(int, re.search(r"^total events=(\d+) lost=(\d+)", dump, re.M).groups())
+
+
+def measure(name, command, env, args, folder):
+    rows = {"bare": [], "ouro": [], "heaptrack": []}
+    size = events = lost = 0
+    trace = os.path.join(folder, "bench.trace")
+    for _ in range(args.rounds):
+        with alone(args.lock):
+            one_round(rows, command, env, folder, trace)
         if not events:
-            report = subprocess.run([f"{BUILD}/ouro", "report", "--format", "json", trace],
-                                    capture_output=True, text=True, check=True)
-            events = json.loads(report.stdout)["trace"]["events"]
+            events, lost = count(trace)
             size = os.path.getsize(trace)
         os.unlink(trace)
-        if heaptrack:
-            rows["heaptrack"].append(run(command, env, (
-                heaptrack, "--raw", "-o", os.path.join(folder, "heaptrack"))))
-            for file in os.listdir(folder):
-                if file.startswith("heaptrack."):
-                    os.unlink(os.path.join(folder, file))
+    assert not lost, f"{name}: {lost} records lost"
 
     def ratio(tool, key):
         return statistics.median(t[key] / b[key] for t, b in zip(rows[tool], rows["bare"]))
@@ -130,11 +154,12 @@ def measure(name, command, env, rounds, folder):
         return pairs and statistics.median(
             (t["cpu"] - b["cpu"]) / pairs * 1e9 for t, b in zip(rows[tool], rows["bare"]))
 
-    row = {"name": name, "bare_ns": None, "bytes": size / events if events else 0,
+    row = {"name": name, "bare_ns": None, "event_ns": None, "bytes": size / events if events else 0,
            "events": events,
            "memory": statistics.median(o["peak"] - b["peak"]
                                        for o, b in zip(rows["ouro"], rows["bare"])) / 1024}
     if rows["bare"][0].get("pairs"):
+        row["event_ns"] = extra("ouro") * rows["bare"][0]["pairs"] / events
         row["bare_ns"] = statistics.median(
             b["cpu"] / b["pairs"] * 1e9 for b in rows["bare"])
     for tool in ("ouro", "heaptrack"):
@@ -151,13 +176,13 @@ def cell(value, form="{:.2f}"):
 
 
 def table(rows):
-    yield "| program | bare ns/pair | ouro wall | cpu | +ns/pair | heaptrack wall | cpu | +ns/pair " \
-          "| heaptrack's extra / ouro's | bytes/event | +MB |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "| program | bare ns/pair | ouro wall | cpu | +ns/pair | +ns/event | heaptrack wall | cpu " \
+          "| +ns/pair | heaptrack's extra / ouro's | bytes/event | +MB |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for r in rows:
         o, h = r["ouro"], r.get("heaptrack", {})
         yield f"| {r['name']} | {cell(r['bare_ns'], '{:.0f}')} | {cell(o['wall'])} | {cell(o['cpu'])} " \
-              f"| {cell(o['ns'], '{:.0f}')} | {cell(h.get('wall'))} | {cell(h.get('cpu'))} " \
+              f"| {cell(o['ns'], '{:.0f}')} | {cell(r['event_ns'], '{:.0f}')} | {cell(h.get('wall'))} | {cell(h.get('cpu'))} " \
               f"| {cell(h.get('ns'), '{:.0f}')} | {cell(r.get('times'), '{:.1f}')} " \
               f"| {cell(r['bytes'], '{:.1f}')} | {cell(r['memory'], '{:.1f}')} |"
 
@@ -167,6 +192,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--lock")
     parser.add_argument("--output", default=os.path.join(TOP, "docs", "benchmarks.md"))
     args = parser.parse_args()
     rows = []
@@ -174,7 +200,7 @@ def main():
         made = build(folder)
         for name, command, env in workloads(made, args.scale):
             if args.only in name:
-                rows.append(measure(name, command, env, args.rounds, folder))
+                rows.append(measure(name, command, env, args, folder))
                 print(list(table(rows))[-1], flush=True)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if "model name" in l), "?")
     text = "\n".join([
@@ -183,8 +209,12 @@ def main():
         "file, no snapshot) and `heaptrack --raw`, interleaved, "
         f"{args.rounds} rounds, medians of paired ratios; {cpu}, {os.cpu_count()} cores, "
         f"{platform.release()}.", "",
-        "wall and cpu: times bare. +ns/pair: extra CPU time per allocation and its free. bytes/event: "
-        "file size over events, all definitions included. +MB: peak memory over bare.", "",
+        "wall and cpu: times bare. +ns/pair: extra CPU time per allocation and its free, as the "
+        "program counts them; +ns/event: per record that ouro wrote of it. bytes/event: file size "
+        "over events, all definitions included. +MB: peak memory over bare. For Python with its own "
+        "allocator heaptrack sees only what that takes from malloc: there the two are not comparable, "
+        "with PYTHONMALLOC=malloc they are. The C and C++ programs do nothing but allocate; pairs of "
+        "Python are an estimate (objects made), and each is three to four events.", "",
         *table(rows), ""])
     if not args.only:
         with open(args.output, "w") as out:

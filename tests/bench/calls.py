@@ -9,7 +9,12 @@ hostile: every allocation is reached from main anew, through all frames.
 import sys
 
 depth, shape = int(sys.argv[1]), sys.argv[2]
-LEAVES, SITES = 12, 8       # leaf functions, allocation sites in each
+LEAVES, SITES = 12, 16      # leaf functions, allocation sites in each
+
+# What differs in calls that look alike, or the compiler makes one of them.
+def mark(n):
+    return f'__asm__ volatile("# {n}");'
+
 
 print("""#include <pthread.h>
 #include <stdint.h>
@@ -36,11 +41,11 @@ static inline void keep(struct work *w, void *p, unsigned r)
 }
 """)
 for leaf in range(LEAVES):
-    print(f"static NOINLINE void leaf{leaf}(struct work *w)\n{{\n\tunsigned r = next(w);")
-    print("\tswitch (r >> 28 & 7) {")
+    print(f"static NOINLINE void leaf{leaf}(struct work *w)\n{{\n\tunsigned r = next(w);\n\tvoid *p = NULL;\n")
+    print("\tswitch (r >> 27 & 15) {")
     for site in range(SITES):
-        print(f"\tcase {site}: keep(w, malloc(16 + (r & 511)), r >> 9); break;")
-    print("\t}\n\t__asm__ volatile(\"\" ::: \"memory\");\n}")
+        print(f"\tcase {site}: p = malloc(16 + (r & 511)); {mark(leaf * SITES + site)} break;")
+    print("\t}\n\tkeep(w, p, r >> 9);\n\t__asm__ volatile(\"\" ::: \"memory\");\n}")
 last = depth - 3            # main, run and the leaf are frames too
 for level in range(last, -1, -1):
     print(f"static NOINLINE void level{level}(struct work *w)\n{{")
@@ -54,10 +59,12 @@ for level in range(last, -1, -1):
             print(f"\tcase {leaf}: leaf{leaf}(w); break;")
         print("\t} while (0);" if again is None else f"\t}} while ((next(w) & 255) < {again});")
     elif again is None:
-        print(f"\tif (next(w) & 1)\n\t\tlevel{level + 1}(w);\n\telse\n\t\tlevel{level + 1}(w);")
+        print(f"\tif (next(w) & 1) {{\n\t\t{mark(1)}\n\t\tlevel{level + 1}(w);\n\t}} else {{\n\t\t"
+              f"{mark(2)}\n\t\tlevel{level + 1}(w);\n\t}}")
     else:
-        print(f"\tunsigned r;\n\tdo {{\n\t\tr = next(w);\n\t\tif (r >> 8 & 1)\n\t\t\tlevel{level + 1}(w);"
-              f"\n\t\telse\n\t\t\tlevel{level + 1}(w);\n\t}} while ((r & 255) < {again} && w->pairs < w->until);")
+        print(f"\tunsigned r;\n\tdo {{\n\t\tr = next(w);\n\t\tif (r >> 8 & 1) {{\n\t\t\t{mark(1)}"
+              f"\n\t\t\tlevel{level + 1}(w);\n\t\t}} else {{\n\t\t\t{mark(2)}"
+              f"\n\t\t\tlevel{level + 1}(w);\n\t\t}}\n\t}} while ((r & 255) < {again} && w->pairs < w->until);")
     print("\t__asm__ volatile(\"\" ::: \"memory\");\n}")
 print("""
 static void *run(void *arg)

@@ -129,6 +129,9 @@ static const char *const seeds[] = {
 		"edge a+16 ?attr self; chunk; more; edge a+16 &class; "
 			"root a+16 local x f /f.py 3; "
 		"word b+16 data 0x4000; note careful; end",
+	"row a 64 1 0 - main>f; row b 48 7 2 list main>g; row c 0 4 0 dict main>eval1|!run:3; "
+		"alloc d 16 main>f; free d; applied; alloc e 16 main>f>g; free a; birth b+16 "
+		"dict main; node-under 1 17",
 };
 
 #define SEEDS (sizeof(seeds) / sizeof(*seeds))

@@ -1,0 +1,67 @@
+/*
+ * sample.h - record an allocation now and then, and follow what was picked
+ *
+ * A block of `size` bytes is picked with probability 1 - exp(-size / sample):
+ * each thread counts bytes down from a gap drawn from the exponential
+ * distribution.  Gaps have no memory, so what is counted down and then not
+ * recorded does no harm.  Block of size 0 counts as one byte.  Not picked costs
+ * a subtraction and a branch; no clock, no stack, no guard.
+ *
+ * The addresses of what was picked are kept until they are given back.  For
+ * every free a count by page says whether there is any; then the set is asked.
+ *
+ *             written by                read by     ordered by
+ *   pages     whoever follows/forgets   any thread  nothing: who gives a block back got it
+ *   sets      the same, slot by CAS     any thread  from whoever followed it
+ */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#include "thr.h"
+
+#include <stddef.h>
+
+extern bool sampling;
+
+void sample_setup(uint64_t bytes);	/* 0: everything is recorded                 */
+void sample_forked(void);		/* nothing is followed in the child          */
+
+bool sample_due(size_t size);
+
+/* Is this one to be recorded?  Ask once for each block, with its size. */
+static inline bool sample_picks(size_t size)
+{
+	struct thr *t = thr_self;
+
+	size += !size;
+	if (__builtin_expect(t && (t->sample_left -= (int64_t)size) > 0, 1))
+		return false;
+	return sample_due(size);
+}
+
+/* From now on its end is to be recorded, too; false: no room, do not record it. */
+bool sample_follow(uintptr_t addr);
+
+#define SAMPLE_PAGES 65536
+extern uint16_t sample_page[SAMPLE_PAGES];
+
+static inline bool sample_maybe(uintptr_t addr)
+{
+	return __atomic_load_n(&sample_page[(addr >> 12) % SAMPLE_PAGES], __ATOMIC_RELAXED);
+}
+
+bool sample_has_followed(uintptr_t addr);
+bool sample_forget_followed(uintptr_t addr);
+
+static inline bool sample_has(uintptr_t addr)
+{
+	return sample_maybe(addr) && sample_has_followed(addr);
+}
+
+/* Was it followed?  It is no longer. */
+static inline bool sample_forget(uintptr_t addr)
+{
+	return sample_maybe(addr) && sample_forget_followed(addr);
+}
+
+#endif

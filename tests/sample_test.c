@@ -1,0 +1,117 @@
+/* Sampling: who is picked, and what is followed. */
+#include "guest_trace.h"
+
+#include "../preload/sample.h"
+
+#include <math.h>
+
+#define MEAN 4096
+
+static void begin(void)
+{
+	trace_begin();
+	guard_leave(&guard);
+	sample_setup(MEAN);
+}
+
+/* So many of `n` blocks are to be picked; within five standard deviations. */
+static void check_picks(unsigned picked, unsigned n, double p)
+{
+	double expected = n * p, deviation = sqrt(n * p * (1 - p));
+
+	ck_assert_msg(fabs(picked - expected) <= 5 * deviation + 1, "%u picked of %u, not %.0f",
+		picked, n, expected);
+}
+
+START_TEST(a_block_is_picked_with_the_probability_of_its_size)
+{
+	static const size_t sizes[] = { 0, 1, 16, 100, 1000, MEAN, 10 * MEAN, 1 << 30 };
+
+	begin();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		const unsigned n = sizes[i] < 100 ? 4000000 : 200000;
+		unsigned picked = 0;
+
+		for (unsigned k = 0; k < n; k++)
+			picked += sample_picks(sizes[i]);
+		check_picks(picked, n, -expm1(-(double)(sizes[i] ? sizes[i] : 1) / MEAN));
+	}
+	trace_end();
+}
+END_TEST
+
+START_TEST(the_size_of_the_block_before_makes_no_difference)
+{
+	unsigned picked = 0;
+
+	begin();
+	for (unsigned k = 0; k < 400000; k++) {
+		sample_picks(k % 3 ? 16 : 9000);
+		picked += sample_picks(64);
+	}
+	check_picks(picked, 400000, -expm1(-64.0 / MEAN));
+	trace_end();
+}
+END_TEST
+
+START_TEST(what_is_followed_is_known_until_it_is_forgotten)
+{
+	static bool followed[20000];
+	unsigned random = 3;
+
+	begin();
+	for (unsigned i = 0; i < 1000000; i++) {
+		unsigned k = (random = random * 1103515245 + 12345) >> 8 & 16383;
+		uintptr_t addr = 0x55550000 + k * 16;
+
+		ck_assert_int_eq(sample_has(addr), followed[k]);
+		if (followed[k])
+			ck_assert(sample_forget(addr));
+		else
+			ck_assert(sample_follow(addr));
+		followed[k] = !followed[k];
+	}
+	for (unsigned k = 0; k < 16384; k++)
+		ck_assert_int_eq(sample_forget(0x55550000 + k * 16), followed[k]);
+	for (unsigned page = 0; page < SAMPLE_PAGES; page++)
+		ck_assert_uint_eq(sample_page[page], 0);
+	trace_end();
+}
+END_TEST
+
+START_TEST(there_is_room_for_a_million)
+{
+	begin();
+	for (uintptr_t k = 1; k <= 1000000; k++)
+		ck_assert(sample_follow(k * 64));
+	for (uintptr_t k = 1; k <= 1000000; k++)
+		ck_assert(sample_forget(k * 64));
+	ck_assert(!sample_forget(64));
+	trace_end();
+}
+END_TEST
+
+START_TEST(a_forked_child_follows_nothing)
+{
+	begin();
+	ck_assert(sample_follow(0x1000));
+	sample_forked();
+	ck_assert(!sample_has(0x1000));
+	ck_assert(sample_follow(0x1000));
+	trace_end();
+}
+END_TEST
+
+static void add(TCase *c)
+{
+	tcase_add_test(c, a_block_is_picked_with_the_probability_of_its_size);
+	tcase_add_test(c, the_size_of_the_block_before_makes_no_difference);
+	tcase_add_test(c, what_is_followed_is_known_until_it_is_forgotten);
+	tcase_add_test(c, there_is_room_for_a_million);
+	tcase_add_test(c, a_forked_child_follows_nothing);
+}
+
+int main(void)
+{
+	return run_case("sampling", add);
+}
