@@ -48,7 +48,7 @@ bool arena_is_heap(uintptr_t start, uintptr_t end)
 		(info[1] ? info[1] % heap_max == 0 : info[0] - start < 4096);
 }
 
-/* mallinfo allocates nothing; it may set malloc up, which the next call would do anyway. */
+/* mallinfo allocates nothing; it may set malloc up, as the next call would anyway. */
 uintptr_t arena_top(void)
 {
 	struct mallinfo2 (*info2)(void) = NULL;
