@@ -165,7 +165,7 @@ struct replay_total replay_totals(const struct replay *r)
 	const struct replay_scaled *x = &r->scaled;
 	struct replay_total t = r->total;
 
-	if (!r->trace->head.sample_bytes)
+	if (!r->trace || !r->trace->head.sample_bytes)	/* none was opened */
 		return t;
 	t.blocks = weighed_whole(x->made.n);
 	t.bytes = weighed_whole(x->made.bytes + x->moved_bytes);

@@ -332,6 +332,10 @@ static void put_overview(struct json *j, const struct report *r)
 	json_uint(j, "bytes", o->bytes);
 	json_uint(j, "startup_objects", o->early_objects);
 	json_uint(j, "startup_bytes", o->early_bytes);
+	if (r->trace.head.sample_bytes) {
+		json_uint(j, "objects_error", o->objects_error);
+		json_uint(j, "bytes_error", o->bytes_error);
+	}
 	json_uint(j, "other_objects", o->other_objects);
 	json_uint(j, "other_bytes", o->other_bytes);
 	json_open(j, "sites", '[');

@@ -103,9 +103,18 @@ extern int births_wanted;
 enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH = 8 };
 void types_start(void);
 uint32_t types_number(uintptr_t type, unsigned *ret_flags);
-unsigned types_kind(uintptr_t type);	/* the flags that can be had without a look at names */
 void types_retire(uintptr_t type);
 void types_forget(void);		/* a trace of its own begins */
+
+extern uintptr_t types_of_code, types_of_modules;
+
+/* Those of the flags that can be had without a look at names. */
+static inline unsigned types_kind(uintptr_t type)
+{
+	return (py_ptr(type, TP_FLAGS) & PY_TPFLAGS_TYPE_SUBCLASS ? TYPE_OF_TYPES : 0) |
+	       (type == types_of_code ? TYPE_OF_CODE : 0) |
+	       (type == types_of_modules ? TYPE_OF_MODULES : 0);
+}
 
 /* deaths.c */
 const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
