@@ -128,12 +128,12 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 		heap_text(h, at->file ? at->file : at->module), "", at->line, 0 };
 }
 
-/* The place of the direct ones, then places of what they alone hold, most first. */
+/* The place of the direct ones; where what they hold was made stands with the members. */
 static int take_sites(struct finder *f, struct finding *x, const struct top *run, uint32_t n)
 {
-	uint32_t site, room = 1;
+	uint32_t site;
 
-	x->site = mem_array(room, sizeof(*x->site));
+	x->site = mem_array(1, sizeof(*x->site));
 	if (!x->site)
 		return -ENOMEM;
 	x->site[0] = place_of(f, run[0].site, &site);

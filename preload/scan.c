@@ -43,7 +43,7 @@ void scan_setup(void)
 	early_end = arena_top();
 }
 
-/* --- words ----------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------ */
 
 static void put(struct scan *c)
 {
@@ -102,11 +102,11 @@ static void look_for_tcb(struct scan *c, uintptr_t start, uintptr_t end)
 			c->tcb = at;
 }
 
-/* --- memory ---------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------- */
 
 typedef void piece_fn(struct scan *c, uintptr_t start, uintptr_t end);
 
-/* Pages nobody touched would be read as zeroes, and made: the kernel knows which are there. */
+/* Pages nobody touched would be made by reading: the kernel knows which are there. */
 static void each_present(struct scan *c, uintptr_t start, uintptr_t end, piece_fn *fn)
 {
 	for (uintptr_t at = start & ~(uintptr_t)(PAGE - 1); at < end; at += WINDOW * PAGE) {
@@ -126,7 +126,8 @@ static void each_present(struct scan *c, uintptr_t start, uintptr_t end, piece_f
 	}
 }
 
-static void search_all(struct scan *c, uintptr_t start, uintptr_t end, enum ouro_region region)
+static void search_all(struct scan *c, uintptr_t start, uintptr_t end,
+	enum ouro_region region)
 {
 	if (start >= end)
 		return;
@@ -137,7 +138,8 @@ static void search_all(struct scan *c, uintptr_t start, uintptr_t end, enum ouro
 }
 
 /* All of it but ouro's own. */
-static void search_others(struct scan *c, uintptr_t start, uintptr_t end, enum ouro_region region)
+static void search_others(struct scan *c, uintptr_t start, uintptr_t end,
+	enum ouro_region region)
 {
 	uintptr_t own, own_end;
 
@@ -148,7 +150,8 @@ static void search_others(struct scan *c, uintptr_t start, uintptr_t end, enum o
 	search_all(c, start, end, region);
 }
 
-static const struct thread_seen *thread_in(const struct scan *c, uintptr_t start, uintptr_t end)
+static const struct thread_seen *thread_in(const struct scan *c, uintptr_t start,
+	uintptr_t end)
 {
 	for (uint32_t i = 0; i < c->threads->n; i++) {
 		const struct thread_seen *x = &c->threads->thread[i];
@@ -225,15 +228,15 @@ static void search_data(struct scan *c, const struct range *r)
 /* What was made before we recorded, or before a fork, is in no block that is known. */
 static void search_brk(struct scan *c, const struct range *r)
 {
-	uintptr_t early = early_end < r->start ? r->start : early_end < r->end ? early_end : r->end;
+	uintptr_t early = early_end < r->start ? r->start : early_end;
 
-	if (file->origin == OURO_ORIGIN_FORK)
+	if (file->origin == OURO_ORIGIN_FORK || early > r->end)
 		early = r->end;
 	search_all(c, r->start, early, OURO_REGION_HEAP);
 	search_all(c, early, r->end, OURO_REGION_MALLOC);
 }
 
-/* Our own variables hold nothing of the program's, but for what we serve its first calls from. */
+/* Our own variables hold nothing, but for the arena that serves the program's first calls. */
 static bool search_own(struct scan *c, const struct range *r)
 {
 	static int in_data = 1, in_bss;
@@ -302,7 +305,7 @@ static void put_registers(struct scan *c)
 	put(c);
 }
 
-/* --- all of it ------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------- */
 
 static bool may_have_blocks(const struct range *r)
 {

@@ -48,14 +48,18 @@ bool arena_is_heap(uintptr_t start, uintptr_t end)
 		(info[1] ? info[1] % heap_max == 0 : info[0] - start < 4096);
 }
 
-/* mallinfo allocates nothing; it may set malloc up, which the next call would do anyway. */
+/* mallinfo allocates nothing; it may set malloc up, as the next call would anyway. */
 uintptr_t arena_top(void)
 {
 	struct mallinfo2 (*info2)(void) = NULL;
 	uintptr_t brk = (uintptr_t)SYS(SYS_brk, 0, 0, 0, 0, 0, 0);
-	void *p = loader_lookup(loader_first(), "mallinfo2", NULL);
+	struct link_map *libc = NULL;
 	struct mallinfo2 m;
+	void *p = NULL;
 
+	/* Another allocator may have one of that name, and not be ready for it. */
+	if (loader_lookup(loader_first(), "gnu_get_libc_version", &libc))
+		p = loader_symbol(libc, "mallinfo2", NULL);
 	if (!p)
 		return brk;
 	memcpy(&info2, &p, sizeof p);

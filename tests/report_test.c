@@ -113,6 +113,7 @@ static char *rendered(const char *drawing, enum how how, unsigned width)
 	struct term t = { .out = out, .width = width, .directory = "/home/u" };
 	struct text_options o = { .path = "app.trace" };
 
+	r.replay.trace = &r.trace;
 	if (strstr(drawing, "leak"))
 		ck_assert_int_eq(note_add(&r, true, "The program was killed: the trace is cut off "
 					  "there."), 0);

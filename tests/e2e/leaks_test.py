@@ -85,6 +85,27 @@ def lsan_says(program, options):
     return tuple(count.values())
 
 
+# Programs that other people wrote, doing some work.
+REAL = [
+    ["ls", "-laR", "/usr/share/doc/bash", "/etc"],
+    ["sort", "/etc/services"],
+    ["sed", "-n", "s/tcp/udp/gp", "/etc/services"],
+    ["awk", "{ count[$2]++ } END { for (k in count) print k, count[k] }", "/etc/services"],
+    ["grep", "-rnE", "(tcp|udp).*[0-9]{2}", "/etc/services"],
+    ["tar", "-cf", "/dev/null", "-C", "/etc", "services", "passwd"],
+    ["base64", "/etc/services"],
+    ["git", "-C", TOP, "log", "-3", "--stat"],
+    ["make", "-C", TOP, "-n", "help"],
+    ["gcc", "--version"],
+    ["find", "/etc", "-name", "*.conf", "-maxdepth", "2"],
+    ["diff", "/etc/services", "/etc/protocols"],
+    ["perl", "-e", 'my %h; $h{$_ % 97} .= "x$_" for 1 .. 5000; print scalar(keys %h), "\n"'],
+    ["sqlite3", ":memory:", "create table t(a, b); insert into t values (1, 'x'), (2, 'y'); "
+     "select sum(a), group_concat(b) from t group by a order by 1;"],
+    ["openssl", "dgst", "-sha256", "/etc/services"],
+]
+
+
 class Leaks(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="ouro-leaks-")
@@ -105,6 +126,23 @@ class Leaks(unittest.TestCase):
                     self.assertGreater(warned, 0)
                 else:
                     self.assertEqual(warned, 0, run.text("leaks"))
+
+    def test_no_real_program_has_an_error_that_valgrind_does_not_see(self):
+        ran = 0
+        for command in REAL:
+            path = shutil.which(command[0])
+            if not path:
+                continue
+            ran += 1
+            with self.subTest(program=command[0]), Recording([path, *command[1:]]) as run:
+                (direct, _, _), _ = ouro_says(run)
+                if not direct:
+                    continue
+                if not shutil.which("valgrind"):
+                    self.skipTest("valgrind is not installed")
+                says = valgrind_says([path, *command[1:]], self.folder)
+                self.assertLessEqual(direct, says[0], run.text("leaks"))
+        self.assertGreaterEqual(ran, 10)
 
     @unittest.skipUnless(shutil.which("valgrind"), "valgrind is not installed")
     def test_valgrind_says_the_same(self):

@@ -7,14 +7,15 @@ import unittest
 
 from harness import TOP, clean_environment, main, on_every_interpreter
 
-PARTS = "layout maps text dicts shapes heap bag edges locals roots sizes words".split()
+PARTS = "layout text dicts shapes heap bag edges locals roots sizes words".split()
 
 
 def build(path):
     sources = [f"{TOP}/preload/cpython/{part}.c" for part in PARTS]
     subprocess.run(["cc", "-std=gnu11", "-O2", "-g", "-fPIC", "-shared", "-fvisibility=hidden",
                     "-D_GNU_SOURCE", f"-I{TOP}/include", f"-I{TOP}/preload", "-o", path,
-                    f"{TOP}/tests/cpython/dump.c", f"{TOP}/preload/text.c", *sources], check=True)
+                    f"{TOP}/tests/cpython/dump.c", f"{TOP}/preload/text.c", f"{TOP}/preload/maps.c",
+                    *sources], check=True)
 
 
 class Walk(unittest.TestCase):
