@@ -81,12 +81,18 @@ static bool may_be_unseen(const struct heap *h, node_id v)
 	return true;
 }
 
+/* So many alike, from one place, are no name that C code keeps somewhere. */
+#define UNSEEN_FEW 10
+
 /* What a library's import made once, its C code may keep for good. */
-static enum finding_severity severity_of(const struct heap *h, node_id v, const uint32_t *words)
+static enum finding_severity severity_of(const struct heap *h, node_id v, uint32_t alike,
+					 const uint32_t *words)
 {
 	if (words[v] || heap_is_import(h, h->node[v].site))
 		return FINDING_INFO;
-	return may_be_unseen(h, v) ? FINDING_WARNING : FINDING_ERROR;
+	if (may_be_unseen(h, v))
+		return alike < UNSEEN_FEW ? FINDING_INFO : FINDING_WARNING;
+	return FINDING_ERROR;
 }
 
 struct retained {
@@ -105,7 +111,7 @@ static int tell_run(void *arg, const struct shaped *run, uint32_t n)
 	if (!f)
 		return -ENOMEM;
 	f->kind = FINDING_OVER_RETAINED;
-	f->severity = severity_of(a->h, run[0].at, words);
+	f->severity = severity_of(a->h, run[0].at, n, words);
 	for (i = 0; i < n; i++) {
 		node_id v = run[i].at;
 		struct account account = graph_account(&a->h->graph, v);

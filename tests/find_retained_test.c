@@ -65,17 +65,30 @@ END_TEST
 START_TEST(a_str_may_be_held_unseen_within_an_object_in_c)
 {
 	ck_told("x str leaf at=f,a.py,5 +1\n",
-		"warning 1 str over-retained by 1 reference, made in f() (a.py:5): "
+		"info 1 str over-retained by 1 reference, made in f() (a.py:5): "
 		"count 1 = 1 that nobody accounts for");
+}
+END_TEST
+
+START_TEST(ten_strs_from_one_place_are_no_name_that_c_keeps)
+{
+	char drawing[512] = "", *s;
+
+	for (char c = 'a'; c < 'a' + 10; c++)
+		snprintf(drawing + strlen(drawing), sizeof(drawing) - strlen(drawing),
+			 "%c str leaf at=f,a.py,5 +1\n", c);
+	s = told(drawing);
+	ck_assert_int_eq(strncmp(s, "warning 10 strs", 15), 0);
+	free(s);
 }
 END_TEST
 
 START_TEST(keyword_names_that_c_keeps_are_no_error)
 {
 	static const struct { const char *drawing, *severity; } row[] = {
-		{ "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\n", "warning" },
+		{ "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\n", "info" },
 		{ "t tuple at=f,a.py,5 +1\nk list\nt > k index 0\n", "error" },
-		{ "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\n* > t static s\n", "warning" },
+		{ "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\n* > t static s\n", "info" },
 		{ LIST "t tuple at=f,a.py,5 +1\nk str leaf\nt > k index 0\nthings > t index 0\n", "error" },
 	};
 	size_t i;
@@ -137,6 +150,7 @@ int main(void)
 	tcase_add_test(t, alike_ones_are_folded_by_how_much_they_are_over);
 	tcase_add_test(t, memory_of_c_code_in_use_is_a_holder_perhaps);
 	tcase_add_test(t, a_str_may_be_held_unseen_within_an_object_in_c);
+	tcase_add_test(t, ten_strs_from_one_place_are_no_name_that_c_keeps);
 	tcase_add_test(t, keyword_names_that_c_keeps_are_no_error);
 	tcase_add_test(t, references_that_may_be_left_over_explain_first);
 	tcase_add_test(t, the_start_up_and_the_program_s_code_are_not_blamed);
