@@ -25,7 +25,7 @@ struct event {
 	uint8_t form;			/* enum ouro_stack_form; NONE: it has no stack */
 	uint8_t ext;			/* EXT: enum ouro_ext                        */
 	uint8_t next;			/* EXT: how many of ext_arg are there        */
-	uint64_t ext_arg[4];		/* EXT: the first ones                       */
+	uint64_t ext_arg[16];		/* EXT: the first ones                       */
 	uint64_t offset;		/* of the record, in the file                */
 	uint64_t lost;			/* records missing just before this one      */
 };

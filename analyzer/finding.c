@@ -18,6 +18,9 @@ static int worse_first(const void *a, const void *b)
 
 	if (x->severity != y->severity)
 		return x->severity < y->severity ? -1 : 1;
+	/* Time wasted has no bytes to be weighed by. */
+	if ((x->kind == FINDING_COLLECTOR_WASTE) != (y->kind == FINDING_COLLECTOR_WASTE))
+		return x->kind == FINDING_COLLECTOR_WASTE ? -1 : 1;
 	if (x->retained_bytes != y->retained_bytes)
 		return x->retained_bytes > y->retained_bytes ? -1 : 1;
 	if (x->kind != y->kind)
@@ -65,9 +68,11 @@ bool finding_is_part(const struct finding *f, enum report_part part)
 {
 	switch (part) {
 	case REPORT_CYCLES:
-		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST;
+		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST &&
+			f->kind != FINDING_COLLECTOR_WASTE;
 	case REPORT_LEAKS:
-		return f->kind != FINDING_DEAD_CYCLE && f->kind != FINDING_LIVE_CYCLE;
+		return f->kind != FINDING_DEAD_CYCLE && f->kind != FINDING_LIVE_CYCLE &&
+			f->kind != FINDING_COLLECTED_CYCLE && f->kind != FINDING_COLLECTOR_WASTE;
 	default:
 		return true;
 	}
@@ -81,6 +86,8 @@ const char *finding_kind_name(enum finding_kind kind)
 		[FINDING_OVER_RETAINED] = "over-retained",
 		[FINDING_LOST] = "lost",
 		[FINDING_LIVE_CYCLE] = "live-cycle",
+		[FINDING_COLLECTED_CYCLE] = "collected-cycle",
+		[FINDING_COLLECTOR_WASTE] = "collector-waste",
 	};
 
 	return name[kind];

@@ -17,6 +17,8 @@ enum finding_kind {
 	FINDING_OVER_RETAINED,
 	FINDING_LOST,			/* blocks of malloc                        */
 	FINDING_LIVE_CYCLE,		/* no mistake, and kept apart              */
+	FINDING_COLLECTED_CYCLE,	/* no members: what is told is from the events */
+	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
 	FINDING_KINDS,
 };
 

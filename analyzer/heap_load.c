@@ -99,6 +99,20 @@ static text_id variable_of(struct heap_loader *l, stack_id stack)
 	return texts_add(&l->h->texts, name.s, name.length);
 }
 
+/* The replay ran on and met more of them. */
+static int more_sites(struct heap_loader *l)
+{
+	uint32_t *site = mem_array(l->r->sites, sizeof(*site));
+
+	if (!site)
+		return -ENOMEM;
+	memcpy(site, l->site, l->sites * sizeof(*site));
+	mem_free(l->site);
+	l->site = site;
+	l->sites = l->r->sites;
+	return 0;
+}
+
 int64_t heap_load_site(struct heap_loader *l, site_id id)
 {
 	const struct stacks *s = &l->r->stacks;
@@ -107,8 +121,10 @@ int64_t heap_load_site(struct heap_loader *l, site_id id)
 	uint32_t n = 0, outermost = 0;
 	int64_t row;
 
-	if (!id || id >= l->sites)
+	if (!id || id >= l->r->sites)
 		return 0;
+	if (id >= l->sites && more_sites(l))
+		return -ENOMEM;
 	if (l->site[id])
 		return l->site[id];
 	for (at = l->r->site[id].stack; at; at = stack_parent(s, at)) {

@@ -27,6 +27,7 @@ struct object {
 	uint64_t addr;
 	uint64_t block;			/* the block it lies in, or 0                */
 	uint64_t born;			/* ticks                                     */
+	uint64_t nth;			/* objects born before it, in all            */
 	uint32_t type;			/* as by type_same()                         */
 	site_id site;
 	uint32_t collections;		/* seen before it was born                   */

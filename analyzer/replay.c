@@ -127,7 +127,11 @@ static int apply(struct replay *r, const struct event *e)
 	case OURO_DECREF:
 		r->total.decrefs++;
 		return 0;
+	case OURO_COLLECT:
+		r->collecting++;
+		return replay_site_of(r, e, &r->collect_site);
 	case OURO_COLLECTED:
+		r->collecting -= r->collecting > 0;
 		r->total.collections++;
 		r->total.collected += e->arg;
 		return 0;
@@ -150,7 +154,10 @@ static int fetch(struct replay *r)
 static int step(struct replay *r)
 {
 	const struct event *e = r->private->held;
-	int result = apply(r, e);
+	int result;
+
+	r->stream = e->stream;
+	result = apply(r, e);
 
 	r->private->held = NULL;
 	r->now = e->ticks;
@@ -165,7 +172,7 @@ struct replay_total replay_totals(const struct replay *r)
 	const struct replay_scaled *x = &r->scaled;
 	struct replay_total t = r->total;
 
-	if (!r->trace->head.sample_bytes)
+	if (!r->trace || !r->trace->head.sample_bytes)	/* none was opened */
 		return t;
 	t.blocks = weighed_whole(x->made.n);
 	t.bytes = weighed_whole(x->made.bytes + x->moved_bytes);

@@ -73,6 +73,21 @@ struct replay {
 	struct live live;
 	struct replay_private *private;	/* replay.c's                                */
 
+	/* Of the event that takes effect, or did last. */
+	uint32_t stream;		/* index in trace.event                      */
+	site_id collect_site;		/* of the last COLLECT                       */
+	uint32_t collecting;		/* collections that have begun and not ended */
+
+	/* Told of each object after its birth and before its death, when set. */
+	const struct replay_observer {
+		void (*born)(void *arg, const struct replay *r, const struct object *o);
+		void (*dies)(void *arg, const struct replay *r, const struct object *o);
+		/* ... and of blocks that are made (not: moved) and freed */
+		void (*block)(void *arg, const struct replay *r, const struct block *b,
+			      bool made);
+	} *observer;
+	void *observer_arg;
+
 	/* Called for each event after it took effect, when set. */
 	void (*watch)(void *arg, const struct replay *r, const struct event *e);
 	void *watch_arg;

@@ -8,6 +8,7 @@
 
 static void block_dies(struct replay *r, struct block *b)
 {
+	replay_tell_block(r, b, false);
 	replay_count_out(r, b);
 	replay_objects_die(r, b->object);
 	live_remove_block(&r->live, b);
@@ -104,6 +105,7 @@ int replay_alloc(struct replay *r, const struct event *e)
 	r->total.bytes += b->size;
 	weigh(&r->scaled.made, replay_weight(r, b), b->size);
 	replay_count_in(r, b, e->ticks);
+	replay_tell_block(r, b, true);
 	remember_recent(r, e);
 	free_early(r, e);
 	return 0;
@@ -159,8 +161,10 @@ static uint32_t lift_objects(struct replay *r, uint32_t row)
 
 static void drop_oldest(struct replay *r, struct stream_state *s)
 {
-	if (s->pending[0].known)
+	if (s->pending[0].known) {
+		replay_tell_block(r, &s->pending[0].block, false);
 		replay_objects_die(r, s->pending[0].block.object);
+	}
 	memmove(&s->pending[0], &s->pending[1], (PENDING - 1) * sizeof(s->pending[0]));
 	s->pendings--;
 	r->private->pendings--;
@@ -246,6 +250,8 @@ static int move(struct replay *r, const struct pending *p, const struct event *e
 	r->total.moves++;
 	r->scaled.moved_bytes += replay_weight(r, b) * (double)b->size;
 	replay_count_in(r, b, e->ticks);
+	if (!p->known)
+		replay_tell_block(r, b, true);
 	remember_recent(r, e);
 	return p->known ? land_objects(r, b, p->block.object, p->block.addr) : 0;
 }
@@ -261,6 +267,8 @@ int replay_place(struct replay *r, const struct event *e)
 	r->private->pendings--;
 	if (!e->addr) {			/* it was freed, and nothing came back */
 		r->total.frees += p.known;
+		if (p.known)
+			replay_tell_block(r, &p.block, false);
 		replay_objects_die(r, p.block.object);
 		return 0;
 	}

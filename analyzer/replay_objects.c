@@ -9,6 +9,8 @@ void replay_object_dies(struct replay *r, struct object *o)
 {
 	if (!o->alive)
 		return;
+	if (r->observer)
+		r->observer->dies(r->observer_arg, r, o);
 	o->alive = false;
 	r->site[o->site].live_objects--;
 	r->total.live_objects--;
@@ -90,7 +92,9 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	o->born = e->ticks;
 	o->type = e->type;
 	o->site = site;
-	o->collections = (uint32_t)r->total.collections;
+	/* One that runs does not look at what is born now. */
+	o->collections = (uint32_t)r->total.collections + (r->collecting > 0);
+	o->nth = r->total.births;
 	o->alive = true;
 	if (!b && o->block)
 		b = live_block(&r->live, o->block);
@@ -100,6 +104,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	r->site[site].live_objects++;
 	r->total.births++;
 	r->total.live_objects++;
+	if (r->observer)
+		r->observer->born(r->observer_arg, r, o);
 	return 0;
 }
 

@@ -85,6 +85,12 @@ void replay_settle_peak(struct replay *r);	/* at_peak of all is true after it */
 void replay_object_dies(struct replay *r, struct object *o);
 void replay_objects_die(struct replay *r, uint32_t row);	/* a whole block's */
 
+static inline void replay_tell_block(struct replay *r, const struct block *b, bool made)
+{
+	if (r->observer)
+		r->observer->block(r->observer_arg, r, b, made);
+}
+
 /* The order of replay_block_around is of the last run. */
 void replay_forget_order(struct replay *r);
 

@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "buf.h"
+#include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
 #include "words.h"
@@ -189,6 +190,56 @@ static int analyse_snapshot(struct report *r, bool each)
 	return e ? e : replay_to_end(&r->replay);
 }
 
+/* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
+static void watch(void *arg, const struct replay *replay, const struct event *e)
+{
+	struct report *r = arg;
+
+	collections_event(&r->collections, replay, e);
+	if (r->progress && !(replay->total.events & 4095))
+		progress_step(r->progress, replay->total.events, 0);
+}
+
+/* The replay stands at its beginning: what is told of it is told from there. */
+static int observe(struct report *r)
+{
+	int e;
+
+	survival_fini(&r->survival);
+	collections_fini(&r->collections);
+	r->replay.watch = watch;
+	r->replay.watch_arg = r;
+	e = collections_init(&r->collections, &r->trace);
+	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
+}
+
+/* From the moment the runtime was ready to the one at which it began to end. */
+static double seconds_of_program(const struct report *r)
+{
+	const struct replay *p = &r->replay;
+	uint64_t from = p->ready ? trace_elapsed(&r->trace, p->ready) : 0;
+	uint64_t to = trace_elapsed(&r->trace, p->exiting ? p->exiting : p->now);
+
+	return to > from ? (double)(to - from) / 1e9 : 0;
+}
+
+/* The replay is at its end. */
+static int analyse_collector(struct report *r)
+{
+	struct findings *f = &r->analysis.findings;
+	int e;
+
+	r->program_seconds = seconds_of_program(r);
+	survival_settle(&r->survival);
+	if (r->collections.failed || r->survival.failed)
+		return -ENOMEM;
+	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
+	if (!e && r->collections.n)
+		e = find_collected_cycles(f, &r->survival, &r->loader, r->program_seconds);
+	analysis_rank(&r->analysis);
+	return e;
+}
+
 /*
  * What lives at the end of a program that ended well is nothing: what is of
  * interest lived when it began to end, a moment that is known only afterwards.
@@ -203,6 +254,8 @@ static int replay_to_exiting(struct report *r)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = observe(r);
 	if (!e)
 		e = replay_to_ticks(&r->replay, exiting);
 	return e < 0 ? e : 0;
@@ -248,12 +301,6 @@ static void name_stacks(struct report *r)
 		name_native(r, &r->overview.row[i]);
 }
 
-/* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
-static void tell_progress(void *arg, const struct replay *r, const struct event *e)
-{
-	if (!(r->total.events & 4095))
-		progress_step(arg, r->total.events, 0);
-}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -267,10 +314,9 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		e = defs_load(&r->defs, &r->trace);
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
-	if (!e && o->progress) {
-		r->replay.watch = tell_progress;
-		r->replay.watch_arg = o->progress;
-	}
+	r->progress = o->progress;
+	if (!e)
+		e = observe(r);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, NULL);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
@@ -280,6 +326,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = r->graph ? analyse_snapshot(r, o->each) :
 			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r);
 	if (!e) {
 		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
@@ -308,6 +356,8 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	survival_fini(&r->survival);
+	collections_fini(&r->collections);
 	overview_fini(&r->overview);
 	analysis_fini(&r->analysis);
 	blocks_fini(&r->blocks);

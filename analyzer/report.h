@@ -5,9 +5,11 @@
 #define OURO_REPORT_H
 
 #include "analysis.h"
+#include "collections.h"
 #include "find_lost.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "survival.h"
 #include "term.h"
 
 struct report_options {
@@ -31,6 +33,9 @@ struct report {
 	struct heap_loader loader;
 	struct analysis analysis;
 	struct overview overview;
+	struct collections collections;
+	struct survival survival;
+	struct progress *progress;
 
 	bool graph;			/* there was a snapshot: heap and analysis have content */
 	bool scanned;			/* ... or one of blocks: blocks and lost have content */
@@ -46,6 +51,7 @@ struct report {
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
 	double seconds;
+	double program_seconds;		/* from the runtime's start-up to its end    */
 	char *state;			/* "exited with status 0", "was killed"      */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;

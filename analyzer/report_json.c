@@ -332,6 +332,10 @@ static void put_overview(struct json *j, const struct report *r)
 	json_uint(j, "bytes", o->bytes);
 	json_uint(j, "startup_objects", o->early_objects);
 	json_uint(j, "startup_bytes", o->early_bytes);
+	if (r->trace.head.sample_bytes) {
+		json_uint(j, "objects_error", o->objects_error);
+		json_uint(j, "bytes_error", o->bytes_error);
+	}
 	json_uint(j, "other_objects", o->other_objects);
 	json_uint(j, "other_bytes", o->other_bytes);
 	json_open(j, "sites", '[');
@@ -452,4 +456,33 @@ int holders_json(FILE *out, const struct report *r, const struct holders *s, con
 		held_fini(&x[i]);
 	mem_free(x);
 	return e;
+}
+
+/* ------------------------------------------------------------------ for other renderers */
+
+void report_json_begin(struct json *j, const struct report *r)
+{
+	begin(j, r);
+}
+
+void report_json_place(struct json *j, const struct report *r, uint32_t site)
+{
+	put_place(j, &r->heap, site);
+}
+
+void report_json_stack(struct json *j, const struct report *r, uint32_t site)
+{
+	put_stack(j, &r->heap, site);
+}
+
+void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
+			  enum finding_kind b)
+{
+	const struct findings *s = &r->analysis.findings;
+
+	json_open(j, "findings", '[');
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->f[i].kind == a || s->f[i].kind == b)
+			put_finding(j, r, &s->f[i]);
+	json_close(j, ']');
 }

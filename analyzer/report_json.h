@@ -15,4 +15,12 @@ void report_json(FILE *out, const struct report *r, enum report_part part);
 int holders_json(FILE *out, const struct report *r, const struct holders *s, const char *query,
 		 uint32_t limit, uint32_t paths);
 
+/* ------------------------------------------------------------------ for other renderers */
+
+void report_json_begin(struct json *j, const struct report *r);	/* '{' and the head */
+void report_json_place(struct json *j, const struct report *r, uint32_t site);	/* "site" */
+void report_json_stack(struct json *j, const struct report *r, uint32_t site);
+void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
+			  enum finding_kind b);
+
 #endif

@@ -78,6 +78,17 @@ static void count_kind(struct buf *b, const struct findings *s, enum finding_kin
 	buf_putc(b, ')');
 }
 
+static void count_waste(struct buf *b, const struct findings *s)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		n += s->f[i].kind == FINDING_COLLECTOR_WASTE && s->f[i].severity < FINDING_INFO;
+	if (n)
+		buf_printf(b, "%s%u %s", b->n ? "; " : "", n,
+			   n == 1 ? "waste of collector time" : "wastes of collector time");
+}
+
 static void put_verdict(const struct term *t, const struct report *r)
 {
 	const struct findings *s = &r->analysis.findings;
@@ -94,6 +105,7 @@ static void put_verdict(const struct term *t, const struct report *r)
 	count_kind(&b, s, FINDING_UNCOLLECTABLE_CYCLE, FINDING_WARNING, "uncollectable cycle",
 		   "uncollectable cycles");
 	count_kind(&b, s, FINDING_DEAD_CYCLE, FINDING_WARNING, "dead cycle", "dead cycles");
+	count_waste(&b, s);
 	count_kind(&b, s, FINDING_LOST, FINDING_WARNING, "lost block", "lost blocks");
 	style = report_findings(r, FINDING_ERROR, &n) ? TERM_RED : b.n ? TERM_YELLOW : TERM_GREEN;
 	if (!b.n && r->scanned) {
@@ -210,7 +222,8 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 	buf_fini(&b);
 	term_style(t, TERM_PLAIN);
 	put(t, TERM_PLAIN, 6, f->story);
-	put_numbers(t, f);
+	if (f->kind != FINDING_COLLECTOR_WASTE)
+		put_numbers(t, f);
 	put_stack(t, &r->heap, f->stack, o->all);
 	if (f->advice && *f->advice)
 		put(t, TERM_GREEN, 6, f->advice);
@@ -605,4 +618,28 @@ int holders_text(const struct term *t, const struct report *r, const struct hold
 	}
 	buf_fini(&b);
 	return e;
+}
+
+/* ------------------------------------------------------------------ for other renderers */
+
+void text_begin(const struct term *t, const struct report *r)
+{
+	put_head(t, r);
+	put_notes(t, r);
+}
+
+void text_line(const struct term *t, enum term_style style, unsigned indent, const char *text)
+{
+	put(t, style, indent, text);
+}
+
+void text_findings_of(const struct term *t, const struct report *r, enum finding_kind kind,
+		      const struct text_options *o)
+{
+	const struct findings *s = &r->analysis.findings;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->f[i].kind == kind)
+			put_finding(t, r, &s->f[i], ++n, o);
 }

@@ -24,4 +24,11 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 int holders_text(const struct term *t, const struct report *r, const struct holders *s,
 		 const char *query, uint32_t limit, uint32_t paths);
 
+/* ------------------------------------------------------------------ for other renderers */
+
+void text_begin(const struct term *t, const struct report *r);	/* head and notes */
+void text_line(const struct term *t, enum term_style style, unsigned indent, const char *text);
+void text_findings_of(const struct term *t, const struct report *r, enum finding_kind kind,
+		      const struct text_options *o);
+
 #endif

@@ -30,7 +30,8 @@ static int one_option(struct view *v, int option)
 		return STATUS_DONE;
 	case OPTION_FORMAT:
 		v->json = !strcmp(optarg, "json");
-		if (!v->json && strcmp(optarg, "text"))
+		v->csv = v->may_csv && !strcmp(optarg, "csv");
+		if (!v->json && !v->csv && strcmp(optarg, "text"))
 			return complain(STATUS_USAGE, "--format %s: it is text or json", optarg);
 		return -1;
 	case OPTION_ALL:
@@ -67,7 +68,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 	};
 	int c, status = -1;
 
-	*v = (struct view){ .limit = 3, .paths = 3 };
+	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);

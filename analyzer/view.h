@@ -10,12 +10,14 @@
 struct view {
 	const char *path;		/* the trace                               */
 	const char *query;		/* second word, for commands that take one */
-	bool json, all, each;
+	bool json, csv, all, each;
+	bool may_csv;
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	uint32_t limit, paths;		/* holders                                 */
 };
 
 #define VIEW_QUERY	1		/* the command takes a second word         */
+#define VIEW_CSV	2		/* ... and --format csv                    */
 
 /*
  * Parses the arguments of `ouro NAME`; -1: go on, else the exit status: what was

@@ -315,10 +315,10 @@ bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n)
 {
 	struct event_writer *w = &g->t->out;
-	uint8_t tail[OURO_VARINT_MAX * 8], *end = ouro_put_varint(tail, ext), *p;
+	uint8_t tail[OURO_VARINT_MAX * EVENT_EXT_MAX], *end = ouro_put_varint(tail, ext), *p;
 	uint64_t now = clock_now();
 
-	assert(n < 8);
+	assert(n < EVENT_EXT_MAX);
 	if (ext == OURO_EXT_EXITING && ring_on)
 		ring_hold();
 	for (unsigned i = 0; i < n; i++)

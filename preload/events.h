@@ -43,6 +43,7 @@ static inline __attribute__((always_inline)) void event_at(struct guard *g,
  */
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type);
 
+enum { EVENT_EXT_MAX = 16 };		/* numbers of an EXT are fewer               */
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n);
 /* Was this the last event that this thread wrote? */
 static inline bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)

@@ -26,6 +26,9 @@
  *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
  *   applied                        of a ring: what this stream wrote so far is in the rows
  *   collect GENERATION, collected N, ready, exiting, snapshot N
+ *   runtime NAME                   a definition: it is recorded
+ *   told GENERATION CAUSE FREED EXAMINED KEPT RUNS [TOOK]     just before collected
+ *   statistics COLLECTIONS FREED   the runtime's own, of generation 0
  *   snap N                         what follows goes to snapshot stream N
  *   node ADDR TYPE SIZE COUNT [FLAGS [GENERATION [LABEL]]]
  *   edge ADDR NAME [OPERAND]       NAME: index, attr, ..., a leading ? or & for MAYBE,
@@ -478,6 +481,48 @@ static inline void writer_ext(struct trace_writer *w, unsigned ext, uint64_t arg
 		w, OURO_EXT, 0, (uint64_t)(p - tail), NULL, tail, (size_t)(p - tail));
 }
 
+static inline void writer_numbers(struct trace_writer *w, unsigned ext, const uint64_t *v,
+	unsigned n)
+{
+	uint8_t tail[20 * OURO_VARINT_MAX];
+	uint8_t *p = ouro_put_varint(tail, ext);
+
+	for (unsigned i = 0; i < n; i++)
+		p = ouro_put_varint(p, v[i]);
+	writer_event(
+		w, OURO_EXT, 0, (uint64_t)(p - tail), NULL, tail, (size_t)(p - tail));
+}
+
+static inline void writer_told(struct trace_writer *w, char **word)
+{
+	uint64_t v[OURO_COLLECTED_FIELDS] = {
+		[OURO_COLLECTED_GENERATION] = strtoull(word[1], NULL, 0),
+		[OURO_COLLECTED_CAUSE] = strtoull(word[2], NULL, 0),
+		[OURO_COLLECTED_FREED] = strtoull(word[3], NULL, 0),
+		[OURO_COLLECTED_EXAMINED] = strtoull(word[4], NULL, 0),
+		[OURO_COLLECTED_KEPT] = strtoull(word[5], NULL, 0),
+		[OURO_COLLECTED_RUNS] = strtoull(word[6], NULL, 0),
+		[OURO_COLLECTED_TOOK] = strtoull(word[7], NULL, 0),
+	};
+
+	writer_numbers(w, OURO_EXT_COLLECTED, v, OURO_COLLECTED_FIELDS);
+}
+
+static inline void writer_statistics(struct trace_writer *w, char **word)
+{
+	uint64_t v[9] = { strtoull(word[1], NULL, 0), strtoull(word[2], NULL, 0) };
+
+	writer_numbers(w, OURO_EXT_COLLECTOR, v, 9);
+}
+
+static inline void writer_runtime(struct trace_writer *w, const char *name)
+{
+	struct ouro_def_runtime r = { .name = writer_string(w, name),
+		.state = OURO_RUNTIME_ACTIVE };
+
+	writer_define(w, OURO_DEF_RUNTIME, 0, &r, sizeof(r), NULL, 0);
+}
+
 static inline void writer_birth(struct trace_writer *w, uint64_t block, uint64_t size,
 	uint64_t offset, const char *type, const char *stack)
 {
@@ -743,6 +788,12 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		writer_event(w, OURO_COLLECT, 0, n, word[2], NULL, 0);
 	else if (!strcmp(word[0], "collected"))
 		writer_event(w, OURO_COLLECTED, 0, n, NULL, NULL, 0);
+	else if (!strcmp(word[0], "told"))
+		writer_told(w, word);
+	else if (!strcmp(word[0], "statistics"))
+		writer_statistics(w, word);
+	else if (!strcmp(word[0], "runtime"))
+		writer_runtime(w, word[1]);
 	else if (!strcmp(word[0], "ready"))
 		writer_ext(w, OURO_EXT_READY, 0);
 	else if (!strcmp(word[0], "exiting"))

@@ -61,7 +61,8 @@ enum ouro_kind {
 	OURO_DECREF       = 13,	/* arg: the count after the change                  stack */
 	OURO_EDGE         = 14,	/* addr holds the object arg from now on            stack */
 	OURO_UNEDGE       = 15,	/* ... and no longer                                      */
-	OURO_COLLECT      = 16,	/* a collection starts; arg: generation | cause << 8 stack*/
+	OURO_COLLECT      = 16,	/* a collection starts; arg: generation (255: told at the */
+				/* end) | enum ouro_cause << 8                      stack */
 	OURO_COLLECTED    = 17,	/* ... ends; arg: objects it freed, where known           */
 	OURO_EXT          = 31,	/* arg: bytes of the tail; tail: varint enum ouro_ext,    */
 				/* then varints.  Unknown ones are skipped                */
@@ -75,7 +76,37 @@ enum ouro_ext {
 	OURO_EXT_EXITING  = 5,	/* the runtime begins to tear itself down                 */
 	OURO_EXT_GAP      = 6,	/* records lost just before this one, by reason, count    */
 	OURO_EXT_MARK     = 7,	/* the program set a mark: string number                  */
+	OURO_EXT_COLLECTED = 8,	/* just before COLLECTED: enum ouro_collected; the time of*/
+				/* this one is the end of the collection                  */
+	OURO_EXT_COLLECTOR = 9,	/* the runtime's own statistics since its start, for each */
+				/* generation: collections, freed, uncollectable          */
 	OURO_EXT_STACK    = 16,	/* debug: the hash of the next stack of the stream        */
+};
+
+#define OURO_GENERATION_UNKNOWN 255
+
+/* Why a collection starts. */
+enum ouro_cause {
+	OURO_CAUSE_UNKNOWN      = 0,
+	OURO_CAUSE_THRESHOLD    = 1,	/* automatic: a count went above its threshold    */
+	OURO_CAUSE_CALL         = 2,	/* the program called: gc.collect()               */
+	OURO_CAUSE_NATIVE_CALL  = 3,	/* C code called: PyGC_Collect()                  */
+	OURO_CAUSE_FINALISATION = 4,	/* the runtime takes itself apart                 */
+};
+
+/* Indices of the numbers in EXT_COLLECTED; there may be more one day. */
+enum ouro_collected {
+	OURO_COLLECTED_GENERATION    = 0,
+	OURO_COLLECTED_CAUSE         = 1,	/* enum ouro_cause                        */
+	OURO_COLLECTED_FREED         = 2,	/* objects, as the runtime counts them    */
+	OURO_COLLECTED_UNCOLLECTABLE = 3,
+	OURO_COLLECTED_EXAMINED      = 4,	/* objects + 1; 0: not known              */
+	OURO_COLLECTED_KEPT          = 5,	/* ... + 1: they are in an older generation now */
+	OURO_COLLECTED_COUNT         = 6,	/* three: each generation's, before       */
+	OURO_COLLECTED_THRESHOLD     = 9,	/* three                                  */
+	OURO_COLLECTED_RUNS          = 12,	/* collections so far, by the runtime's statistics */
+	OURO_COLLECTED_TOOK          = 13,	/* ticks the recorder took just before it */
+	OURO_COLLECTED_FIELDS        = 14,
 };
 
 enum ouro_stack_form {

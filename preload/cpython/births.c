@@ -129,6 +129,29 @@ static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
 	}
 }
 
+/* Most births: neither picked nor of a kind to be noted.  It costs no stack frame's address. */
+static inline bool passes(uintptr_t op)
+{
+	struct thr *t = thr_self;
+	uintptr_t type = py_ptr(op, OB_TYPE);
+	size_t size;
+
+	if (!sampling || !t || !seen_one || types_kind(type))
+		return false;
+	if (op - t->sample_passed < 64) {
+		t->sample_passed = 0;
+		return true;
+	}
+	if (sample_maybe(op) || sample_maybe(op - 2 * PY_GC_HEAD)
+	    || op - py_thread(t)->placed < 64)
+		return false;
+	size = size_of(op, type);
+	if (t->sample_left <= (int64_t)size)
+		return false;
+	t->sample_left -= (int64_t)size;
+	return true;
+}
+
 /* --- each ------------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void birth(uintptr_t op, uintptr_t frame,
@@ -173,7 +196,7 @@ static int (*helper_original)(void *op);	/* NULL: it could not be moved */
 
 static int new_reference(void *op)
 {
-	if (births_wanted)
+	if (births_wanted && !passes((uintptr_t)op))
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
 	return tracemalloc_running && helper_original ? helper_original(op) : 0;
 }
@@ -183,7 +206,7 @@ static void (*routine_original)(void *op);
 static void whole_new_reference(void *op)
 {
 	routine_original(op);
-	if (births_wanted)
+	if (births_wanted && !passes((uintptr_t)op))
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
 }
 
@@ -203,7 +226,7 @@ static int trace(void *op, int what, void *data)
 {
 	struct tracer_slot next = theirs;
 
-	if (what == TRACER_CREATE && births_wanted)
+	if (what == TRACER_CREATE && births_wanted && !passes((uintptr_t)op))
 		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
 	return next.call ? next.call(op, what, next.data) : 0;
 }

@@ -36,6 +36,7 @@ static void leave(void)
 		return;
 	stage = EXITING;
 	if (GUARD_ENTER(&g)) {
+		collector_tell(&g);
 		event_ext(&g, OURO_EXT_EXITING, NULL, 0);
 		if (sound && snapshot_wanted(OURO_SNAPSHOT_EXIT))
 			snapshot_take(&g, OURO_SNAPSHOT_EXIT, 0);
@@ -116,7 +117,7 @@ static long collect_detour(void)
 {
 	if (stage != EXITING && api.is_finalizing())
 		leave();
-	return collect();
+	return collector_asked(collect);
 }
 
 /* --- a snapshot whenever a builtin function is called ------------------------------------ */
@@ -203,6 +204,7 @@ static void become_ready(void)
 		tracemalloc_ready();
 	if (GUARD_ENTER(&g)) {
 		event_ext(&g, OURO_EXT_READY, NULL, 0);
+		collector_tell(&g);
 		guard_leave(&g);
 	}
 }

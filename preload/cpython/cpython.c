@@ -74,6 +74,7 @@ static int start(void)
 		return refuse("a function of CPython that is needed is not exported");
 	types_start();
 	codes_start();
+	collector_start();
 	control_start();
 	allocator_install();
 	why = births_start();

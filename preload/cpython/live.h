@@ -8,6 +8,7 @@
  *   frames.c       which interpreter frames run, codes.c a number for each of their lines
  *   names.c        the variable a line gives its result to
  *   tracemalloc.c  what the program sees of a tracer it did not start
+ *   collector.c    runs of the cyclic collector
  *   control.c      a moment with the GIL: readiness, exit, snapshots on request
  */
 #ifndef CPYTHON_LIVE_H
@@ -103,9 +104,18 @@ extern int births_wanted;
 enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH = 8 };
 void types_start(void);
 uint32_t types_number(uintptr_t type, unsigned *ret_flags);
-unsigned types_kind(uintptr_t type);	/* the flags that can be had without a look at names */
 void types_retire(uintptr_t type);
 void types_forget(void);		/* a trace of its own begins */
+
+extern uintptr_t types_of_code, types_of_modules;
+
+/* Those of the flags that can be had without a look at names. */
+static inline unsigned types_kind(uintptr_t type)
+{
+	return (py_ptr(type, TP_FLAGS) & PY_TPFLAGS_TYPE_SUBCLASS ? TYPE_OF_TYPES : 0) |
+	       (type == types_of_code ? TYPE_OF_CODE : 0) |
+	       (type == types_of_modules ? TYPE_OF_MODULES : 0);
+}
 
 /* deaths.c */
 const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
@@ -140,6 +150,11 @@ extern bool tracemalloc_running;	/* the program has started it, and not stopped 
 void tracemalloc_start(int *initialized, int *tracing);
 void tracemalloc_ready(void);
 void tracemalloc_stop(void);
+
+/* collector.c */
+void collector_start(void);		/* before anything else is detoured: it reads code */
+long collector_asked(long (*collect)(void));	/* calls PyGC_Collect for somebody */
+void collector_tell(struct guard *g);	/* what its statistics say now */
 
 /* control.c */
 void control_start(void);

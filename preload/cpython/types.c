@@ -22,7 +22,7 @@ static struct slot {
 	uint32_t number, flags;
 } *slots;
 
-static uintptr_t type_of_code, type_of_modules;
+uintptr_t types_of_code, types_of_modules;
 
 void types_start(void)
 {
@@ -30,8 +30,8 @@ void types_start(void)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	slots = p == MAP_FAILED ? NULL : p;
-	type_of_code = (uintptr_t)cpython_find("PyCode_Type");
-	type_of_modules = (uintptr_t)cpython_find("PyModule_Type");
+	types_of_code = (uintptr_t)cpython_find("PyCode_Type");
+	types_of_modules = (uintptr_t)cpython_find("PyModule_Type");
 }
 
 static inline size_t home(uintptr_t type)
@@ -39,13 +39,6 @@ static inline size_t home(uintptr_t type)
 	return (size_t)((type >> 4) * 0x9e3779b97f4a7c15u >> 50);
 }
 static_assert(SLOTS == 1 << (64 - 50), "home() gives 14 bits");
-
-unsigned types_kind(uintptr_t type)
-{
-	return (py_ptr(type, TP_FLAGS) & PY_TPFLAGS_TYPE_SUBCLASS ? TYPE_OF_TYPES : 0) |
-	       (type == type_of_code ? TYPE_OF_CODE : 0) |
-	       (type == type_of_modules ? TYPE_OF_MODULES : 0);
-}
 
 static unsigned flags_of(uintptr_t type)
 {

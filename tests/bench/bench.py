@@ -26,6 +26,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, os.environ.get("O", "build"))
 HERE = os.path.join(TOP, "tests", "bench")
 PYTHON = "/usr/bin/python3"
+SAMPLE = 512 << 10
 
 
 def build(folder):
@@ -116,6 +117,11 @@ def one_round(rows, command, env, folder, trace):
     rows["bare"].append(run(command, env))
     rows["ouro"].append(run(command, {**env, "LD_PRELOAD": f"{BUILD}/libouro.so",
                                       "OURO_OPTIONS": f"snapshot=never,file={trace}"}))
+    sampled = trace + ".sampled"
+    rows["sampled"].append(run(command, {
+        **env, "LD_PRELOAD": f"{BUILD}/libouro.so",
+        "OURO_OPTIONS": f"snapshot=never,sample={SAMPLE},file={sampled}"}))
+    os.unlink(sampled)
     heaptrack = shutil.which("heaptrack")
     if not heaptrack:
         return
@@ -134,7 +140,7 @@ def count(trace):
 
 
 def measure(name, command, env, args, folder):
-    rows = {"bare": [], "ouro": [], "heaptrack": []}
+    rows = {"bare": [], "ouro": [], "sampled": [], "heaptrack": []}
     size = events = lost = 0
     trace = os.path.join(folder, "bench.trace")
     for _ in range(args.rounds):
@@ -162,7 +168,7 @@ def measure(name, command, env, args, folder):
         row["event_ns"] = extra("ouro") * rows["bare"][0]["pairs"] / events
         row["bare_ns"] = statistics.median(
             b["cpu"] / b["pairs"] * 1e9 for b in rows["bare"])
-    for tool in ("ouro", "heaptrack"):
+    for tool in ("ouro", "sampled", "heaptrack"):
         if rows[tool]:
             row[tool] = {"wall": ratio(tool, "wall"), "cpu": ratio(tool, "cpu"),
                          "ns": extra(tool)}
@@ -176,13 +182,14 @@ def cell(value, form="{:.2f}"):
 
 
 def table(rows):
-    yield "| program | bare ns/pair | ouro wall | cpu | +ns/pair | +ns/event | heaptrack wall | cpu " \
-          "| +ns/pair | heaptrack's extra / ouro's | bytes/event | +MB |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "| program | bare ns/pair | ouro wall | cpu | +ns/pair | +ns/event | sampled cpu " \
+          "| heaptrack wall | cpu | +ns/pair | heaptrack's extra / ouro's | bytes/event | +MB |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     for r in rows:
         o, h = r["ouro"], r.get("heaptrack", {})
         yield f"| {r['name']} | {cell(r['bare_ns'], '{:.0f}')} | {cell(o['wall'])} | {cell(o['cpu'])} " \
-              f"| {cell(o['ns'], '{:.0f}')} | {cell(r['event_ns'], '{:.0f}')} | {cell(h.get('wall'))} | {cell(h.get('cpu'))} " \
+              f"| {cell(o['ns'], '{:.0f}')} | {cell(r['event_ns'], '{:.0f}')} | {cell(r['sampled']['cpu'])} " \
+              f"| {cell(h.get('wall'))} | {cell(h.get('cpu'))} " \
               f"| {cell(h.get('ns'), '{:.0f}')} | {cell(r.get('times'), '{:.1f}')} " \
               f"| {cell(r['bytes'], '{:.1f}')} | {cell(r['memory'], '{:.1f}')} |"
 
@@ -208,9 +215,10 @@ def main():
         "Written by `make bench` from its own output: bare, ouro (full stacks on every event, to a "
         "file, no snapshot) and `heaptrack --raw`, interleaved, "
         f"{args.rounds} rounds, medians of paired ratios; {cpu}, {os.cpu_count()} cores, "
-        f"{platform.release()}.", "",
+        f"{platform.release()}; load average at the end {os.getloadavg()[1]:.1f} "
+        "(1 is this run alone).", "",
         "wall and cpu: times bare. +ns/pair: extra CPU time per allocation and its free, as the "
-        "program counts them; +ns/event: per record that ouro wrote of it. bytes/event: file size "
+        "program counts them; +ns/event: per record that ouro wrote of it. sampled: with --sample 512K. bytes/event: file size "
         "over events, all definitions included. +MB: peak memory over bare. For Python with its own "
         "allocator heaptrack sees only what that takes from malloc: there the two are not comparable, "
         "with PYTHONMALLOC=malloc they are. The C and C++ programs do nothing but allocate; pairs of "

@@ -106,7 +106,7 @@ class Ring(unittest.TestCase):
         cls.folder.cleanup()
 
     def check_size(self, path, beside):
-        """`beside`: chunks of definitions, rows, stacks."""
+        """`beside`: chunks of definitions, rows, stacks, and a snapshot."""
         self.assertLessEqual(os.path.getsize(path), 4096 + RING + beside * CHUNK)
 
     def test_all_that_lives_has_its_birth_stack(self):
@@ -121,7 +121,7 @@ class Ring(unittest.TestCase):
                 self.assertEqual(alive(report, "churn"), 0)
                 self.assertEqual(report["trace"]["lost"], 0)
                 self.assertTrue(any("written over" in n["text"] for n in report["notes"]))
-                self.check_size(run.trace, 8)
+                self.check_size(run.trace, 24)
 
     def test_its_size_does_not_depend_on_the_time_it_ran(self):
         sizes = []
@@ -180,7 +180,8 @@ class Ring(unittest.TestCase):
         with Recording(["/usr/bin/python3", "-c", script], "--mode", "ring", "--ring-size",
                        str(1 << 20)) as run:
             self.assertEqual(run.status, 0, run.stderr)
-            traces = [os.path.join(run.folder.name, f) for f in os.listdir(run.folder.name)]
+            others = run.trace + ".d"
+            traces = [run.trace] + [os.path.join(others, f) for f in os.listdir(others)]
             self.assertEqual(len(traces), 2)
             for trace in traces:
                 report = subprocess.run([OURO, "report", "--format", "json", trace],

@@ -1,0 +1,455 @@
+#include "report_gc.h"
+
+#include "buf.h"
+#include "find_collector.h"
+#include "report_json.h"
+#include "tally.h"
+#include "words.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLERS_TOLD	10
+#define GARBAGE_TOLD	15
+
+/* All that is told about the collector; each kind of output prints it in its own way. */
+struct told {
+	struct collection_sum all;
+	struct collection_sum kind[GENERATIONS + 1][OURO_CAUSE_FINALISATION + 1];
+	struct collector_callers callers;
+	struct survival_table garbage;
+	uint64_t missed;
+	double run;
+};
+
+struct of_kind {
+	unsigned generation, cause;
+};
+
+static unsigned known_generation(unsigned generation)
+{
+	return generation < GENERATIONS ? generation : GENERATIONS;
+}
+
+static unsigned known_cause(unsigned cause)
+{
+	return cause <= OURO_CAUSE_FINALISATION ? cause : OURO_CAUSE_UNKNOWN;
+}
+
+static bool is_of_kind(const struct collection *c, const void *arg)
+{
+	const struct of_kind *x = arg;
+
+	return known_generation(c->generation) == x->generation &&
+		known_cause(c->cause) == x->cause;
+}
+
+/* What runs while the runtime takes itself apart is no cost of the program. */
+static bool of_program(const struct collection *c, const void *unused)
+{
+	(void)unused;
+	return c->cause != OURO_CAUSE_FINALISATION;
+}
+
+static void told_fini(struct told *k)
+{
+	for (unsigned g = 0; g <= GENERATIONS; g++)
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++)
+			collection_sum_fini(&k->kind[g][c]);
+	collection_sum_fini(&k->all);
+	collector_callers_fini(&k->callers);
+	survival_table_fini(&k->garbage);
+}
+
+static int most_deaths_first(const void *a, const void *b)
+{
+	const struct survival_place *x = a, *y = b;
+	uint64_t m = lives_died(&x->lives, DEATH_BY_COLLECTOR);
+	uint64_t n = lives_died(&y->lives, DEATH_BY_COLLECTOR);
+
+	return m != n ? (m > n ? -1 : 1) : strcmp(x->type, y->type);
+}
+
+static int told_init(struct told *k, struct report *r)
+{
+	const struct collections *s = &r->collections;
+	int e = 0;
+
+	*k = (struct told){ .missed = collections_missed(s), .run = r->program_seconds };
+	for (unsigned g = 0; g <= GENERATIONS && !e; g++)
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION && !e; c++)
+			e = collections_sum(s, &r->trace, is_of_kind, &(struct of_kind){ g, c },
+					    &k->kind[g][c]);
+	if (!e)
+		e = collections_sum(s, &r->trace, of_program, NULL, &k->all);
+	if (!e)
+		e = collector_callers(s, &r->loader, &k->callers);
+	if (!e)
+		e = survival_fold(&r->survival, &r->loader, true, &k->garbage);
+	if (e)
+		told_fini(k);
+	else if (k->garbage.n)
+		qsort(k->garbage.place, k->garbage.n, sizeof(*k->garbage.place), most_deaths_first);
+	return e;
+}
+
+static double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+/* ------------------------------------------------------------------------------- text */
+
+static void line(const struct term *t, enum term_style style, unsigned indent, struct buf *b)
+{
+	text_line(t, style, indent, buf_text(b));
+	buf_reset(b);
+}
+
+static void put_summary(const struct term *t, const struct report *r, const struct told *k)
+{
+	const struct collections *s = &r->collections;
+	struct buf b = {0};
+
+	buf_number(&b, k->all.n);
+	buf_printf(&b, " collections, %.3f s, %.1f %% of the program's %.3f s", k->all.seconds,
+		   percent(k->all.seconds, k->run), k->run);
+	line(t, TERM_BOLD, 0, &b);
+	buf_printf(&b, "Of that, about %.3f s is ouro's recording of what died meanwhile (%.0f ns a "
+		   "record, measured after each collection); %.3f s of recording before they began is "
+		   "not in it.", k->all.recorder, 1e9 * collections_record_seconds(s, &r->trace),
+		   k->all.before);
+	line(t, TERM_DIM, 2, &b);
+	if (k->missed) {
+		buf_number(&b, k->missed);
+		buf_puts(&b, " more collections were counted by the interpreter and not seen.");
+		line(t, TERM_YELLOW, 2, &b);
+	}
+	buf_fini(&b);
+}
+
+static void put_number(const struct term *t, int width, uint64_t v)
+{
+	struct buf b = {0};
+
+	buf_number(&b, v);
+	fprintf(t->out, " %*s", width, buf_text(&b));
+	buf_fini(&b);
+}
+
+static void put_kinds(const struct term *t, const struct told *k)
+{
+	putc('\n', t->out);
+	fprintf(t->out, "  generation  cause          times   seconds    median       99 %%        max"
+		"     examined        freed\n");
+	for (unsigned g = 0; g <= GENERATIONS; g++)
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++) {
+			const struct collection_sum *x = &k->kind[g][c];
+
+			if (!x->n)
+				continue;
+			if (g < GENERATIONS)
+				fprintf(t->out, "  %10u  %-12s", g, collection_cause_name(c));
+			else
+				fprintf(t->out, "  %10s  %-12s", "?", collection_cause_name(c));
+			put_number(t, 7, x->n);
+			fprintf(t->out, " %9.3f %6.3f ms %7.3f ms %7.3f ms", x->seconds,
+				1e3 * collection_pause(x, 50), 1e3 * collection_pause(x, 99),
+				1e3 * collection_pause(x, 100));
+			if (x->unexamined)
+				fprintf(t->out, " %12s", "?");
+			else
+				put_number(t, 12, x->examined);
+			put_number(t, 12, x->freed);
+			putc('\n', t->out);
+		}
+}
+
+static void put_place(struct buf *b, const struct report *r, uint32_t site)
+{
+	struct finding_site at = tally_site(&r->heap, site);
+
+	if (*at.function)
+		words_place(b, at.function, at.file, at.line);
+	else
+		buf_puts(b, "native code");
+}
+
+static void put_callers(const struct term *t, const struct report *r, const struct told *k,
+			const struct text_options *o)
+{
+	const struct collector_callers *s = &k->callers;
+	uint32_t n = o->all || s->n < CALLERS_TOLD ? s->n : CALLERS_TOLD;
+	struct buf b = {0};
+
+	if (!s->n)
+		return;
+	putc('\n', t->out);
+	text_line(t, TERM_BOLD, 0, "Called explicitly");
+	for (uint32_t i = 0; i < n; i++) {
+		const struct collector_caller *c = &s->c[i];
+
+		buf_number(&b, c->sum.n);
+		buf_printf(&b, " times, %.3f s (%.1f %% of the run), freed ", c->sum.seconds,
+			   percent(c->sum.seconds, k->run));
+		buf_number(&b, c->sum.freed);
+		buf_puts(&b, c->cause == OURO_CAUSE_CALL ? ": gc.collect() in " : ": C code below ");
+		put_place(&b, r, c->site);
+		line(t, TERM_PLAIN, 2, &b);
+	}
+	if (n < s->n) {
+		buf_printf(&b, "%u more places; --all shows them.", s->n - n);
+		line(t, TERM_DIM, 2, &b);
+	}
+	buf_fini(&b);
+}
+
+static void put_garbage(const struct term *t, const struct report *r, const struct told *k,
+			const struct text_options *o)
+{
+	const struct survival_table *s = &k->garbage;
+	uint32_t told = 0, rest = 0;
+	struct buf b = {0};
+
+	if (!s->n)
+		return;
+	putc('\n', t->out);
+	text_line(t, TERM_BOLD, 0, "Died in collections (objects, of those made there)");
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct survival_place *p = &s->place[i];
+
+		if (told == GARBAGE_TOLD && !o->all) {
+			rest++;
+			continue;
+		}
+		told++;
+		buf_number(&b, lives_died(&p->lives, DEATH_BY_COLLECTOR));
+		buf_puts(&b, " of ");
+		buf_number(&b, p->lives.births);
+		buf_printf(&b, " %s in ", words_type(p->type));
+		put_place(&b, r, p->site);
+		line(t, TERM_PLAIN, 2, &b);
+	}
+	if (rest) {
+		buf_printf(&b, "%u more; --all shows them.", rest);
+		line(t, TERM_DIM, 2, &b);
+	}
+	buf_fini(&b);
+}
+
+int gc_text(const struct term *t, struct report *r, const struct text_options *o)
+{
+	struct told k;
+	int e = told_init(&k, r);
+
+	if (e)
+		return e;
+	text_begin(t, r);
+	put_summary(t, r, &k);
+	if (r->collections.n) {
+		put_kinds(t, &k);
+		put_callers(t, r, &k, o);
+		put_garbage(t, r, &k, o);
+	}
+	text_findings_of(t, r, FINDING_COLLECTOR_WASTE, o);
+	text_findings_of(t, r, FINDING_COLLECTED_CYCLE, o);
+	told_fini(&k);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- JSON */
+
+static void json_sum(struct json *j, const struct collection_sum *s)
+{
+	json_uint(j, "collections", s->n);
+	json_real(j, "seconds", s->seconds);
+	json_real(j, "recorder_seconds", s->recorder);
+	json_uint(j, "freed", s->freed);
+	json_uint(j, "uncollectable", s->uncollectable);
+	if (s->unexamined)
+		json_null(j, "examined");
+	else
+		json_uint(j, "examined", s->examined);
+	json_uint(j, "deaths", s->deaths);
+	json_open(j, "pauses", '{');
+	json_real(j, "median", collection_pause(s, 50));
+	json_real(j, "p90", collection_pause(s, 90));
+	json_real(j, "p99", collection_pause(s, 99));
+	json_real(j, "max", collection_pause(s, 100));
+	json_close(j, '}');
+}
+
+static void json_kinds(struct json *j, const struct told *k)
+{
+	json_open(j, "kinds", '[');
+	for (unsigned g = 0; g <= GENERATIONS; g++)
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++) {
+			if (!k->kind[g][c].n)
+				continue;
+			json_open(j, NULL, '{');
+			if (g < GENERATIONS)
+				json_uint(j, "generation", g);
+			else
+				json_null(j, "generation");
+			json_text(j, "cause", collection_cause_name(c));
+			json_sum(j, &k->kind[g][c]);
+			json_close(j, '}');
+		}
+	json_close(j, ']');
+}
+
+static void json_callers(struct json *j, const struct report *r, const struct told *k)
+{
+	json_open(j, "callers", '[');
+	for (uint32_t i = 0; i < k->callers.n; i++) {
+		const struct collector_caller *c = &k->callers.c[i];
+
+		json_open(j, NULL, '{');
+		json_text(j, "cause", collection_cause_name(c->cause));
+		report_json_place(j, r, c->site);
+		json_sum(j, &c->sum);
+		report_json_stack(j, r, c->site);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void json_garbage(struct json *j, const struct report *r, const struct told *k)
+{
+	json_open(j, "garbage", '[');
+	for (uint32_t i = 0; i < k->garbage.n; i++) {
+		const struct survival_place *p = &k->garbage.place[i];
+
+		json_open(j, NULL, '{');
+		json_text(j, "type", p->type);
+		json_uint(j, "objects", lives_died(&p->lives, DEATH_BY_COLLECTOR));
+		json_uint(j, "bytes", p->lives.collected_bytes);
+		json_uint(j, "births", p->lives.births);
+		json_real(j, "seconds", p->lives.collecting);
+		report_json_place(j, r, p->site);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void json_maybe(struct json *j, const char *key, uint64_t plus_one)
+{
+	if (plus_one)
+		json_uint(j, key, plus_one - 1);
+	else
+		json_null(j, key);
+}
+
+static void json_collection(struct json *j, const struct report *r, const struct collection *c)
+{
+	const struct collections *s = &r->collections;
+
+	json_open(j, NULL, '{');
+	json_real(j, "at", (double)trace_elapsed(&r->trace, c->start) / 1e9);
+	json_real(j, "seconds", collection_seconds(s, &r->trace, c));
+	if (c->generation < GENERATIONS)
+		json_uint(j, "generation", c->generation);
+	else
+		json_null(j, "generation");
+	json_text(j, "cause", collection_cause_name(c->cause));
+	json_uint(j, "thread", c->thread);
+	json_maybe(j, "examined", c->examined);
+	json_uint(j, "freed", c->freed);
+	json_uint(j, "uncollectable", c->uncollectable);
+	json_maybe(j, "kept", c->kept);
+	json_uint(j, "deaths", c->deaths);
+	json_open(j, "count", '[');
+	for (unsigned i = 0; i < GENERATIONS; i++)
+		json_uint(j, NULL, c->count[i]);
+	json_close(j, ']');
+	json_open(j, "threshold", '[');
+	for (unsigned i = 0; i < GENERATIONS; i++)
+		json_uint(j, NULL, c->threshold[i]);
+	json_close(j, ']');
+	json_uint(j, "live_objects", c->live_objects);
+	json_uint(j, "live_bytes", c->live_bytes);
+	json_close(j, '}');
+}
+
+/* The runtime's own counts: all since its start, those before it was ready taken apart. */
+static void json_statistics(struct json *j, const struct collections *s)
+{
+	if (!s->last_known) {
+		json_null(j, "statistics");
+		return;
+	}
+	json_open(j, "statistics", '[');
+	for (unsigned i = 0; i < GENERATIONS; i++) {
+		json_open(j, NULL, '{');
+		json_uint(j, "collections", s->last[i].runs);
+		json_uint(j, "freed", s->last[i].freed);
+		json_uint(j, "uncollectable", s->last[i].uncollectable);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+int gc_json(FILE *out, struct report *r)
+{
+	struct json j = { .out = out, .lines = true };
+	struct told k;
+	int e = told_init(&k, r);
+
+	if (e)
+		return e;
+	report_json_begin(&j, r);
+	json_open(&j, "collector", '{');
+	json_real(&j, "program_seconds", k.run);
+	json_uint(&j, "missed", k.missed);
+	json_real(&j, "record_seconds", collections_record_seconds(&r->collections, &r->trace));
+	json_real(&j, "before_seconds", k.all.before);
+	json_sum(&j, &k.all);
+	json_statistics(&j, &r->collections);
+	json_kinds(&j, &k);
+	json_callers(&j, r, &k);
+	json_garbage(&j, r, &k);
+	json_open(&j, "list", '[');
+	for (uint32_t i = 0; i < r->collections.n; i++)
+		json_collection(&j, r, &r->collections.c[i]);
+	json_close(&j, ']');
+	json_close(&j, '}');
+	report_json_findings(&j, r, FINDING_COLLECTOR_WASTE, FINDING_COLLECTED_CYCLE);
+	json_close(&j, '}');
+	told_fini(&k);
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------- CSV */
+
+static void csv_maybe(FILE *out, uint64_t plus_one)
+{
+	if (plus_one)
+		fprintf(out, ",%" PRIu64, plus_one - 1);
+	else
+		putc(',', out);
+}
+
+int gc_csv(FILE *out, const struct report *r)
+{
+	const struct collections *s = &r->collections;
+
+	fputs("at,seconds,generation,cause,thread,freed,uncollectable,deaths,live_objects,"
+	      "live_bytes,examined,kept\n", out);
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct collection *c = &s->c[i];
+
+		fprintf(out, "%.9f,%.9f,", (double)trace_elapsed(&r->trace, c->start) / 1e9,
+			collection_seconds(s, &r->trace, c));
+		if (c->generation < GENERATIONS)
+			fprintf(out, "%u", c->generation);
+		fprintf(out, ",%s,%" PRIu32 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+			",%" PRIu64, collection_cause_name(c->cause), c->thread, c->freed,
+			c->uncollectable, c->deaths, c->live_objects, c->live_bytes);
+		csv_maybe(out, c->examined);
+		csv_maybe(out, c->kept);
+		putc('\n', out);
+	}
+	return 0;
+}

@@ -1,0 +1,373 @@
+#include "survival.h"
+
+#include "mem.h"
+#include "shape.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PACE_TICKS (1u << 20)
+
+unsigned age_class(uint64_t age, unsigned classes)
+{
+	unsigned c = age ? 64 - (unsigned)__builtin_clzll(age) : 0;
+
+	return c < classes ? c : classes - 1;
+}
+
+void lives_add(struct lives *to, const struct lives *from)
+{
+	to->births += from->births;
+	to->garbage += from->garbage;
+	to->collected_bytes += from->collected_bytes;
+	to->collecting += from->collecting;
+	for (unsigned i = 0; i < DEATHS; i++)
+		for (unsigned g = 0; g < GENERATIONS; g++)
+			to->died[i][g] += from->died[i][g];
+	for (unsigned i = 0; i < AGES_COLLECTIONS; i++)
+		to->by_collections[i] += from->by_collections[i];
+	for (unsigned i = 0; i < AGES_BIRTHS; i++)
+		to->by_births[i] += from->by_births[i];
+	for (unsigned i = 0; i < AGES_TIME; i++)
+		to->by_time[i] += from->by_time[i];
+}
+
+/* --------------------------------------------------------------------------- the rows */
+
+static uint32_t slot_of(const struct survival *s, site_id site, uint32_t type)
+{
+	uint32_t at = (uint32_t)shape_mix(site, type) & s->index_mask;
+
+	for (; s->index[at]; at = (at + 1) & s->index_mask) {
+		const struct survival_row *row = &s->row[s->index[at] - 1];
+
+		if (row->site == site && row->type == type)
+			break;
+	}
+	return at;
+}
+
+static bool grow(struct survival *s)
+{
+	uint32_t room = s->index_mask ? 2 * (s->index_mask + 1) : 1024;
+	uint32_t *index = mem_array(room, sizeof(*index));
+
+	if (!index)
+		return false;
+	mem_free(s->index);
+	s->index = index;
+	s->index_mask = room - 1;
+	for (uint32_t i = 0; i < s->n; i++)
+		s->index[slot_of(s, s->row[i].site, s->row[i].type)] = i + 1;
+	return true;
+}
+
+/* NULL: there is no memory, and the table can no longer be exact. */
+static struct lives *lives_of(struct survival *s, site_id site, uint32_t type)
+{
+	uint32_t at = slot_of(s, site, type);
+
+	if (s->index[at])
+		return &s->row[s->index[at] - 1].lives;
+	if ((uint64_t)s->n * 2 > s->index_mask) {
+		if (!grow(s))
+			goto failed;
+		at = slot_of(s, site, type);
+	}
+	if (mem_room(&s->row, s->n, &s->cap, sizeof(*s->row)))
+		goto failed;
+	s->row[s->n] = (struct survival_row){ .site = site, .type = type };
+	s->index[at] = ++s->n;
+	return &s->row[s->n - 1].lives;
+failed:
+	s->failed = true;
+	return NULL;
+}
+
+/* --------------------------------------------------------------------- births, deaths */
+
+static void count_birth(struct survival *s, site_id site, uint32_t type, uint64_t now)
+{
+	struct lives *l = lives_of(s, site, type);
+
+	if (!l)
+		return;
+	l->births++;
+	s->births++;
+	if (!s->blocks || s->births % SURVIVAL_STEP)
+		return;
+	if (mem_room(&s->step, s->steps, &s->steps_cap, sizeof(*s->step)))
+		s->failed = true;
+	else
+		s->step[s->steps++] = now;
+}
+
+struct age {
+	uint64_t collections, births, ns;
+	unsigned generation;
+};
+
+/* In collections that ran, or in those that would have run. */
+static struct age age_of(const struct survival *s, const struct replay *r, uint64_t nth,
+			 uint64_t seen, uint64_t born)
+{
+	uint64_t now = s->simulated ? s->births / SURVIVAL_STEP : r->total.collections;
+	uint64_t then = s->simulated ? nth / SURVIVAL_STEP : seen;
+	uint64_t ticks = r->now > born ? r->now - born : 0;
+	struct age a = { .collections = now > then ? now - then : 0,
+			 .births = s->births - nth,
+			 .ns = (uint64_t)((double)ticks * s->tick_ns) };
+	bool old = s->simulated ? now / SURVIVAL_STEPS > then / SURVIVAL_STEPS
+				: s->collections->last_old >= (int64_t)then;
+
+	a.generation = !a.collections ? 0 : old ? 2 : 1;
+	return a;
+}
+
+static void count_death(struct lives *l, enum death how, const struct age *a)
+{
+	l->died[how][a->generation]++;
+	l->by_collections[age_class(a->collections, AGES_COLLECTIONS)]++;
+	l->by_births[age_class(a->births, AGES_BIRTHS)]++;
+	l->by_time[age_class(a->ns, AGES_TIME)]++;
+}
+
+/* A collection that was asked for runs with or without garbage: it has no cost to share. */
+void survival_settle(struct survival *s)
+{
+	const struct collections *k = s->collections;
+	const struct collection *c = s->settling < k->n ? &k->c[s->settling] : NULL;
+	double cost = 0;
+	uint64_t all = 0;
+
+	for (uint32_t i = 0; i < s->ntouched; i++)
+		all += s->row[s->touched[i]].now;
+	if (c && c->cause == OURO_CAUSE_THRESHOLD)
+		cost = (double)(c->end - c->start) * s->tick_ns / 1e9;
+	for (uint32_t i = 0; i < s->ntouched; i++) {
+		struct survival_row *row = &s->row[s->touched[i]];
+
+		row->lives.collecting += cost * row->now / (double)all;
+		row->now = 0;
+	}
+	s->ntouched = 0;
+	s->settling = k->n;
+}
+
+static void touch(struct survival *s, struct lives *l)
+{
+	struct survival_row *row = (struct survival_row *)((char *)l -
+		offsetof(struct survival_row, lives));
+
+	if (s->settling != s->collections->n)
+		survival_settle(s);
+	if (!row->now++) {
+		if (mem_room(&s->touched, s->ntouched, &s->touched_cap, sizeof(*s->touched)))
+			s->failed = true;
+		else
+			s->touched[s->ntouched++] = (uint32_t)(row - s->row);
+	}
+}
+
+static void born(void *arg, const struct replay *r, const struct object *o)
+{
+	struct survival *s = arg;
+
+	if (!s->blocks && !s->failed)
+		count_birth(s, o->site, o->type, r->now);
+}
+
+static void dies(void *arg, const struct replay *r, const struct object *o)
+{
+	struct survival *s = arg;
+	bool collector = collections_running(s->collections, r->stream) &&
+			 o->collections <= r->total.collections;
+	const struct block *b;
+	struct lives *l;
+	struct age a;
+
+	if (s->blocks || s->failed)
+		return;
+	l = lives_of(s, o->site, o->type);
+	if (!l)
+		return;
+	a = age_of(s, r, o->nth, o->collections, o->born);
+	if (r->exiting) {
+		count_death(l, DEATH_AT_END, &a);
+	} else if (collector) {
+		b = o->block ? live_block(&r->live, o->block) : NULL;
+		l->collected_bytes += b ? b->size : 0;
+		l->garbage += r->ready && !replay_before_ready(r, o->born);
+		count_death(l, DEATH_BY_COLLECTOR, &a);
+		touch(s, l);
+	} else {
+		count_death(l, DEATH_BY_COUNT, &a);
+	}
+	if (collector)
+		s->collections->open[r->stream].c.deaths++;
+}
+
+/* How many were made before this moment, to within one simulated collection. */
+static uint64_t made_before(const struct survival *s, uint64_t ticks)
+{
+	uint32_t low = 0, high = s->steps;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (s->step[mid] <= ticks)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return (uint64_t)low * SURVIVAL_STEP;
+}
+
+static void block(void *arg, const struct replay *r, const struct block *b, bool made)
+{
+	struct survival *s = arg;
+	struct lives *l;
+	struct age a;
+
+	if (!s->blocks || s->failed)
+		return;
+	if (made) {
+		count_birth(s, b->site, 0, b->born);
+		return;
+	}
+	l = lives_of(s, b->site, 0);
+	if (!l)
+		return;
+	a = age_of(s, r, made_before(s, b->born), 0, b->born);
+	count_death(l, r->exiting ? DEATH_AT_END : DEATH_BY_COUNT, &a);
+}
+
+static const struct replay_observer observer = { .born = born, .dies = dies, .block = block };
+
+int survival_init(struct survival *s, const struct collections *c, struct replay *r)
+{
+	const struct defs *d = r->defs;
+
+	*s = (struct survival){ .collections = c, .simulated = true, .blocks = true };
+	for (uint32_t i = 0; i < d->runtimes; i++) {
+		s->blocks &= d->runtime[i].state == OURO_RUNTIME_DORMANT;
+		if (d->runtime[i].name.length == 7 && !memcmp(d->runtime[i].name.s, "cpython", 7))
+			s->simulated = false;
+	}
+	s->simulated |= s->blocks;
+	s->tick_ns = (double)trace_elapsed(r->trace, r->trace->head.start_ticks + PACE_TICKS) /
+		PACE_TICKS;
+	if (!grow(s))
+		return -ENOMEM;
+	r->observer = &observer;
+	r->observer_arg = s;
+	return 0;
+}
+
+void survival_fini(struct survival *s)
+{
+	mem_free(s->row);
+	mem_free(s->index);
+	mem_free(s->step);
+	mem_free(s->touched);
+	*s = (struct survival){0};
+}
+
+/* --------------------------------------------------------------------------- by place */
+
+struct folding {
+	const struct survival *s;
+	struct heap_loader *l;
+	struct survival_table *t;
+	uint32_t *site;			/* of the heap, by row                       */
+};
+
+static int add_place(void *arg, const struct shaped *run, uint32_t n)
+{
+	struct folding *f = arg;
+	const struct survival_row *first = &f->s->row[run[0].at];
+	const struct def_type *type = first->type ? def_type(f->l->r->defs, first->type) : NULL;
+	struct survival_place *p;
+	text_id name = 0;
+
+	if (type)
+		name = texts_add(&f->l->h->texts, type->name.s, type->name.length);
+	if (mem_room(&f->t->place, f->t->n, &f->t->cap, sizeof(*p)))
+		return -ENOMEM;
+	p = &f->t->place[f->t->n++];
+	*p = (struct survival_place){ .site = f->site[run[0].at],
+		.type = name ? heap_text(f->l->h, name) : "memory block" };
+	for (uint32_t i = 0; i < n; i++)
+		lives_add(&p->lives, &f->s->row[run[i].at].lives);
+	return 0;
+}
+
+static int most_births_first(const void *a, const void *b)
+{
+	const struct survival_place *x = a, *y = b;
+
+	if (x->lives.births != y->lives.births)
+		return x->lives.births > y->lives.births ? -1 : 1;
+	return strcmp(x->type, y->type);
+}
+
+static int fold(struct folding *f, struct shaped *key, bool collected)
+{
+	struct shapes shapes;
+	uint32_t n = 0;
+	int e;
+
+	for (uint32_t i = 0; i < f->s->n; i++) {
+		const struct survival_row *row = &f->s->row[i];
+		int64_t site;
+
+		lives_add(&f->t->all, &row->lives);
+		if (collected && !lives_died(&row->lives, DEATH_BY_COLLECTOR))
+			continue;
+		site = heap_load_site(f->l, row->site);
+		if (site < 0)
+			return (int)site;
+		f->site[i] = (uint32_t)site;
+		key[n++].at = i;
+	}
+	if (shapes_init(&shapes, f->l->h))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = key[i].at;
+		uint64_t place = shapes.place[f->site[at]];
+
+		/* What C code made by itself is one place, unless there is nothing else. */
+		if (!place && f->s->blocks)
+			place = f->site[at];
+		key[i].shape = shape_mix(f->s->row[at].type, place);
+	}
+	shapes_fini(&shapes);
+	e = shape_runs(key, n, add_place, f);
+	if (f->t->n)
+		qsort(f->t->place, f->t->n, sizeof(*f->t->place), most_births_first);
+	return e;
+}
+
+int survival_fold(const struct survival *s, struct heap_loader *l, bool collected,
+		  struct survival_table *ret)
+{
+	struct survival_table t = {0};
+	struct folding f = { s, l, &t, mem_array(s->n, sizeof(*f.site)) };
+	struct shaped *key = mem_array(s->n, sizeof(*key));
+	int e = f.site && key ? fold(&f, key, collected) : -ENOMEM;
+
+	mem_free(f.site);
+	mem_free(key);
+	if (e)
+		survival_table_fini(&t);
+	else
+		*ret = t;
+	return e;
+}
+
+void survival_table_fini(struct survival_table *t)
+{
+	mem_free(t->place);
+	*t = (struct survival_table){0};
+}

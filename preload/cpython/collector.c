@@ -1,0 +1,454 @@
+/*
+ * Every run of the cyclic collector passes one function of the interpreter,
+ * and that is detoured: a callback in gc.callbacks would be seen by the
+ * program and make objects in each collection, which moves the next one.
+ *
+ * The function is not exported.  It is reached by direct calls from PyGC_Collect
+ * and gc.collect, and it is the only one that can print "gc: collecting
+ * generation": so it is known by the text it mentions, whatever name, shape or
+ * number of copies the compiler left of it.  What it was called with is not
+ * trusted (a copy may have lost arguments); what it did is read from the
+ * collector's own statistics, which also show whether a run was missed.
+ */
+#include "live.h"
+
+#include "../bounds.h"
+#include "../code.h"
+#include "../defs.h"
+#include "../detour.h"
+#include "../extent.h"
+
+#include <ouro/record.h>
+
+enum {
+	COPIES = 4,		/* of the collector, at most                              */
+	VISITED = 96,		/* functions looked at, at most                           */
+	LEVELS = 3,		/* of calls from where the search starts                  */
+	FUNCTION_MAX = 32768,	/* bytes of a function that is looked at                  */
+};
+static const char mention[] = "gc: collecting generation";
+
+/* --- finding it ---------------------------------------------------------------------- */
+
+struct search {
+	const uint8_t *seen[VISITED];
+	uint8_t level[VISITED];
+	unsigned n;
+	const uint8_t *found[COPIES];
+	unsigned nfound;
+};
+
+static void visit_later(struct search *s, const uint8_t *fn, unsigned level)
+{
+	struct extent e;
+
+	if (level > LEVELS || s->n == VISITED)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->seen[i] == fn)
+			return;
+	/* Not the start of a function: an entry of the linker's tables. */
+	if (extent_by_cfi(fn, &e) || e.begin != fn)
+		return;
+	s->level[s->n] = (uint8_t)level;
+	s->seen[s->n++] = fn;
+}
+
+static bool is_mention(const void *p)
+{
+	uintptr_t at = (uintptr_t)p, last = at + sizeof mention - 2;
+
+	return at >= 4096 && bounds_readable(at & ~(uintptr_t)7) &&
+	       bounds_readable(last & ~(uintptr_t)7) && !memcmp(p, mention, sizeof mention - 1);
+}
+
+/* What an instruction names: relative to itself, or (programs at fixed addresses) outright. */
+static const void *named(const struct code_insn *in)
+{
+	uint32_t v;
+
+	if (in->flow != CODE_NEXT)
+		return NULL;
+	if (in->target)
+		return in->target;
+	if (in->size != 5 || in->at[0] < 0xb8 || in->at[0] > 0xbf)	/* mov r32, imm32 */
+		return NULL;
+	memcpy(&v, in->at + 1, 4);
+	return (const void *)(uintptr_t)v;
+}
+
+/* Does this piece of code mention the text?  Notes what it calls, and its own other piece. */
+static bool scan(struct search *s, const struct extent *e, unsigned level, const uint8_t **cold)
+{
+	struct code_insn in;
+
+	for (const uint8_t *p = e->begin; p < e->end; p += in.size) {
+		if (code_decode(p, (size_t)(e->end - p), &in))
+			return false;
+		if (is_mention(named(&in)))
+			return true;
+		if (!in.target || (in.target >= e->begin && in.target < e->end))
+			continue;
+		if (in.flow == CODE_JCC)
+			*cold = in.target;
+		else if (in.flow == CODE_CALL || in.flow == CODE_JMP)
+			visit_later(s, in.target, level + 1);
+	}
+	return false;
+}
+
+static bool looks_right(struct search *s, unsigned i)
+{
+	const uint8_t *cold = NULL, *none = NULL;
+	struct extent e;
+
+	if (extent_by_cfi(s->seen[i], &e) || e.end - e.begin > FUNCTION_MAX)
+		return false;
+	if (scan(s, &e, s->level[i], &cold))
+		return true;
+	/* Compilers move what is rarely needed, like messages, to another place. */
+	return cold && !extent_by_cfi(cold, &e) && e.end - e.begin <= FUNCTION_MAX &&
+	       scan(s, &e, s->level[i], &none);
+}
+
+static void search_collector(struct search *s, const void *const *from, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (from[i])
+			visit_later(s, from[i], 0);
+	for (unsigned i = 0; i < s->n && s->nfound < COPIES; i++)
+		if (looks_right(s, i))
+			s->found[s->nfound++] = s->seen[i];
+}
+
+/* gc.collect: the module's init function names its definition, that its methods. */
+static struct py_method *method_of(const void *def, const char *name)
+{
+	uintptr_t slot = (uintptr_t)def + PY_MODULEDEF_METHODS;
+	struct py_method *m;
+
+	if ((uintptr_t)def < 4096 || slot % 8 || !bounds_readable(slot))
+		return NULL;
+	m = (struct py_method *)py_ptr(slot, 0);
+	for (unsigned i = 0; i < 32; i++, m++) {
+		if ((uintptr_t)m < 4096 || (uintptr_t)m % 8 || !bounds_readable((uintptr_t)m) ||
+		    !bounds_readable((uintptr_t)m->name & ~(uintptr_t)7))
+			return NULL;
+		if (!strcmp(m->name, name))
+			return m;
+	}
+	return NULL;
+}
+
+static struct py_method *find_method(void)
+{
+	const uint8_t *init = cpython_builtin_init("gc");
+	struct py_method *m = NULL;
+	struct code_insn in;
+	struct extent e;
+
+	if (!init || extent_by_cfi(init, &e))
+		return NULL;
+	for (const uint8_t *p = init; p < e.end && !m; p += in.size) {
+		if (code_decode(p, (size_t)(e.end - p), &in))
+			return NULL;
+		m = method_of(named(&in), "collect");
+	}
+	return m;
+}
+
+/* --- a run of it --------------------------------------------------------------------- */
+
+/* Why the next run starts, when somebody asked for it. */
+static __thread __attribute__((tls_model("initial-exec"))) enum ouro_cause asked;
+
+struct run {
+	uintptr_t gc;			/* its state; 0: not known               */
+	uint64_t arrived;		/* ticks                                 */
+	uint64_t took;			/* ticks for us before it started        */
+	uint64_t runs[3], collected[3], uncollectable[3];
+	uint64_t long_total, long_pending;
+	uint64_t young;			/* objects of generations 0 and 1        */
+	uint64_t youngest;
+	int32_t count[3], threshold[3];
+	enum ouro_cause cause;
+	unsigned due;			/* generation; 3: none, UNKNOWN: whatever was asked for */
+};
+
+/* Believed when its first list is where it should be: that is looked at each time. */
+static uintptr_t state_of_collector(void)
+{
+	uintptr_t thread = layout_thread(), interp, gc;
+
+	interp = thread ? py_ptr(thread, py.tstate_interp) : 0;
+	gc = interp ? layout_gc(interp) : 0;
+	return gc && py_ptr(gc, py.gc_generation0) == gc + (uintptr_t)py.gc_generations ? gc : 0;
+}
+
+static uint64_t statistic(uintptr_t gc, int generation, int which)
+{
+	return py_ptr(gc, py.gc_stats + generation * py.gc_stats_size + which * 8);
+}
+
+enum { OBJECTS_MAX = 1 << 24 };
+
+static uint64_t length(uintptr_t list)
+{
+	uintptr_t at = py_ptr(list, 0) & ~(uintptr_t)3;
+	uint64_t n = 0;
+
+	for (; at != list && n < OBJECTS_MAX; at = py_ptr(at, 0) & ~(uintptr_t)3)
+		n++;
+	return n;
+}
+
+static void look_before(struct run *r)
+{
+	uintptr_t lists = r->gc + (uintptr_t)py.gc_generations;
+
+	for (int i = 0; i < 3; i++) {
+		uintptr_t list = lists + (uintptr_t)(i * py.gc_generation_size);
+
+		r->runs[i] = statistic(r->gc, i, 0);
+		r->collected[i] = statistic(r->gc, i, 1);
+		r->uncollectable[i] = statistic(r->gc, i, 2);
+		r->count[i] = py_int(list, py.gc_count);
+		r->threshold[i] = py_int(list, py.gc_threshold);
+	}
+	r->long_total = py_ptr(r->gc, py.gc_long_total);
+	r->long_pending = py_ptr(r->gc, py.gc_long_pending);
+}
+
+/* The oldest that is over its threshold; the last also waits until enough was added to it. */
+static unsigned due(const struct run *r)
+{
+	if (r->cause != OURO_CAUSE_THRESHOLD)
+		return OURO_GENERATION_UNKNOWN;
+	if (r->count[2] > r->threshold[2] && r->long_pending >= r->long_total / 4)
+		return 2;
+	return r->count[1] > r->threshold[1] ? 1 : r->count[0] > r->threshold[0] ? 0 : 3;
+}
+
+/*
+ * How many will be looked at?  The collector goes through the young lists
+ * several times, so one more walk costs little; the old ones it counts itself.
+ */
+static void count_young(struct run *r)
+{
+	uintptr_t lists = r->gc + (uintptr_t)py.gc_generations;
+
+	if (r->due > 1)
+		return;
+	r->youngest = length(lists);
+	if (r->due == 1)
+		r->young = r->youngest + length(lists + (uintptr_t)py.gc_generation_size);
+}
+
+/* Of the run that just ended; 255: the statistics do not say. */
+static unsigned which_generation(const struct run *r)
+{
+	unsigned found = OURO_GENERATION_UNKNOWN;
+
+	for (unsigned i = 0; r->gc && i < 3; i++)
+		if (statistic(r->gc, (int)i, 0) != r->runs[i])
+			found = i;
+	return found;
+}
+
+static enum ouro_cause cause_now(void)
+{
+	if (api.is_finalizing())
+		return OURO_CAUSE_FINALISATION;
+	return asked ? asked : OURO_CAUSE_THRESHOLD;
+}
+
+/* From 3.13 on it is this function that finds that one runs already, or that none is due. */
+static bool returns_at_once(const struct run *r)
+{
+	return py_int(r->gc, py.gc_collecting) || r->due == 3;
+}
+
+static bool begin(struct run *r, uintptr_t frame, struct caller caller)
+{
+	struct py_thread *own;
+	struct guard g;
+
+	if (!guard_enter(&g, frame))
+		return false;
+	*r = (struct run){ .arrived = event_ticks(), .cause = cause_now(),
+			   .gc = state_of_collector() };
+	r->due = OURO_GENERATION_UNKNOWN;
+	if (r->gc) {
+		look_before(r);
+		r->due = due(r);
+	}
+	if (py.minor >= 13 && r->gc && returns_at_once(r)) {
+		guard_leave(&g);
+		return false;
+	}
+	if (r->gc)
+		count_young(r);
+	own = py_thread(g.t);
+	own->state = layout_thread();
+	r->took = event_ticks() - r->arrived;
+	event_at(&g, OURO_COLLECT, g.t->out.addr,
+		 (r->due < 3 ? r->due : OURO_GENERATION_UNKNOWN) | (uint64_t)r->cause << 8, caller);
+	own->state = 0;
+	guard_leave(&g);
+	return true;
+}
+
+/*
+ * Those it kept: counted by us before it began (generation 0), or by itself.
+ * Numbers that may be unknown are told plus one.
+ */
+static uint64_t survivors(const struct run *r, unsigned generation, uint64_t gone)
+{
+	uint64_t pending = py_ptr(r->gc, py.gc_long_pending);
+
+	if (generation == 2)
+		return py_ptr(r->gc, py.gc_long_total) + 1;
+	if (generation == 1)
+		return pending - r->long_pending + 1;
+	return r->youngest >= gone && r->youngest ? r->youngest - gone + 1 : 0;
+}
+
+static void tell(struct guard *g, const struct run *r)
+{
+	unsigned generation = which_generation(r);
+	uint64_t field[OURO_COLLECTED_FIELDS] = {
+		[OURO_COLLECTED_GENERATION] = generation,
+		[OURO_COLLECTED_CAUSE] = r->cause,
+		[OURO_COLLECTED_TOOK] = r->took,
+	};
+
+	if (generation <= 2) {
+		uint64_t freed = statistic(r->gc, (int)generation, 1) - r->collected[generation];
+		uint64_t stuck = statistic(r->gc, (int)generation, 2) -
+				 r->uncollectable[generation];
+		uint64_t kept = survivors(r, generation, freed + stuck);
+		uint64_t examined = generation == 0 && r->youngest ? r->youngest + 1
+				  : generation == 1 && r->young    ? r->young + 1
+				  : kept			    ? kept + freed + stuck
+								    : 0;
+
+		field[OURO_COLLECTED_FREED] = freed;
+		field[OURO_COLLECTED_UNCOLLECTABLE] = stuck;
+		field[OURO_COLLECTED_EXAMINED] = examined;
+		field[OURO_COLLECTED_KEPT] = kept;
+		for (unsigned i = 0; i < 3; i++) {
+			field[OURO_COLLECTED_COUNT + i] = (uint64_t)(uint32_t)r->count[i];
+			field[OURO_COLLECTED_THRESHOLD + i] = (uint64_t)(uint32_t)r->threshold[i];
+			field[OURO_COLLECTED_RUNS] += statistic(r->gc, (int)i, 0);
+		}
+	}
+	event_ext(g, OURO_EXT_COLLECTED, field, OURO_COLLECTED_FIELDS);
+	event(g, OURO_COLLECTED, g->t->out.addr, field[OURO_COLLECTED_FREED]);
+}
+
+static void end(const struct run *r, uintptr_t frame)
+{
+	struct guard g;
+
+	if (!guard_enter(&g, frame))
+		return;
+	tell(&g, r);
+	guard_leave(&g);
+}
+
+typedef uintptr_t function6(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
+			    uintptr_t f);
+
+/* It takes five arguments or less, all in registers. */
+#define COPY(n) \
+	static function6 *original_##n; \
+	static uintptr_t collector_##n(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, \
+				       uintptr_t e, uintptr_t f) \
+	{ \
+		uintptr_t frame = (uintptr_t)__builtin_frame_address(0), result; \
+		struct run r; \
+		bool told = begin(&r, frame, CALLER()); \
+\
+		result = original_##n(a, b, c, d, e, f); \
+		if (told) \
+			end(&r, frame); \
+		return result; \
+	}
+
+COPY(0)
+COPY(1)
+COPY(2)
+COPY(3)
+
+static const struct {
+	function6 *ours, **original;
+} copies[COPIES] = {
+	{ collector_0, &original_0 },
+	{ collector_1, &original_1 },
+	{ collector_2, &original_2 },
+	{ collector_3, &original_3 },
+};
+
+/* --- who asked for it ---------------------------------------------------------------- */
+
+static function6 *method;
+
+static uintptr_t method_detour(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
+			       uintptr_t f)
+{
+	enum ouro_cause before = asked;
+	uintptr_t result;
+
+	asked = OURO_CAUSE_CALL;
+	result = method(a, b, c, d, e, f);
+	asked = before;
+	return result;
+}
+
+long collector_asked(long (*collect)(void))
+{
+	enum ouro_cause before = asked;
+	long result;
+
+	asked = OURO_CAUSE_NATIVE_CALL;
+	result = collect();
+	asked = before;
+	return result;
+}
+
+/* --- the statistics, for whoever wants to check the above ------------------------------ */
+
+void collector_tell(struct guard *g)
+{
+	uintptr_t gc = state_of_collector();
+	uint64_t field[9];
+
+	if (!gc)
+		return;
+	for (int i = 0; i < 9; i++)
+		field[i] = statistic(gc, i / 3, i % 3);
+	event_ext(g, OURO_EXT_COLLECTOR, field, 9);
+}
+
+void collector_start(void)
+{
+	struct search s = { .n = 0 };
+	struct py_method *collect = find_method();
+	const void *from[] = {
+		cpython_find("PyGC_Collect"), cpython_find("_PyGC_CollectNoFail"),
+		collect ? (const void *)collect->call : NULL,
+	};
+	unsigned placed = 0;
+
+	search_collector(&s, from, sizeof from / sizeof *from);
+	for (unsigned i = 0; i < s.nfound; i++)
+		placed += detour_place("gc_collect_main", (void *)s.found[i],
+				       (void *)copies[i].ours,
+				       (void **)copies[i].original) >= 0;
+	if (!placed || placed < s.nfound)
+		define_note(OURO_NOTE_WARNING, "the collector's entry was not found: "
+			    "collections are counted, but not seen one by one");
+	if (collect)
+		detour_place("gc.collect", (void *)collect->call, (void *)method_detour,
+			     (void **)&method);
+}
