@@ -22,8 +22,8 @@ class Walk(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="ouro-walk-")
-        cls.library = os.path.join(cls.folder.name, "libdump.so")
-        build(cls.library)
+        cls.walker = os.path.join(cls.folder.name, "libdump.so")
+        build(cls.walker)
 
     @classmethod
     def tearDownClass(cls):
@@ -31,7 +31,7 @@ class Walk(unittest.TestCase):
 
     @on_every_interpreter
     def test_it_says_what_the_interpreter_says(self, python):
-        run = subprocess.run([python, f"{TOP}/tests/cpython/heap_test.py", self.library],
+        run = subprocess.run([python, f"{TOP}/tests/cpython/heap_test.py", self.walker],
                              capture_output=True, text=True, timeout=300,
                              env=clean_environment())
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
