@@ -65,7 +65,8 @@ PROGRAMS = {
 
 class Ordinary(unittest.TestCase):
     def once(self, command, prefix):
-        with tempfile.TemporaryDirectory(prefix="ouro-ordinary-") as folder:
+        with tempfile.TemporaryDirectory(prefix="ouro-ordinary-",
+                                         ignore_cleanup_errors=True) as folder:
             run = subprocess.run([*prefix, "bash", "-c", command], cwd=folder, text=True,
                                  capture_output=True, timeout=300, env=clean_environment(
                                      HOME=folder, TMPDIR=folder))
@@ -80,7 +81,8 @@ class Ordinary(unittest.TestCase):
                 continue
             for mark, text in (("{cc}", HELLO_CC), ("{c}", HELLO_C), ("{java}", JAVA)):
                 command = command.replace(mark, text.replace("%", "%%").replace("\\", "\\\\"))
-            with self.subTest(program=name), tempfile.TemporaryDirectory() as traces:
+            with self.subTest(program=name), tempfile.TemporaryDirectory(
+                    ignore_cleanup_errors=True) as traces:     # a desktop's services live on
                 bare = self.once(command, [])
                 under = self.once(command, [OURO, "run", "-q", "-o", f"{traces}/t.%p", "--"])
                 self.assertEqual(under, bare)
