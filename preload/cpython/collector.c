@@ -392,6 +392,14 @@ static const struct {
 /* --- who asked for it ---------------------------------------------------------------- */
 
 static function6 *method;
+static const void *method_entry;
+static bool watched;			/* snapshots of its calls are wanted, too            */
+
+bool collector_watch(const void *function)
+{
+	watched = watched || (method && function == method_entry);
+	return watched;
+}
 
 static uintptr_t method_detour(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
 			       uintptr_t f)
@@ -399,6 +407,8 @@ static uintptr_t method_detour(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t 
 	enum ouro_cause before = asked;
 	uintptr_t result;
 
+	if (watched)
+		control_called();
 	asked = OURO_CAUSE_CALL;
 	result = method(a, b, c, d, e, f);
 	asked = before;
@@ -448,7 +458,8 @@ void collector_start(void)
 	if (!placed || placed < s.nfound)
 		define_note(OURO_NOTE_WARNING, "the collector's entry was not found: "
 			    "collections are counted, but not seen one by one");
-	if (collect)
-		detour_place("gc.collect", (void *)collect->call, (void *)method_detour,
-			     (void **)&method);
+	if (!collect)
+		return;
+	method_entry = (const void *)collect->call;
+	detour_place("gc.collect", (void *)collect->call, (void *)method_detour, (void **)&method);
 }

@@ -133,8 +133,7 @@ static unsigned watch_tries;		/* left for the newest module                     
 static time_t watched_second;		/* CLOCK_MONOTONIC_COARSE, of the last snapshot */
 static unsigned watched_taken;
 
-/* Builtins take their arguments in registers, at most five of them. */
-static void *watched_detour(void *a, void *b, void *c, void *d, void *e, void *f)
+void control_called(void)
 {
 	struct timespec now;
 	struct guard g;
@@ -147,6 +146,12 @@ static void *watched_detour(void *a, void *b, void *c, void *d, void *e, void *f
 		snapshot_take(&g, OURO_SNAPSHOT_CALL, 0);
 		guard_leave(&g);
 	}
+}
+
+/* Builtins take their arguments in registers, at most five of them. */
+static void *watched_detour(void *a, void *b, void *c, void *d, void *e, void *f)
+{
+	control_called();
 	return watched(a, b, c, d, e, f);
 }
 
@@ -176,6 +181,8 @@ static void watch(void)
 	}
 	m = (struct py_method *)py_ptr((uintptr_t)function, CFUNCTION_METHOD);
 	refusal = detour_place(name, (void *)m->call, (void *)watched_detour, (void **)&watched);
+	if (refusal == -DETOUR_TWICE && collector_watch((const void *)m->call))
+		return;
 	if (refusal < 0)
 		define_note(OURO_NOTE_WARNING, detour_refusal_name(refusal));
 }

@@ -154,10 +154,12 @@ void tracemalloc_stop(void);
 /* collector.c */
 void collector_start(void);		/* before anything else is detoured: it reads code */
 long collector_asked(long (*collect)(void));	/* calls PyGC_Collect for somebody */
+bool collector_watch(const void *function);	/* is it gc.collect? then control_called from now on */
 void collector_tell(struct guard *g);	/* what its statistics say now */
 
 /* control.c */
 void control_start(void);
+void control_called(void);		/* the function whose calls the user wants snapshots of */
 void control_poll(void);		/* from a hook that runs with the GIL */
 void control_call_soon(void (*request)(void));
 void control_module_made(void);
