@@ -201,9 +201,9 @@ int main(int argc, char **argv)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	Suite *s = suite_create("births");
-	TCase *t = tcase_create("live");
-	SRunner *r = srunner_create(s);
+	Suite *s;
+	TCase *t;
+	SRunner *r;
 	int failed;
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
@@ -212,11 +212,14 @@ int main(int argc, char **argv)
 	if (n <= 0)
 		return 2;
 	self[n] = 0;
-	/* build/tests/live_test is beside build/libouro.so's folder. */
+	/* build/tests/births_test is beside build/libouro.so's folder. */
 	for (int up = 0; up < 2; up++)
 		*strrchr(self, '/') = 0;
 	strcpy(folder, self);
 	find_pythons();
+	s = suite_create("births");
+	t = tcase_create("live");
+	r = srunner_create(s);
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, the_living_are_those_the_collector_knows, 0, pythons);
