@@ -61,10 +61,16 @@ NOINLINE static void taken(void *p, size_t size, struct caller caller, uintptr_t
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
-/* What a sample counts down; another number after a call: malloc was asked in it. */
+/*
+ * What a sample counts down; another number after a call: malloc was asked in it.
+ * With the state the gaps are drawn from, as a new gap can be as long as the
+ * rest of the old one: each draw adds far more to it than a gap is long.
+ */
 NOINLINE static int64_t countdown(void)
 {
-	return thr_self ? thr_self->sample_left : 0;
+	const struct thr *t = thr_self;
+
+	return t ? (int64_t)(t->sample_seed + (uint64_t)t->sample_left) : 0;
 }
 
 NOINLINE static void made(void *p, size_t size, int64_t before, struct caller caller,
