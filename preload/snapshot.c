@@ -446,7 +446,7 @@ static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number,
 		s->chunk->kind = OURO_CHUNK_SNAPSHOT;
 		s->chunk->stream = number;
 		start_chunk(s);
-		if (!(runtime ? runtime->snapshot : scan_write)(s))
+		if (!(interpreter ? interpreter->snapshot : scan_write)(s))
 			finish(s);
 		else
 			flush(s);
@@ -517,7 +517,7 @@ bool snapshot_idle(void)
  */
 bool snapshot_can(void)
 {
-	return runtime ? runtime->snapshot != NULL : !runtime_present && !sampling;
+	return interpreter ? interpreter->snapshot != NULL : !interpreter_present && !sampling;
 }
 
 /* What follows the frame's address on its way down: rbx, r12 to r15 of the caller. */
@@ -538,11 +538,11 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t s
 	if (!s)
 		return -ENOMEM;
 	if (!stack)
-		stack = (uintptr_t)__builtin_frame_address(0) - (runtime ? 0 : SAVED_REGISTERS);
 	s->reason = reason;
+		stack = (uintptr_t)__builtin_frame_address(0) - (interpreter ? 0 : SAVED_REGISTERS);
 	s->stack = stack;
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);
-	if (!runtime) {
+	if (!interpreter) {
 		s->threads = sys_memory(sizeof(*s->threads));
 		if (!s->threads) {
 			sys_unmap(s, sizeof(*s));

@@ -17,6 +17,7 @@
 #include "../defs.h"
 #include "../detour.h"
 #include "../options.h"
+#include "../runtime.h"
 #include "../snapshot.h"
 
 #include <time.h>
@@ -198,7 +199,7 @@ static void become_ready(void)
 	stage = READY;
 	sound = !why;
 	if (why)
-		define_runtime("cpython", layout_version(), OURO_RUNTIME_PARTIAL, why);
+		define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_PARTIAL, why);
 	/* Our own two objects are nobody's births. */
 	wanted = births_wanted;
 	births_wanted = 0;
