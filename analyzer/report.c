@@ -117,7 +117,8 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 		return -ENOENT;
 	}
 	r->scanned = !e && r->snap.scan.there;
-	r->graph = !e && !r->scanned;
+	/* An empty one is a runtime's that has no object. */
+	r->graph = !e && (r->snap.nodes || !r->scanned);
 	return e;
 }
 
@@ -163,6 +164,13 @@ static int go_to_snapshot(struct report *r)
 	return 0;
 }
 
+static int find_blocks(struct report *r, bool each)
+{
+	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+
+	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
@@ -171,9 +179,7 @@ static int analyse_blocks(struct report *r, bool each)
 		return e;
 	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
 	if (!e)
-		e = blocks_init(&r->blocks, &r->replay, &r->snap);
-	if (!e)
-		e = find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
@@ -199,6 +205,8 @@ static int analyse_snapshot(struct report *r, bool each)
 		e = find_live_cycles(&r->analysis);
 	if (!e)
 		e = find_retained(&r->analysis);
+	if (!e && r->scanned)
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
@@ -340,8 +348,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
 		e = analyse_collector(r);
 	if (!e) {

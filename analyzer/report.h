@@ -39,8 +39,8 @@ struct report {
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
-	bool graph;			/* there was a snapshot: heap and analysis have content */
-	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
+	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
