@@ -8,6 +8,7 @@
 #include "options.h"
 #include "strbuf.h"
 #include "symtab.h"
+#include "type_names.h"
 #include "sys.h"
 
 enum { FILES = 32 };			/* description files, at most */
@@ -21,7 +22,7 @@ static unsigned files;
 
 uint32_t described_type(const struct described *of, const char *name, size_t length)
 {
-	return define_type(of->number, define_string(name, length), 0);
+	return type_named(of->number, name, length);
 }
 
 /* --- the files ------------------------------------------------------------------------- */
