@@ -6,6 +6,7 @@
  */
 #include "command.h"
 #include "launch.h"
+#include "runtimes.h"
 #include "summary.h"
 
 #include <errno.h>
@@ -36,12 +37,15 @@ static const char usage[] =
 "                         call=MODULE.FUNCTION, collection (before some that free much;\n"
 "                         of itself, with `exit`, while a program is small); several\n"
 "                         parted by `+`\n"
+"      --runtime NAME     follow the objects of a runtime that a description tells of:\n"
+"                         one that came with ouro (cairo, ...), a FILE, or all; repeated\n"
 "      --no-follow        do not record programs that COMMAND executes\n"
 "      --format FORMAT    text (default) or json, for the summary\n"
 "  -q, --quiet            no summary\n"
 "  -h, --help             this text\n";
 
-enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG };
+enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG,
+	OPT_RUNTIME };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -49,6 +53,7 @@ static const struct option options[] = {
 	{ "ring-size", required_argument, NULL, OPT_RING },
 	{ "sample", required_argument, NULL, OPT_SAMPLE },
 	{ "snapshot", required_argument, NULL, OPT_SNAPSHOT },
+	{ "runtime", required_argument, NULL, OPT_RUNTIME },
 	{ "no-follow", no_argument, NULL, OPT_NO_FOLLOW },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "debug", required_argument, NULL, OPT_DEBUG },
@@ -60,6 +65,7 @@ static const struct option options[] = {
 struct run {
 	struct launch launch;
 	char ring[24], sample[24], snapshot[256];
+	char *runtimes;
 	bool quiet, json;
 };
 
@@ -133,6 +139,18 @@ static bool snapshot_text(const char *given, char *to, size_t room)
 	return good;
 }
 
+static int add_runtime(struct run *r, const char *given)
+{
+	char *what;
+	int err = runtimes_add(&r->runtimes, given, &what);
+
+	if (err)
+		complain(0, "%s", what ? what : strerror(-err));
+	free(what);
+	r->launch.runtimes = r->runtimes;
+	return err;
+}
+
 static int parse(struct run *r, int argc, char **argv)
 {
 	int c;
@@ -163,6 +181,10 @@ static int parse(struct run *r, int argc, char **argv)
 				return complain(STATUS_USAGE, "--snapshot %s: exit, never, a signal, "
 					"collection, every=SECONDS or call=MODULE.FUNCTION", optarg);
 			r->launch.snapshot = r->snapshot;
+			break;
+		case OPT_RUNTIME:
+			if (add_runtime(r, optarg))
+				return STATUS_USAGE;
 			break;
 		case OPT_NO_FOLLOW:
 			r->launch.follow = false;
@@ -332,14 +354,17 @@ int cmd_run(int argc, char **argv)
 	int status = parse(&r, argc, argv), err;
 	pid_t pid;
 
-	if (status)
+	if (status) {
+		free(r.runtimes);
 		return status < 0 ? STATUS_DONE : status;
+	}
 	err = launch_prepare(&r.launch, argv[optind], &what);
 	if (err) {
 		complain(0, "%s", what ? what : strerror(-err));
 		free(what);
 		status = r.launch.program ? STATUS_USAGE : err == -EACCES ? 126 : 127;
 		launch_fini(&r.launch);
+		free(r.runtimes);
 		return status;
 	}
 	if (r.launch.target != OURO_TARGET_OK)
@@ -351,11 +376,13 @@ int cmd_run(int argc, char **argv)
 	if (pid < 0) {
 		complain(0, "%s: %s", r.launch.program, strerror(-pid));
 		launch_fini(&r.launch);
+		free(r.runtimes);
 		return pid == -EACCES ? 126 : 127;
 	}
 	status = launch_wait(pid);
 	if (r.launch.target == OURO_TARGET_OK)
 		summarise(&r, pid);
 	launch_fini(&r.launch);
+	free(r.runtimes);
 	return leave(status);
 }
