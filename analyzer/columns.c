@@ -261,41 +261,111 @@ static void join_stack(struct joiner *j)
 {
 	uint8_t b = *get(j, DEPTH, 1);
 	uint64_t push = b & 15;
+	const uint8_t *p;
 
 	give(j, &b, 1);
 	if (b >> 4 == 15)
 		copy_varint(j, DEPTH);
 	if (push == 15)
 		push += copy_varint(j, DEPTH);
-	for (; push && !j->wrong; push--) {
+	while (push && !j->wrong) {
+		p = j->in[LOCATION].p;
+		if (p < j->in[LOCATION].end && j->out < j->end && *p < 128) {
+			*j->out++ = *p;
+			j->in[LOCATION].p++;
+			push--;
+			continue;
+		}
 		b = *get(j, LOCATION, 1);
 		give(j, &b, 1);
 		if (b & 128)
 			copy_varint(j, LOCATION);
+		push--;
 	}
 }
 
-static void join_event(struct joiner *j, uint64_t *at)
+/* All of an event but its stack and tail, when it is longest. */
+#define FIXED_MAX (2 + 3 * 8)
+
+/* Far from every end, eight bytes may be moved where fewer are meant. */
+static bool has_room(const struct joiner *j)
+{
+	return j->end - j->out >= FIXED_MAX && j->in[KIND].p < j->in[KIND].end &&
+		j->in[FORM].p < j->in[FORM].end && j->in[TIME].end - j->in[TIME].p >= 8 &&
+		j->in[ADDR].end - j->in[ADDR].p >= 8 && j->in[ARG].end - j->in[ARG].p >= 8 &&
+		j->in[ADDR_TOP].end - j->in[ADDR_TOP].p >= 8;
+}
+
+static inline uint64_t take(struct joiner *j, unsigned column, unsigned n)
+{
+	uint64_t v;
+
+	memcpy(&v, j->in[column].p, sizeof(v));
+	j->in[column].p += n;
+	return v;
+}
+
+static inline void store(struct joiner *j, uint64_t v, unsigned n)
+{
+	memcpy(j->out, &v, sizeof(v));
+	j->out += n;
+}
+
+/* What comes before its stack; the head is given back, and the value of its argument. */
+static unsigned join_fixed_fast(struct joiner *j, uint64_t *at, uint64_t *ret_value)
+{
+	unsigned all = *j->in[KIND].p++, dt, addr, arg;
+	uint64_t v;
+
+	all |= (unsigned)*j->in[FORM].p++ << 8;
+	dt = ouro_code_bytes(all >> 5 & 7);
+	addr = ouro_code_bytes(all >> 8 & 7);
+	arg = ouro_code_bytes(all >> 11 & 7);
+	store(j, all, 2);
+	store(j, take(j, TIME, dt), dt);
+	if (addr) {
+		v = take(j, ADDR, LOW) & ((1ull << 8 * LOW) - 1);
+		v |= take(j, ADDR_TOP, 8 - LOW) << 8 * LOW;
+		store(j, ouro_zigzag((int64_t)(v - *at)), addr);
+		*at = v;
+	}
+	v = take(j, ARG, arg);
+	store(j, v, arg);
+	*ret_value = arg < 8 ? v & ((1ull << 8 * arg) - 1) : v;
+	return all;
+}
+
+static unsigned join_fixed(struct joiner *j, uint64_t *at, uint64_t *ret_value)
 {
 	uint8_t head[2] = { *get(j, KIND, 1), *get(j, FORM, 1) };
-	unsigned all = head[0] | (unsigned)head[1] << 8, form = all >> 14;
+	unsigned all = head[0] | (unsigned)head[1] << 8;
 	unsigned dt = ouro_code_bytes(all >> 5 & 7), addr = ouro_code_bytes(all >> 8 & 7);
 	unsigned arg = ouro_code_bytes(all >> 11 & 7);
-	uint64_t v, value = 0;
+	uint64_t v, delta;
 	const uint8_t *p;
 
 	give(j, head, 2);
 	give(j, get(j, TIME, dt), dt);
 	if (addr) {
 		v = get_address(j);
-		value = ouro_zigzag((int64_t)(v - *at));
+		delta = ouro_zigzag((int64_t)(v - *at));
 		*at = v;
-		give(j, &value, addr);
+		give(j, &delta, addr);
 	}
 	p = get(j, ARG, arg);
-	value = 0;
-	memcpy(&value, p, arg);
+	*ret_value = 0;
+	memcpy(ret_value, p, arg);
 	give(j, p, arg);
+	return all;
+}
+
+static void join_event(struct joiner *j, uint64_t *at)
+{
+	uint64_t value;
+	unsigned all = has_room(j) ? join_fixed_fast(j, at, &value) : join_fixed(j, at, &value);
+	unsigned form = all >> 14;
+	const uint8_t *p;
+
 	if (form >= OURO_STACK_NATIVE)
 		join_stack(j);
 	if (form == OURO_STACK_BOTH)
