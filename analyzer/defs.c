@@ -188,7 +188,7 @@ static int read_type(struct defs *d, const struct raw *raw)
 	r = REACH(d->type, d->types, def.id);
 	if (!r)
 		d->type[def.id] = (struct def_type){ .name = { NULL, def.name },
-			.address = def.address };
+			.address = def.address, .runtime = def.def.flags };
 	return r;
 }
 
@@ -256,7 +256,8 @@ static int read_runtime(struct defs *d, const struct raw *raw)
 	d->runtime[d->runtimes - 1] = (struct def_runtime){ .name = { NULL, def.name },
 		.version = { NULL, def.version },
 		.reason = { NULL, def.reason },
-		.state = def.state };
+		.state = def.state,
+		.number = def.def.flags };
 	return 0;
 }
 
@@ -510,12 +511,13 @@ static bool location_equal(const struct defs *d, uint32_t i, uint32_t j)
 
 static uint64_t type_hash(const struct defs *d, uint32_t i)
 {
-	return mix_text(mix(2, d->type[i].address), d->type[i].name);
+	return mix_text(mix(mix(2, d->type[i].address), d->type[i].runtime), d->type[i].name);
 }
 
 static bool type_equal(const struct defs *d, uint32_t i, uint32_t j)
 {
 	return d->type[i].address == d->type[j].address &&
+		d->type[i].runtime == d->type[j].runtime &&
 		text_same(d->type[i].name, d->type[j].name);
 }
 

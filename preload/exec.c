@@ -166,7 +166,7 @@ static int end_with(const struct exec *e, char *const *envp)
 	bool ours = !confined && process_is_ours();
 	int r;
 
-	if (ours && runtime && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
+	if (ours && interpreter && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
 		exit_snapshot(OURO_SNAPSHOT_EXEC, 0);
 	if (ours)
 		process_state(OURO_STATE_EXECED, 0);
