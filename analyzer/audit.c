@@ -4,6 +4,7 @@
 #include "ledger_take.h"
 #include "mem.h"
 #include "recorded.h"
+#include "wild.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -160,7 +161,7 @@ static void take(struct audit *a, struct report *r)
 {
 	uint32_t i = a->now.n;
 
-	ledger_take_findings(&a->now, r, a->o.project);
+	ledger_take_findings(&a->now, r, a->o.project, a->nprocesses);
 	while (i < a->now.n) {
 		const struct ledger_entry *e = &a->now.entry[i];
 
@@ -227,6 +228,10 @@ static int add_trace(struct audit *a, const char *path, uint64_t warm_ns, bool f
 
 	if (e)
 		return e;
+	if (a->o.only && !wild_match(a->o.only, r.program, WILD_ONE)) {
+		report_close(&r);
+		return 0;
+	}
 	take(a, &r);
 	a->work += r.allocations;
 	a->seconds += first ? r.warm_seconds : 0;
@@ -317,10 +322,6 @@ int audit_settle(struct audit *a)
 {
 	int e = ledger_settle(&a->now);
 
-	for (uint32_t i = 0; i < a->now.n; i++) {
-		a->now.entry[i].work = a->work;
-		a->now.entry[i].seconds = a->seconds;
-	}
 	if (!e)
 		e = pairs_make(&a->pairs, &a->baseline.ledger, &a->now, &a->o.tolerance);
 	if (e)

@@ -37,6 +37,7 @@ static const char usage[] =
 "                                                                      (allocation)\n"
 "  --severity LEVEL       what is less is passed over: error, warning, info (warning)\n"
 "  --fail-on KINDS        any finding of these kinds fails, known or not: lost,dead-cycle\n"
+"  --only PATTERN         judge only processes whose program is called so: python*\n"
 "  --skip-seconds N       what was allocated in the first N seconds is no finding\n"
 "  --skip-until MARK      ... before the program called ouro_mark(\"MARK\")\n"
 "  --any-status           a command that ends with another status than 0 does not fail\n"
@@ -50,7 +51,7 @@ static const char usage[] =
 "Exit status: 0 nothing new, 1 failed, 2 wrong use, 3 a trace cannot be read.\n";
 
 enum { OPT_BASELINE = 256, OPT_UPDATE, OPT_SUPPRESSIONS, OPT_TOLERANCE, OPT_PER, OPT_SEVERITY,
-	OPT_FAIL_ON, OPT_SECONDS, OPT_UNTIL, OPT_STATUS, OPT_PROJECT, OPT_FORMAT, OPT_JUNIT };
+	OPT_FAIL_ON, OPT_SECONDS, OPT_UNTIL, OPT_STATUS, OPT_ONLY, OPT_PROJECT, OPT_FORMAT, OPT_JUNIT };
 
 static const struct option options[] = {
 	{ "baseline", required_argument, NULL, OPT_BASELINE },
@@ -62,6 +63,7 @@ static const struct option options[] = {
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "skip-seconds", required_argument, NULL, OPT_SECONDS },
 	{ "skip-until", required_argument, NULL, OPT_UNTIL },
+	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "any-status", no_argument, NULL, OPT_STATUS },
 	{ "project", required_argument, NULL, OPT_PROJECT },
 	{ "output", required_argument, NULL, 'o' },
@@ -168,6 +170,9 @@ static int one_option(struct job *j, int c)
 	case OPT_UNTIL:
 		j->o.warm.mark = optarg;
 		return -1;
+	case OPT_ONLY:
+		j->o.only = optarg;
+		return -1;
 	case OPT_STATUS:
 		j->any_status = true;
 		return -1;
@@ -215,7 +220,7 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	int c, status = -1;
 
-	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .bytes = 2, .per = PER_ALLOCATION },
+	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .per = PER_ALLOCATION },
 		.severity = FINDING_WARNING }, .project = getcwd(NULL, 0) };
 	optind = 0;
 	while (status < 0 && (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1)

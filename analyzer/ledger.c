@@ -230,18 +230,38 @@ int ledger_compare_lines(const struct ledger_entry *a, const struct ledger_entry
 	return a->nplaces < b->nplaces ? -1 : a->nplaces > b->nplaces;
 }
 
+/* By lines; where there are none, blocks of unlike size are unlike. */
+static int compare_alike(const struct ledger_entry *a, const struct ledger_entry *b)
+{
+	int r = ledger_compare_lines(a, b);
+	uint64_t x, y;
+
+	if (r || (a->nplaces && a->place[0].line) || !a->count || !b->count)
+		return r;
+	x = a->bytes / a->count;
+	y = b->bytes / b->count;
+	return x < y ? -1 : x > y;
+}
+
 static int by_key(const void *a, const void *b, void *texts)
 {
 	const struct ledger_entry *x = a, *y = b;
+	int r;
 
 	if (x->key != y->key)
 		return strcmp(texts_get(texts, x->key), texts_get(texts, y->key));
-	return ledger_compare_lines(x, y);
+	r = compare_alike(x, y);
+	return r ? r : x->process < y->process ? -1 : x->process > y->process;
 }
 
 /* What was found in two processes, or twice for a reason that no name tells. */
 static void merge(struct ledger_entry *to, struct ledger_entry *from)
 {
+	if (from->process != to->process) {
+		to->work += from->work;
+		to->seconds += from->seconds;
+		to->process = from->process;
+	}
 	to->count += from->count;
 	to->objects += from->objects;
 	to->bytes += from->bytes;
@@ -272,7 +292,7 @@ int ledger_settle(struct ledger *l)
 		struct ledger_entry *e = &l->entry[i];
 
 		if (kept && l->entry[kept - 1].key == e->key &&
-		    !ledger_compare_lines(&l->entry[kept - 1], e))
+		    !compare_alike(&l->entry[kept - 1], e))
 			merge(&l->entry[kept - 1], e);
 		else
 			l->entry[kept++] = *e;

@@ -41,7 +41,8 @@ struct ledger_entry {
 
 	uint64_t count;			/* so many alike                             */
 	uint64_t objects, bytes;	/* of all of them                            */
-	double work, seconds;		/* allocations and time of the run; 0: not known */
+	double work, seconds;		/* allocations and time of the processes that have it; 0: not known */
+	uint32_t process;		/* the one it was found in; merged: the last */
 	enum ledger_per per;
 
 	const char *headline, *advice;	/* for people; "" when not known             */
@@ -73,7 +74,7 @@ void ledger_remove(struct ledger *l, uint32_t i);
 
 /*
  * Sorts types, places and edges, makes keys, adds up entries that are the same to the
- * line, sorts.  -ENOMEM.
+ * line (without lines: to the size), sorts.  -ENOMEM.
  */
 int ledger_settle(struct ledger *l);
 void ledger_fini(struct ledger *l);

@@ -281,20 +281,49 @@ static bool has_graph(const struct finding *f)
 		f->kind == FINDING_LIVE_CYCLE;
 }
 
-static void take_types(struct taker *t, struct ledger_entry *e, const struct finding *f)
+/* Functions of their own until CPython 3.11, part of the one around them from 3.12 on. */
+static bool is_comprehension(const char *function)
 {
-	/* One of many is shown: what all have is what the shown one has, when it is whole. */
-	if (has_graph(f) && f->members_all == f->nmembers) {
-		for (uint32_t i = 0; i < f->nmembers; i++)
-			if (owner_of(&t->r->heap, f, i) == i)
-				ledger_type(t->l, e, f->member[i].type);
-		return;
-	}
-	for (uint32_t i = 0; i < f->ntypes; i++)
-		ledger_type(t->l, e, f->type[i].name);
+	return !strcmp(function, "<listcomp>") || !strcmp(function, "<setcomp>") ||
+		!strcmp(function, "<dictcomp>");
 }
 
-static void take_finding(struct taker *t, const struct finding *f)
+static void put_birth(struct taker *t, struct ledger_entry *e, uint32_t site)
+{
+	const struct heap *h = &t->r->heap;
+	const struct heap_site *s = &h->site[site];
+
+	for (uint32_t i = s->here; i < s->n; i++) {
+		const struct heap_frame *f = &h->frame[s->first + i];
+
+		if (!f->interpreted || is_comprehension(heap_text(h, f->function)))
+			continue;
+		put_place(t, e, heap_text(h, f->function), heap_text(h, f->file), "", f->line);
+		return;
+	}
+}
+
+/* One of many is shown: what all have is what the shown one has, when it is whole. */
+static void take_members(struct taker *t, struct ledger_entry *e, const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->nmembers; i++) {
+		if (owner_of(&t->r->heap, f, i) != i)
+			continue;
+		ledger_type(t->l, e, f->member[i].type);
+		put_birth(t, e, f->member[i].site);
+	}
+	take_edges(t, e, f);
+}
+
+static void take_summary(struct taker *t, struct ledger_entry *e, const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->ntypes; i++)
+		ledger_type(t->l, e, f->type[i].name);
+	for (uint32_t i = 0; i < f->nsites; i++)
+		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
+}
+
+static void take_finding(struct taker *t, const struct finding *f, uint32_t process)
 {
 	struct ledger_entry *e = ledger_add(t->l, finding_kind_name(f->kind));
 
@@ -307,26 +336,28 @@ static void take_finding(struct taker *t, const struct finding *f)
 	e->headline = ledger_text(t->l, f->headline);
 	e->advice = ledger_text(t->l, f->advice);
 	e->finding = f;
-	take_types(t, e, f);
+	e->work = t->r->allocations;
+	e->seconds = t->r->warm_seconds;
+	e->process = process;
 	if (f->kind == FINDING_LOST) {
 		put_chain(t, e, f->stack, CHAIN_MAX);
 		if (f->cyclic)
 			ledger_edge(t->l, e, "block -> block");
-		return;
+	} else if (has_graph(f) && f->members_all == f->nmembers) {
+		take_members(t, e, f);
+	} else {
+		take_summary(t, e, f);
 	}
-	for (uint32_t i = 0; i < f->nsites; i++)
-		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
-	if (has_graph(f) && f->members_all == f->nmembers)
-		take_edges(t, e, f);
 }
 
-void ledger_take_findings(struct ledger *l, struct report *r, const char *project)
+void ledger_take_findings(struct ledger *l, struct report *r, const char *project,
+			  uint32_t process)
 {
 	struct taker t;
 
 	taker_init(&t, l, r, project);
 	for (uint32_t i = 0; i < r->analysis.findings.n; i++)
-		take_finding(&t, &r->analysis.findings.f[i]);
+		take_finding(&t, &r->analysis.findings.f[i], process);
 	taker_fini(&t);
 }
 

@@ -12,8 +12,12 @@
 #include "ledger.h"
 #include "report.h"
 
-/* Entries for the findings of one report; they point to it until ledger_forget_findings. */
-void ledger_take_findings(struct ledger *l, struct report *r, const char *project);
+/*
+ * Entries for the findings of one report; they point to it until ledger_forget_findings.
+ * `process` is the caller's number for it.
+ */
+void ledger_take_findings(struct ledger *l, struct report *r, const char *project,
+			  uint32_t process);
 void ledger_forget_findings(struct ledger *l);
 
 /*
