@@ -9,6 +9,7 @@
 #include "command.h"
 #include "launch.h"
 #include "mem.h"
+#include "percent.h"
 #include "recorded.h"
 #include "term.h"
 #include "view.h"
@@ -87,18 +88,6 @@ struct job {
 
 /* --- options --------------------------------------------------------------------------- */
 
-/* "10%", "10" -> 0.1 */
-static bool percent(const char *s, double *ret)
-{
-	char *end;
-	double v = strtod(s, &end);
-
-	if (end == s || (*end && strcmp(end, "%")) || !(v >= 0) || v > 1e6)
-		return false;
-	*ret = v / 100;
-	return true;
-}
-
 static bool seconds(const char *s, double *ret)
 {
 	char *end;
@@ -153,7 +142,7 @@ static int one_option(struct job *j, int c)
 		j->file[j->files++] = optarg;
 		return -1;
 	case OPT_TOLERANCE:
-		return percent(optarg, &j->o.tolerance.share) ? -1 :
+		return percent_of(optarg, &j->o.tolerance.share) ? -1 :
 			complain(STATUS_USAGE, "--tolerance %s: a percentage is needed: 10%%", optarg);
 	case OPT_PER:
 		return ledger_per_of(optarg, &j->o.tolerance.per) && j->o.tolerance.per ? -1 :

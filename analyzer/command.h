@@ -23,6 +23,7 @@ int cmd_gc(int argc, char **argv);
 int cmd_survival(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */

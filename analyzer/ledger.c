@@ -303,7 +303,7 @@ int ledger_settle(struct ledger *l)
 
 /* --- words ------------------------------------------------------------------------- */
 
-void ledger_put_place(struct buf *b, const struct ledger_place *p)
+void ledger_put_place(struct buf *b, const struct ledger_place *p, bool line)
 {
 	if (strcmp(p->function, "?"))
 		words_function(b, p->function);
@@ -312,9 +312,27 @@ void ledger_put_place(struct buf *b, const struct ledger_place *p)
 	if (!*p->file)
 		return;
 	buf_printf(b, " (%s", p->file);
-	if (p->line)
+	if (line && p->line)
 		buf_printf(b, ":%u", p->line);
 	buf_putc(b, ')');
+}
+
+void ledger_put_title(struct buf *b, const struct ledger_entry *e, bool lines)
+{
+	for (uint32_t i = 0; i < e->ntypes; i++)
+		buf_printf(b, "%s%s", i ? ", " : "", e->type[i]);
+	for (uint32_t i = 0; i < e->nplaces; i++) {
+		if (!lines && i && !compare_names(&e->place[i - 1], &e->place[i]))
+			continue;
+		buf_puts(b, i ? e->chain ? " by " : " and " : e->ntypes ? " at " : "");
+		ledger_put_place(b, &e->place[i], lines);
+		if (i == 3 && e->nplaces > 4) {
+			buf_puts(b, " ...");
+			break;
+		}
+	}
+	if (!e->nplaces && !e->ntypes)
+		buf_puts(b, "at a place that is not known");
 }
 
 static const char *const per_name[PERS] = { [PER_ANY] = "any", [PER_RUN] = "run",

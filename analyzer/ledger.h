@@ -87,7 +87,10 @@ const char *ledger_file_name(const char *file);
 
 /* "leak_one() (src/leak.c:12)" */
 struct buf;
-void ledger_put_place(struct buf *b, const struct ledger_place *p);
+void ledger_put_place(struct buf *b, const struct ledger_place *p, bool line);
+
+/* "list at f() (a.py:3) and g() (a.py:7)", "leak() (a.c:3) by main() (a.c:9)" */
+void ledger_put_title(struct buf *b, const struct ledger_entry *e, bool lines);
 
 const char *ledger_per_name(enum ledger_per per);	/* "allocation" */
 bool ledger_per_of(const char *name, enum ledger_per *ret);

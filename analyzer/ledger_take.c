@@ -109,20 +109,16 @@ static void put_call(struct taker *t, struct ledger_entry *e, const char *functi
 		e->nplaces = n + 1;
 }
 
-/* One location is several calls where the compiler inlined. */
-static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap_frame *f,
-		      bool any)
+/* One location is several calls where the compiler inlined; any: also those of the system. */
+static void put_location(struct taker *t, struct ledger_entry *e, uint32_t location, bool any)
 {
-	struct heap *h = &t->r->heap;
+	const struct def_location *l = def_location(&t->r->defs, location);
 	const struct frame *s;
 	uint32_t n = 0;
 
-	if (f->interpreted || !f->location) {
-		put_call(t, e, heap_text(h, f->function), heap_text(h, f->file),
-			 heap_text(h, f->module), f->line);
+	if (l->kind == LOCATION_MARK || l->flags & LOCATION_GUEST)
 		return;
-	}
-	s = symbols_frames(t->r->symbols, f->location, &n);
+	s = symbols_frames(t->r->symbols, location, &n);
 	while (n-- > 0) {
 		const char *module = s[n].module ? s[n].module : "";
 
@@ -130,6 +126,18 @@ static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap
 			put_call(t, e, s[n].function, s[n].file ? s[n].file : "", module,
 				 s[n].line);
 	}
+}
+
+static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap_frame *f,
+		      bool any)
+{
+	const struct heap *h = &t->r->heap;
+
+	if (f->interpreted || !f->location)
+		put_call(t, e, heap_text(h, f->function), heap_text(h, f->file),
+			 heap_text(h, f->module), f->line);
+	else
+		put_location(t, e, f->location, any);
 }
 
 static void put_chain(struct taker *t, struct ledger_entry *e, uint32_t site, uint32_t most)
@@ -403,32 +411,33 @@ void ledger_take_alive(struct ledger *l, struct report *r, const char *project)
 	taker_fini(&t);
 }
 
-static int take_site(struct taker *t, const struct site *s, site_id id)
+/* Without a heap: there can be many more stacks than anything lives of. */
+static void take_site(struct taker *t, const struct site *s)
 {
-	int64_t at = heap_load_site(&t->r->loader, id);
-	struct ledger_entry *e;
+	const struct stacks *stacks = &t->r->replay.stacks;
+	stack_id line = stacks_line(stacks, s->stack);
+	struct ledger_entry *e = ledger_add(t->l, "made");
 
-	if (at < 0)
-		return (int)at;
-	e = ledger_add(t->l, "made");
 	if (!e)
-		return -ENOMEM;
+		return;
 	e->count = s->blocks;
 	e->objects = s->brief;
 	e->bytes = s->bytes;
-	put_innermost(t, e, (uint32_t)at);
-	return 0;
+	for (stack_id at = line ? line : s->stack; at && !e->nplaces;
+	     at = stack_parent(stacks, at))
+		put_location(t, e, stacks->node[at].location, false);
+	if (!e->nplaces && s->stack)
+		put_location(t, e, stacks->node[s->stack].location, true);
+	e->nplaces = e->nplaces ? 1 : 0;
 }
 
-int ledger_take_made(struct ledger *l, struct report *r, const char *project)
+void ledger_take_made(struct ledger *l, struct report *r, const char *project)
 {
 	struct taker t;
-	int e = 0;
 
 	taker_init(&t, l, r, project);
-	for (site_id i = 1; i < r->replay.sites && !e; i++)
+	for (site_id i = 0; i < r->replay.sites && !l->failed; i++)
 		if (r->replay.site[i].blocks)
-			e = take_site(&t, &r->replay.site[i], i);
+			take_site(&t, &r->replay.site[i]);
 	taker_fini(&t);
-	return e;
 }
