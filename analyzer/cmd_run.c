@@ -6,6 +6,7 @@
  */
 #include "command.h"
 #include "launch.h"
+#include "runtimes.h"
 #include "recorded.h"
 #include "summary.h"
 
@@ -30,13 +31,18 @@ static const char usage[] =
 "      --ring-size SIZE   bytes of that file, K M G allowed (default 64M)\n"
 "      --sample SIZE      record about one allocation in every SIZE bytes\n"
 "      --snapshot WHEN    exit (default), never, SIGNAL (USR1, ...), every=SECONDS,\n"
-"                         call=MODULE.FUNCTION; several parted by `+`\n"
+"                         call=MODULE.FUNCTION, collection (before some that free much;\n"
+"                         of itself, with `exit`, while a program is small); several\n"
+"                         parted by `+`\n"
+"      --runtime NAME     follow the objects of a runtime that a description tells of:\n"
+"                         one that came with ouro (cairo, ...), a FILE, or all; repeated\n"
 "      --no-follow        do not record programs that COMMAND executes\n"
 "      --format FORMAT    text (default) or json, for the summary\n"
 "  -q, --quiet            no summary\n"
 "  -h, --help             this text\n";
 
-enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG };
+enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG,
+	OPT_RUNTIME };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -44,6 +50,7 @@ static const struct option options[] = {
 	{ "ring-size", required_argument, NULL, OPT_RING },
 	{ "sample", required_argument, NULL, OPT_SAMPLE },
 	{ "snapshot", required_argument, NULL, OPT_SNAPSHOT },
+	{ "runtime", required_argument, NULL, OPT_RUNTIME },
 	{ "no-follow", no_argument, NULL, OPT_NO_FOLLOW },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "debug", required_argument, NULL, OPT_DEBUG },
@@ -55,6 +62,7 @@ static const struct option options[] = {
 struct run {
 	struct launch launch;
 	char ring[24], sample[24], snapshot[256];
+	char *runtimes;
 	bool quiet, json;
 };
 
@@ -112,7 +120,7 @@ static bool snapshot_text(const char *given, char *to, size_t room)
 		const char *comma = n ? "+" : "";
 		int sig;
 
-		if (!strcmp(word, "exit") || !strcmp(word, "never"))
+		if (!strcmp(word, "exit") || !strcmp(word, "never") || !strcmp(word, "collection"))
 			n += (size_t)snprintf(to + n, room - n, "%s%s", comma, word);
 		else if (!strncmp(word, "every=", 6) && strtod(word + 6, NULL) > 0)
 			n += (size_t)snprintf(to + n, room - n, "%severy:%s", comma, word + 6);
@@ -126,6 +134,18 @@ static bool snapshot_text(const char *given, char *to, size_t room)
 	}
 	free(copy);
 	return good;
+}
+
+static int add_runtime(struct run *r, const char *given)
+{
+	char *what;
+	int err = runtimes_add(&r->runtimes, given, &what);
+
+	if (err)
+		complain(0, "%s", what ? what : strerror(-err));
+	free(what);
+	r->launch.runtimes = r->runtimes;
+	return err;
 }
 
 static int parse(struct run *r, int argc, char **argv)
@@ -156,8 +176,12 @@ static int parse(struct run *r, int argc, char **argv)
 		case OPT_SNAPSHOT:
 			if (!snapshot_text(optarg, r->snapshot, sizeof(r->snapshot)))
 				return complain(STATUS_USAGE, "--snapshot %s: exit, never, a signal, "
-					"every=SECONDS or call=MODULE.FUNCTION", optarg);
+					"collection, every=SECONDS or call=MODULE.FUNCTION", optarg);
 			r->launch.snapshot = r->snapshot;
+			break;
+		case OPT_RUNTIME:
+			if (add_runtime(r, optarg))
+				return STATUS_USAGE;
 			break;
 		case OPT_NO_FOLLOW:
 			r->launch.follow = false;
@@ -242,14 +266,17 @@ int cmd_run(int argc, char **argv)
 	int status = parse(&r, argc, argv), err;
 	pid_t pid;
 
-	if (status)
+	if (status) {
+		free(r.runtimes);
 		return status < 0 ? STATUS_DONE : status;
+	}
 	err = launch_prepare(&r.launch, argv[optind], &what);
 	if (err) {
 		complain(0, "%s", what ? what : strerror(-err));
 		free(what);
 		status = r.launch.program ? STATUS_USAGE : err == -EACCES ? 126 : 127;
 		launch_fini(&r.launch);
+		free(r.runtimes);
 		return status;
 	}
 	if (r.launch.target != OURO_TARGET_OK)
@@ -261,11 +288,13 @@ int cmd_run(int argc, char **argv)
 	if (pid < 0) {
 		complain(0, "%s: %s", r.launch.program, strerror(-pid));
 		launch_fini(&r.launch);
+		free(r.runtimes);
 		return pid == -EACCES ? 126 : 127;
 	}
 	status = launch_wait(pid);
 	if (r.launch.target == OURO_TARGET_OK)
 		summarise(&r, pid);
 	launch_fini(&r.launch);
+	free(r.runtimes);
 	return leave(status);
 }

@@ -22,6 +22,8 @@ int cmd_holders(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_survival(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_pack(int argc, char **argv);
+int cmd_unpack(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

@@ -23,6 +23,8 @@ static const struct command {
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
 	{ "diff", cmd_diff, "what is new, gone or grown between two traces" },
 	{ "audit", cmd_audit, "the gate before a release: fails on what is new or has grown" },
+	{ "pack", cmd_pack, "make a trace smaller; every command reads it as it is" },
+	{ "unpack", cmd_unpack, "the trace as it was before it was packed" },
 	{ NULL, NULL, NULL },
 };
 
