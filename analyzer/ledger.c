@@ -230,17 +230,20 @@ int ledger_compare_lines(const struct ledger_entry *a, const struct ledger_entry
 	return a->nplaces < b->nplaces ? -1 : a->nplaces > b->nplaces;
 }
 
-/* By lines; where there are none, blocks of unlike size are unlike. */
+/*
+ * A place can stand for several: calls on one line, functions that were inlined without
+ * a trace.  Sizes tell these apart, but those of one recursion are one.
+ */
+static uint64_t size_of(const struct ledger_entry *e)
+{
+	return e->chain && !e->recursive && e->count ? e->bytes / e->count : 0;
+}
+
 static int compare_alike(const struct ledger_entry *a, const struct ledger_entry *b)
 {
 	int r = ledger_compare_lines(a, b);
-	uint64_t x, y;
 
-	if (r || (a->nplaces && a->place[0].line) || !a->count || !b->count)
-		return r;
-	x = a->bytes / a->count;
-	y = b->bytes / b->count;
-	return x < y ? -1 : x > y;
+	return r ? r : size_of(a) < size_of(b) ? -1 : size_of(a) > size_of(b);
 }
 
 static int by_key(const void *a, const void *b, void *texts)

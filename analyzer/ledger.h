@@ -38,6 +38,7 @@ struct ledger_entry {
 	struct ledger_place *place;	/* by name; a chain: innermost first         */
 	uint32_t ntypes, nedges, nplaces;
 	bool chain;			/* places are calls, each inside the next    */
+	bool recursive;			/* ... and some of them were left out        */
 
 	uint64_t count;			/* so many alike                             */
 	uint64_t objects, bytes;	/* of all of them                            */
@@ -73,8 +74,8 @@ void ledger_copy(struct ledger *l, const struct ledger_entry *from);
 void ledger_remove(struct ledger *l, uint32_t i);
 
 /*
- * Sorts types, places and edges, makes keys, adds up entries that are the same to the
- * line (without lines: to the size), sorts.  -ENOMEM.
+ * Sorts types, places and edges, makes keys, adds up entries that are the same to line
+ * and size, sorts.  -ENOMEM.
  */
 int ledger_settle(struct ledger *l);
 void ledger_fini(struct ledger *l);

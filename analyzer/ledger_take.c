@@ -105,8 +105,24 @@ static void put_call(struct taker *t, struct ledger_entry *e, const char *functi
 	if (e->nplaces == n)
 		return;
 	e->nplaces = n;
-	if (!chain_has(e, e->place[n].function, e->place[n].file))
+	if (chain_has(e, e->place[n].function, e->place[n].file))
+		e->recursive = true;
+	else
 		e->nplaces = n + 1;
+}
+
+/* By its short name, as objects' places have it. */
+static void put_line(struct taker *t, struct ledger_entry *e, const struct def_location *l)
+{
+	const struct def_code *c = def_code(&t->r->defs, l->line.code);
+	char *name = copy(c ? c->name : (struct text){ "", 0 });
+	char *file = copy(c ? c->file : (struct text){ "", 0 });
+
+	if (name && file)
+		put_call(t, e, name, file, "", l->line.line);
+	t->l->failed |= !name || !file;
+	mem_free(name);
+	mem_free(file);
 }
 
 /* One location is several calls where the compiler inlined; any: also those of the system. */
@@ -118,6 +134,10 @@ static void put_location(struct taker *t, struct ledger_entry *e, uint32_t locat
 
 	if (l->kind == LOCATION_MARK || l->flags & LOCATION_GUEST)
 		return;
+	if (l->kind == LOCATION_LINE) {
+		put_line(t, e, l);
+		return;
+	}
 	s = symbols_frames(t->r->symbols, location, &n);
 	while (n-- > 0) {
 		const char *module = s[n].module ? s[n].module : "";

@@ -2,6 +2,7 @@
 
     jobs.py JOBS [third] [cache]
 """
+import ctypes
 import gc
 import sys
 
@@ -43,13 +44,13 @@ def warm_up():
         Entry()
 
 
+PROGRAM = ctypes.CDLL(None)
+
+
 def mark(name):
     """Tells ouro, when it is there."""
-    import ctypes
-    try:
-        ctypes.CDLL(None).ouro_mark(name.encode())
-    except AttributeError:
-        pass
+    if hasattr(PROGRAM, "ouro_mark"):
+        PROGRAM.ouro_mark(name.encode())
 
 
 def main():
