@@ -216,7 +216,7 @@ static bool is_own(const char *line)
 {
 	const char *colon = strchr(line, ':');
 
-	if (!colon || colon == line || (colon[1] != ' ' && colon[1] != '\t'))
+	if (!colon || colon == line || (colon[1] && colon[1] != ' ' && colon[1] != '\t'))
 		return false;
 	return strspn(line, "abcdefghijklmnopqrstuvwxyz-") == (size_t)(colon - line);
 }
@@ -415,10 +415,21 @@ static bool matches_valgrind(const struct suppression *s, const struct suppress_
 	return true;
 }
 
-static bool any_name(const char *pattern, const char *const *name, uint32_t n)
+static bool any_type(const char *pattern, const struct ledger_entry *e)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (like(pattern, name[i], WILD_ONE) || like(pattern, words_type(name[i]), WILD_ONE))
+	for (uint32_t i = 0; i < e->ntypes; i++) {
+		const char *dot = strrchr(e->type[i], '.');
+
+		if (like(pattern, e->type[i], WILD_ONE) || (dot && like(pattern, dot + 1, WILD_ONE)))
+			return true;
+	}
+	return false;
+}
+
+static bool any_edge(const char *pattern, const struct ledger_entry *e)
+{
+	for (uint32_t i = 0; i < e->nedges; i++)
+		if (like(pattern, e->edge[i], WILD_ONE))
 			return true;
 	return false;
 }
@@ -452,8 +463,8 @@ static bool matches_own(const struct suppression *s, const struct ledger_entry *
 		return false;
 	for (uint32_t i = 0; i < s->nrules; i++) {
 		const struct suppress_rule *r = &s->rule[i];
-		bool there = r->what == SUPPRESS_TYPE ? any_name(r->pattern, e->type, e->ntypes) :
-			r->what == SUPPRESS_EDGE ? any_name(r->pattern, e->edge, e->nedges) :
+		bool there = r->what == SUPPRESS_TYPE ? any_type(r->pattern, e) :
+			r->what == SUPPRESS_EDGE ? any_edge(r->pattern, e) :
 			any_place(r, e) || any_call(r, call, n);
 
 		if (!there)
