@@ -102,7 +102,7 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 {
 	int e;
 
-	r->snapshot = asked ? asked : snap_newest(&r->trace);
+	r->snapshot = asked ? asked : snap_newest(&r->trace, &r->defs);
 	if (!r->snapshot)
 		return 0;
 	e = snap_load(&r->snap, &r->trace, &r->defs, r->snapshot);
@@ -117,7 +117,8 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 		return -ENOENT;
 	}
 	r->scanned = !e && r->snap.scan.there;
-	r->graph = !e && !r->scanned;
+	/* An empty one is a runtime's that has no object. */
+	r->graph = !e && (r->snap.nodes || !r->scanned);
 	return e;
 }
 
@@ -133,11 +134,26 @@ static int replay_to_moment(struct report *r)
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
+/* On the way to a moment, garbage is looked at as it was at others. */
+static int gather(struct report *r, uint64_t until)
+{
+	return garbage_gather(&r->garbage, &r->replay, r->symbols, until);
+}
+
+static int go_to_end(struct report *r)
+{
+	int e = gather(r, UINT64_MAX);
+
+	return e ? e : replay_to_end(&r->replay);
+}
+
 /* The events up to the snapshot. */
 static int go_to_snapshot(struct report *r)
 {
-	int e = replay_to_moment(r);
+	int e = gather(r, r->snap.def ? r->snap.def->ticks : 0);
 
+	if (!e)
+		e = replay_to_moment(r);
 	if (!e)
 		e = note_add(r, true, "the events do not show when snapshot %u was taken: births "
 			     "are those at the end", r->snapshot);
@@ -148,6 +164,13 @@ static int go_to_snapshot(struct report *r)
 	return 0;
 }
 
+static int find_blocks(struct report *r, bool each)
+{
+	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+
+	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
@@ -156,13 +179,11 @@ static int analyse_blocks(struct report *r, bool each)
 		return e;
 	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
 	if (!e)
-		e = blocks_init(&r->blocks, &r->replay, &r->snap);
-	if (!e)
-		e = find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 static int analyse_snapshot(struct report *r, bool each)
@@ -184,10 +205,12 @@ static int analyse_snapshot(struct report *r, bool each)
 		e = find_live_cycles(&r->analysis);
 	if (!e)
 		e = find_retained(&r->analysis);
+	if (!e && r->scanned)
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
@@ -235,7 +258,8 @@ static int analyse_collector(struct report *r)
 		return -ENOMEM;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
-		e = find_collected_cycles(f, &r->survival, &r->loader, r->program_seconds);
+		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
+					  r->program_seconds);
 	analysis_rank(&r->analysis);
 	return e;
 }
@@ -247,7 +271,7 @@ static int analyse_collector(struct report *r)
 static int replay_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = replay_to_end(&r->replay);
+	int e = go_to_end(r);
 
 	exiting = r->replay.exiting;
 	if (e || !exiting)
@@ -324,8 +348,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
 		e = analyse_collector(r);
 	if (!e) {
@@ -356,6 +380,7 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	garbage_fini(&r->garbage);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

@@ -7,6 +7,7 @@
 #include "analysis.h"
 #include "collections.h"
 #include "find_lost.h"
+#include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
 #include "survival.h"
@@ -35,10 +36,11 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
-	bool graph;			/* there was a snapshot: heap and analysis have content */
-	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
+	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
