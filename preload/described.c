@@ -337,12 +337,12 @@ static void say(struct described *of)
 		if (of->refused > 1) {
 			strbuf_add(&t, " and ");
 			strbuf_add_number(&t, of->refused - 1, 10);
-			strbuf_add(&t, " other functions");
+			strbuf_add(&t, of->refused > 2 ? " other functions" : " other function");
 		}
 		strbuf_add(&t, " cannot be watched");
 		state = of->watched ? OURO_RUNTIME_PARTIAL : OURO_RUNTIME_DORMANT;
-	} else if (of->d->notes) {
-		strbuf_add_n(&t, of->d->note[0].s, of->d->note[0].n);
+	} else if (!of->d->counted) {
+		strbuf_add(&t, "what is made and what ends is recorded, references are not");
 		state = OURO_RUNTIME_PARTIAL;
 	}
 	define_runtime(of->number, name, "", state, t.length ? reason : NULL);
@@ -375,12 +375,27 @@ static void note_refused(const struct described *of, const char *file)
 		define_note(OURO_NOTE_INFO, text);
 }
 
+static void note_limits(const struct described *of)
+{
+	for (uint32_t i = 0; i < of->d->notes; i++) {
+		char text[400];
+		struct strbuf t = strbuf_in(text, sizeof text);
+
+		strbuf_add_n(&t, of->d->name.s, of->d->name.n);
+		strbuf_add(&t, ": ");
+		strbuf_add_n(&t, of->d->note[i].s, of->d->note[i].n);
+		define_note(OURO_NOTE_INFO, text);
+	}
+}
+
 static void look_through(struct described *of, const struct link_map *map, const char *file)
 {
 	struct local local = { of, map->l_addr };
 
-	if (!of->number)
+	if (!of->number) {
 		of->number = runtime_number();
+		note_limits(of);
+	}
 	loader_each(map, found, of);
 	symtab_each(file, found_local, &local);
 	for (unsigned i = 0; i < hooks; i++) {
