@@ -2,7 +2,7 @@
  * A packet is split: both halves refer to its buffer, and the second half is dropped without
  * av_buffer_unref when it is empty, in split's caller; the reference was taken by split.
  *
- * type AVBuffer, objects 2, function split
+ * type AVBufferRef, objects 2, function split
  */
 #include <libavutil/buffer.h>
 #include <libavutil/mem.h>
