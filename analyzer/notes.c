@@ -34,7 +34,7 @@ static int take_state(struct report *r)
 	struct buf b = {0};
 
 	if (r->trace.running)
-		buf_puts(&b, "still runs");
+		buf_puts(&b, r->trace.packed ? "still ran when it was packed" : "still runs");
 	else if (r->trace.killed)
 		buf_puts(&b, "was killed");
 	else if (f->state == OURO_STATE_EXITED)
@@ -53,6 +53,9 @@ static int take_state(struct report *r)
 
 static int note_end(struct report *r)
 {
+	if (r->trace.running && r->trace.packed)
+		return note_add(r, true, "The program still ran when its trace was packed: this is what "
+				"the trace had then.");
 	if (r->trace.running)
 		return note_add(r, true, "The program still runs: this is what the trace had when it "
 				"was read.");

@@ -4,6 +4,7 @@
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
+#include "warm.h"
 #include "words.h"
 
 #include <errno.h>
@@ -171,13 +172,21 @@ static int find_blocks(struct report *r, bool each)
 	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
 }
 
+static int load_heap(struct report *r, const struct snap *snap)
+{
+	int e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, snap);
+
+	r->loader.warm = r->work.warm;
+	return e;
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = find_blocks(r, each);
 	if (!e)
@@ -192,7 +201,7 @@ static int analyse_snapshot(struct report *r, bool each)
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -219,6 +228,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
 }
@@ -228,8 +238,12 @@ static int observe(struct report *r)
 {
 	int e;
 
+	uint64_t warm = r->work.warm;
+
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	work_fini(&r->work);
+	r->work.warm = warm;
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
@@ -244,6 +258,19 @@ static double seconds_of_program(const struct report *r)
 	uint64_t to = trace_elapsed(&r->trace, p->exiting ? p->exiting : p->now);
 
 	return to > from ? (double)(to - from) / 1e9 : 0;
+}
+
+/* The replay is at its end. */
+static int measure_work(struct report *r)
+{
+	uint64_t to = r->replay.exiting ? r->replay.exiting : r->replay.now;
+
+	if (r->work.from)
+		r->warm_seconds = to > r->work.from ?
+			(double)(trace_ns(&r->trace, to) - trace_ns(&r->trace, r->work.from)) / 1e9 : 0;
+	else
+		r->warm_seconds = (double)trace_elapsed(&r->trace, to) / 1e9;
+	return work_total(&r->work, &r->replay, &r->allocations);
 }
 
 /* The replay is at its end. */
@@ -290,7 +317,7 @@ static int analyse_events(struct report *r)
 	int e = replay_to_exiting(r);
 
 	if (!e)
-		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
+		e = load_heap(r, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	return e ? e : replay_to_end(&r->replay);
@@ -339,6 +366,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
+	if (!e && o->warm_ns)
+		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e)
 		e = observe(r);
 	if (!e) {
@@ -352,6 +381,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
 		e = analyse_collector(r);
+	if (!e)
+		e = measure_work(r);
 	if (!e) {
 		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
@@ -381,6 +412,7 @@ void report_close(struct report *r)
 	mem_free(r->version);
 	mem_free(r->state);
 	garbage_fini(&r->garbage);
+	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

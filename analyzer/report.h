@@ -12,10 +12,12 @@
 #include "overview.h"
 #include "survival.h"
 #include "term.h"
+#include "work.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 };
 
@@ -54,6 +56,9 @@ struct report {
 	char *runtime, *version;	/* NULL: none known                          */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
+	struct work work;
+	double allocations;		/* by the program when it was warm: work.h   */
+	double warm_seconds;		/* ... for so long                           */
 	char *state;			/* "exited with status 0", "was killed"      */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;
