@@ -50,6 +50,7 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
 	char *state;			/* "exited with status 0", "was killed"      */
