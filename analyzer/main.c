@@ -21,6 +21,9 @@ static const struct command {
 	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
 	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
+	{ "audit", cmd_audit, "the gate before a release: fails on what is new or has grown" },
+	{ "pack", cmd_pack, "make a trace smaller; every command reads it as it is" },
+	{ "unpack", cmd_unpack, "the trace as it was before it was packed" },
 	{ NULL, NULL, NULL },
 };
 
