@@ -54,11 +54,21 @@ static char *name_program(const struct defs *d)
 	}
 }
 
+/* The one that the process is said to be of: the interpreter, else the first that is there. */
+static const struct def_runtime *main_runtime(const struct defs *d)
+{
+	const struct def_runtime *first = NULL;
+
+	for (uint32_t i = 0; i < d->runtimes; i++)
+		if (!first || d->runtime[i].number < first->number)
+			first = &d->runtime[i];
+	return first;
+}
+
 static int take_facts(struct report *r)
 {
 	const struct defs *d = &r->defs;
-	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
-	uint32_t i;
+	const struct def_runtime *runtime = main_runtime(d);
 
 	r->program = name_program(d);
 	r->directory = copy(d->directory);
@@ -70,10 +80,8 @@ static int take_facts(struct report *r)
 		if (!r->argv[r->argc])
 			return -ENOMEM;
 	}
-	for (i = 0; i < d->runtimes; i++)
-		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			runtime = &d->runtime[i];
 	if (runtime) {
+		r->interpreter = !runtime->number;
 		r->runtime = copy(runtime->name);
 		r->version = copy(runtime->version);
 		if (!r->runtime || !r->version)

@@ -54,6 +54,7 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
 	struct work work;
