@@ -17,6 +17,7 @@ struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
 	struct progress *progress;	/* NULL: nobody is told                      */
+	struct symbols_options symbols;
 };
 
 struct report_note {
