@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "mem.h"
+#include "native_private.h"
 
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
@@ -18,20 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct native {
-	Dwfl *dwfl;
-	Dwfl_Module *module;		/* NULL: nothing is to be had                    */
-	Dwfl_Callbacks callbacks;
-	char *debug_path;		/* where debug files are; NULL: libdw's own idea */
-	char *target;			/* path without the sysroot                      */
-	const char *sysroot;		/* within `file`; not terminated                 */
-	size_t sysroot_length;
-	char *file;			/* sysroot and path                              */
-	enum native_state state;
-	char **name;			/* those that were put together here             */
-	uint32_t names, names_room;
-};
 
 /* --- finding files ----------------------------------------------------------------- */
 
@@ -73,35 +60,43 @@ static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name
 	if (*link != '/')
 		return dwfl_standard_find_debuginfo(
 			module, userdata, name, base, n->target, link, crc, ret);
-	size = snprintf(below, sizeof(below), "%.*s%s", (int)n->sysroot_length, n->sysroot, link);
+	size = snprintf(below, sizeof(below), "%.*s%s", (int)n->sysroot_length, n->file, link);
 	if (size < 0 || (size_t)size >= sizeof(below))
 		return -1;
 	return dwfl_standard_find_debuginfo(module, userdata, name, base, file, below, crc, ret);
 }
 
+/* libdw takes a relative path of debug files for one beside the module. */
+static int place(struct native *n, const struct def_module *m, const char *sysroot)
+{
+	char *whole = *sysroot ? realpath(sysroot, NULL) : NULL;
+	const char *root = whole ? whole : sysroot;
+	int r = 0;
+
+	n->sysroot_length = strlen(root);
+	n->target = strndup(m->path.s, m->path.length);
+	if (asprintf(&n->file, "%s%.*s", root, TEXT_ARG(m->path)) < 0) {
+		n->file = NULL;
+		r = -ENOMEM;
+	}
+	if (*root && asprintf(&n->debug_path, ":.debug:%s/usr/lib/debug", root) < 0) {
+		n->debug_path = NULL;
+		r = -ENOMEM;
+	}
+	free(whole);
+	return n->target ? r : -ENOMEM;
+}
+
 static int prepare(struct native *n, const struct def_module *m,
 	const struct native_options *o)
 {
-	const char *sysroot = o->sysroot ? o->sysroot : "";
-
-	if (asprintf(&n->file, "%s%.*s", sysroot, TEXT_ARG(m->path)) < 0) {
-		n->file = NULL;
-		return -ENOMEM;
-	}
-	n->target = strndup(m->path.s, m->path.length);
-	n->sysroot = n->file;
-	n->sysroot_length = strlen(sysroot);
-	if (*sysroot && asprintf(&n->debug_path, ":.debug:%s/usr/lib/debug", sysroot) < 0) {
-		n->debug_path = NULL;
-		return -ENOMEM;
-	}
 	n->callbacks = (Dwfl_Callbacks){
 		.find_elf = dwfl_build_id_find_elf,
 		.find_debuginfo = find_debuginfo,
 		.section_address = dwfl_offline_section_address,
 		.debuginfo_path = &n->debug_path,
 	};
-	return n->target ? 0 : -ENOMEM;
+	return place(n, m, o->sysroot ? o->sysroot : "");
 }
 
 static bool ends_in(struct text t, const char *end)
@@ -202,6 +197,7 @@ void native_close(struct native *n)
 	while (n->names)
 		mem_free(n->name[--n->names]);
 	mem_free(n->name);
+	free(n->symbol);
 	free(n->debug_path);
 	free(n->target);
 	free(n->file);
@@ -383,42 +379,4 @@ uint32_t native_frames(struct native *n, uint64_t address,
 		ret[count - 1].function = native_symbol(n, address, &offset);
 	}
 	return count > 1 || line || ret[0].function ? count : 0;
-}
-
-/* --- symbols ----------------------------------------------------------------------- */
-
-const char *native_symbol(struct native *n, uint64_t address, uint64_t *ret_offset)
-{
-	GElf_Off offset = 0;
-	GElf_Sym symbol;
-	const char *name = n->module ? dwfl_module_addrinfo(n->module, address, &offset, &symbol,
-		NULL, NULL, NULL) : NULL;
-
-	if (name)
-		*ret_offset = offset;
-	return name;
-}
-
-bool native_has_lines(struct native *n)
-{
-	Dwarf_Addr bias;
-
-	return n->module && dwfl_module_getdwarf(n->module, &bias);
-}
-
-void native_each_datum(struct native *n,
-	void (*each)(void *arg, const char *name, uint64_t address, uint64_t size), void *arg)
-{
-	int count = n->module ? dwfl_module_getsymtab(n->module) : 0;
-
-	for (int i = 1; i < count; i++) {
-		GElf_Sym symbol;
-		GElf_Addr address;
-		const char *name = dwfl_module_getsym_info(
-			n->module, i, &symbol, &address, NULL, NULL, NULL);
-
-		if (name && *name && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT &&
-		    symbol.st_shndx != SHN_UNDEF)
-			each(arg, name, address, symbol.st_size);
-	}
 }

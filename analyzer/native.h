@@ -52,9 +52,6 @@ uint32_t native_frames(struct native *n, uint64_t address,
 /* The symbol an address of the file lies in; NULL: none. */
 const char *native_symbol(struct native *n, uint64_t address, uint64_t *ret_offset);
 
-/* Is there debugging information, or only what the linker needed? */
-bool native_has_lines(struct native *n);
-
 /* Calls back for every variable that has a name. */
 void native_each_datum(struct native *n,
 	void (*each)(void *arg, const char *name, uint64_t address, uint64_t size), void *arg);
