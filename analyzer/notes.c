@@ -173,6 +173,13 @@ static int note_stacks(struct report *r)
 	return 0;
 }
 
+static int note_symbols(struct report *r)
+{
+	const char *advice = symbols_advice(r->symbols);
+
+	return advice ? note_add(r, false, "%s", advice) : 0;
+}
+
 int notes_take(struct report *r)
 {
 	int e = take_state(r);
@@ -185,5 +192,7 @@ int notes_take(struct report *r)
 		e = note_runtimes(r);
 	if (!e)
 		e = note_snapshots(r);
-	return e ? e : note_stacks(r);
+	if (!e)
+		e = note_stacks(r);
+	return e ? e : note_symbols(r);
 }

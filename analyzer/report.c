@@ -337,11 +337,12 @@ static int analyse_events(struct report *r)
 static void name_native(struct report *r, struct overview_row *row)
 {
 	const struct heap_site *s = &r->heap.site[row->at];
-	const struct heap_frame *f = &r->heap.frame[s->first];
+	const struct heap_frame *f;
 
 	if (s->here < s->n || !s->n)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
+	f = &r->heap.frame[s->first];
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;
@@ -379,7 +380,7 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = observe(r);
 	if (!e) {
-		r->symbols = symbols_new(&r->defs, NULL);
+		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
 	if (!e)

@@ -19,6 +19,7 @@ struct report_options {
 	bool each;			/* do not fold findings                      */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
+	struct symbols_options symbols;
 };
 
 struct report_note {
