@@ -35,7 +35,7 @@ static int collect(struct blocks *b, const struct replay *r)
 			continue;
 		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
 			return -ENOMEM;
-		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, x->site };
+		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, block_site(r, x) };
 		b->bytes += x->size;
 	}
 	if (b->n)
