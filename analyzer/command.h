@@ -21,6 +21,9 @@ int cmd_leaks(int argc, char **argv);
 int cmd_holders(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_survival(int argc, char **argv);
+int cmd_sites(int argc, char **argv);
+int cmd_tree(int argc, char **argv);
+int cmd_timeline(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 

@@ -301,6 +301,8 @@ int replay_to_end(struct replay *r)
 		struct timeline_bin state = state_of(r);
 
 		timeline_end(&r->timeline, r->now, &state);
+		if (!r->left)
+			result = replay_mark_left(r);
 	}
 	replay_settle(r);
 	return result;

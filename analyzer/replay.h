@@ -100,6 +100,7 @@ struct replay {
 	uint32_t parts_room;
 	struct replay_total total, total_left;
 	uint64_t left_ticks;
+	uint64_t since;			/* counting started at this tick; 0: at the beginning */
 	struct timeline timeline;
 	struct trend trend;
 
@@ -172,15 +173,15 @@ static inline site_id block_site(const struct replay *r, const struct block *b)
 }
 
 /*
- * Counts what is made from here on: sums of what was made, and the peak, start over;
- * what lives goes on living.
+ * Counts what is made from here on: sums of what was made, and the peak, start over.
+ * What lives goes on living, but it is not counted among what is left.
  */
 void replay_start_counting(struct replay *r);
 
 /*
- * What lives now is what is left in the end (r->left).  Happens by itself when the
- * runtime begins to take itself apart, or else at the snapshot of the exit, the first of
- * them; a caller does it where neither came.  -ENOMEM.
+ * What lives now is what is left in the end (r->left).  Happens by itself when the runtime
+ * begins to take itself apart or the snapshot of the exit is taken, whichever is first,
+ * and at the end of a trace that has neither.  -ENOMEM.
  */
 int replay_mark_left(struct replay *r);
 

@@ -336,12 +336,8 @@ void replay_settle(struct replay *r)
 		touch(r, i);
 }
 
-int replay_mark_left(struct replay *r)
+static void take_all(const struct replay *r, struct part_left *left)
 {
-	struct part_left *left = calloc(r->parts, sizeof(*left));
-
-	if (!left)
-		return -ENOMEM;
 	for (part_id i = 0; i < r->parts; i++) {
 		const struct part *p = &r->part[i];
 
@@ -350,6 +346,44 @@ int replay_mark_left(struct replay *r)
 			left[i].scaled = r->part_scaled[i].live;
 			left[i].scaled_objects = r->part_scaled[i].live_objects;
 		}
+	}
+}
+
+/* Only what was made since. */
+static int take_young(struct replay *r, struct part_left *left)
+{
+	const struct object *o;
+	const struct block *b;
+	part_id part;
+	size_t at = 0;
+
+	while ((b = replay_each_block(r, &at)))
+		if (b->born >= r->since) {
+			left[b->part].live++;
+			left[b->part].live_bytes += b->size;
+			weigh(&left[b->part].scaled, replay_weight(r, b), b->size);
+		}
+	for (at = 0; (o = replay_each_object(r, &at));)
+		if (o->born >= r->since) {
+			if (replay_part_of(r, o->site, o->type, o->thread, &part))
+				return -ENOMEM;
+			left[part].live_objects++;
+			left[part].scaled_objects += (double)o->weight;
+		}
+	return 0;
+}
+
+int replay_mark_left(struct replay *r)
+{
+	struct part_left *left = calloc(r->parts, sizeof(*left));
+
+	if (!left)
+		return -ENOMEM;
+	if (!r->since) {
+		take_all(r, left);
+	} else if (take_young(r, left)) {
+		free(left);
+		return -ENOMEM;
 	}
 	free(r->left);
 	r->left = left;
@@ -365,6 +399,7 @@ void replay_start_counting(struct replay *r)
 {
 	struct replay_total *t = &r->total;
 
+	r->since = r->now + 1;
 	for (part_id i = 0; i < r->parts; i++) {
 		struct part *p = &r->part[i];
 

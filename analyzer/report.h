@@ -15,6 +15,8 @@
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	bool events;			/* the events alone: no snapshot, no findings */
+	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	struct progress *progress;	/* NULL: nobody is told                      */
 };
 
@@ -37,6 +39,7 @@ struct report {
 	struct survival survival;
 	struct progress *progress;
 
+	bool events;			/* asked for the events alone                */
 	bool graph;			/* there was a snapshot: heap and analysis have content */
 	bool scanned;			/* ... or one of blocks: blocks and lost have content */
 	struct blocks blocks;

@@ -397,6 +397,7 @@ START_TEST(counting_may_start_over)
 	ck_assert_uint_eq(part_of("b")->blocks, 1);
 	ck_assert_uint_eq(part_of("b")->bytes, 32);
 	ck_assert_uint_eq(part_of("b")->live_bytes, 48);
+	ck_assert_uint_eq(r.left[replay_block(&r, writer_address("b"))->part].live_bytes, 32);
 	ck_assert_uint_eq(r.total.peak_bytes, 48);
 	ck_assert_uint_eq(r.total.blocks, 1);
 }
