@@ -72,7 +72,7 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */
@@ -373,8 +373,8 @@ int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
 	r = dead_find(&b->graph, &dead);
 	if (r)
 		return r;
-	ret->reached = b->n - dead.nodes;
-	ret->reached_bytes = b->bytes - dead.bytes;
+	ret->reached = b->n - b->objects - dead.nodes;
+	ret->reached_bytes = b->bytes - b->object_bytes - dead.bytes;
 	r = groups_find(&b->graph, &dead, &f.groups);
 	if (!r) {
 		r = collect(&f);

@@ -13,11 +13,13 @@ bool place_is_allocator(const char *function)
 		!strncmp(function, "_IO_", 4) || !strncmp(function, "__GI_", 5);
 }
 
+/* The runtime that serves a program counts as a library: libpython3.11.so, python3. */
 bool place_is_library(const char *module)
 {
 	const char *name = words_file(module);
 
-	return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
+	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6) ||
+		!strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
 		!strncmp(name, "libstdc++", 9) || !strncmp(name, "ld-linux", 8);
 }
 

@@ -172,6 +172,12 @@ static inline site_id block_site(const struct replay *r, const struct block *b)
 	return b->part < r->parts ? r->part[b->part].site : 0;
 }
 
+/* Parts of one stack together, a row for each site: the caller's to free with mem_free; NULL: no memory. */
+struct site_sums {
+	uint64_t blocks, bytes, brief, live, live_bytes, objects;
+};
+struct site_sums *replay_site_sums(const struct replay *r);
+
 /*
  * Counts what is made from here on: sums of what was made, and the peak, start over.
  * What lives goes on living, but it is not counted among what is left.

@@ -85,7 +85,7 @@ START_TEST(rows_are_by_what_was_asked)
 	ck_assert_str_eq(table((struct usage_query){ .by = USAGE_BY_TYPE }, USAGE_SORT_COUNT),
 		"list=3/192/128 memory block=3/1108/108 dict=1/32/32");
 	ck_assert_str_eq(table((struct usage_query){ .by = USAGE_BY_THREAD }, USAGE_SORT_BYTES),
-		"2=3/1072/72 1=4/288/196");
+		"2=3/1072/72 1=4/260/196");
 	ck_assert_str_eq(table((struct usage_query){ .by = USAGE_BY_STACK }, USAGE_SORT_PEAK),
 		"app=2/1008/8 load:7=3/192/128 save:20=1/100/100 load:8=1/32/32");
 }
@@ -102,8 +102,8 @@ START_TEST(rows_have_what_was_asked_for)
 		"load:7=3/192/128 save:20=1/100/100 load:8=1/32/32");
 	ck_assert_str_eq(table((struct usage_query){ .thread = 2 }, USAGE_SORT_LIVE),
 		"load:7=1/64/64 app=2/1008/8");
-	ck_assert_str_eq(table((struct usage_query){ .module = "bin/app" }, USAGE_SORT_LIVE),
-		"app=2/1008/8");
+	ck_assert_str_eq(table((struct usage_query){ .module = "ap*", .thread = 2 }, USAGE_SORT_LIVE),
+		"load:7=1/64/64 app=2/1008/8");
 	ck_assert_str_eq(table((struct usage_query){ .module = "none" }, USAGE_SORT_LIVE), "");
 }
 END_TEST
