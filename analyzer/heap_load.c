@@ -315,7 +315,7 @@ static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf 
 		return 0;
 	w->plausible = true;
 	buf_printf(what, "a block of %llu bytes", (unsigned long long)b->size);
-	site = heap_load_site(l, b->site);
+	site = heap_load_site(l, block_site(l->r, b));
 	if (site < 0)
 		return (int)site;
 	place = heap_place(l->h, (uint32_t)site);

@@ -133,6 +133,8 @@ static int note_snapshots(struct report *r)
 			"may be held.");
 	if (e)
 		return e;
+	if (r->events)			/* nobody asked for one */
+		return 0;
 	if (!r->graph && !r->scanned && f->snapshots_begun)
 		return note_add(r, true, "No snapshot is complete%s: who holds what is not known, and "
 				"what follows is what the events alone tell.",
