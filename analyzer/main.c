@@ -21,6 +21,7 @@ static const struct command {
 	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
 	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
+	{ "export", cmd_export, "the trace for pprof, speedscope, Graphviz, SQLite, ..." },
 	{ NULL, NULL, NULL },
 };
 

@@ -309,6 +309,19 @@ static void name_stacks(struct report *r)
 		name_native(r, &r->overview.row[i]);
 }
 
+static int analyse(struct report *r, const struct report_options *o, char error[200])
+{
+	int e = choose_snapshot(r, o->snapshot, error);
+
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r);
+	if (!e)
+		name_stacks(r);
+	return e;
+}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -330,14 +343,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
 	if (!e)
-		e = choose_snapshot(r, o->snapshot, error);
-	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
-			analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e)
-		e = analyse_collector(r);
+		e = o->bare ? replay_to_end(&r->replay) : analyse(r, o, error);
 	if (!e) {
-		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}

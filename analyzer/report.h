@@ -15,6 +15,7 @@
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	bool bare;			/* events alone, replayed to their end: no snapshot, no findings */
 	struct progress *progress;	/* NULL: nobody is told                      */
 };
 

@@ -94,7 +94,7 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .progress = &p }, error);
+			.each = v->each, .bare = v->bare, .progress = &p }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }
