@@ -68,6 +68,7 @@ struct def_type {
 	struct text name;
 	uint64_t address;
 	uint32_t same;			/* number that stands for all equal ones     */
+	uint32_t runtime;		/* number of the runtime it belongs to       */
 };
 
 struct def_thread {
@@ -79,6 +80,7 @@ struct def_thread {
 struct def_runtime {
 	struct text name, version, reason;
 	uint32_t state;			/* enum ouro_runtime_state                   */
+	uint32_t number;		/* what types say; 0: CPython                */
 };
 
 struct def_note {

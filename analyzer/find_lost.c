@@ -72,7 +72,7 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */

@@ -22,6 +22,9 @@ static const struct command {
 	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
 	{ "export", cmd_export, "the trace for pprof, speedscope, Graphviz, SQLite, ..." },
+	{ "audit", cmd_audit, "the gate before a release: fails on what is new or has grown" },
+	{ "pack", cmd_pack, "make a trace smaller; every command reads it as it is" },
+	{ "unpack", cmd_unpack, "the trace as it was before it was packed" },
 	{ NULL, NULL, NULL },
 };
 

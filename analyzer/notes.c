@@ -34,7 +34,7 @@ static int take_state(struct report *r)
 	struct buf b = {0};
 
 	if (r->trace.running)
-		buf_puts(&b, "still runs");
+		buf_puts(&b, r->trace.packed ? "still ran when it was packed" : "still runs");
 	else if (r->trace.killed)
 		buf_puts(&b, "was killed");
 	else if (f->state == OURO_STATE_EXITED)
@@ -53,6 +53,9 @@ static int take_state(struct report *r)
 
 static int note_end(struct report *r)
 {
+	if (r->trace.running && r->trace.packed)
+		return note_add(r, true, "The program still ran when its trace was packed: this is what "
+				"the trace had then.");
 	if (r->trace.running)
 		return note_add(r, true, "The program still runs: this is what the trace had when it "
 				"was read.");
@@ -147,7 +150,8 @@ static int note_snapshots(struct report *r)
 			     "%llu objects twice.", r->snapshot,
 			     (unsigned long long)r->snap.dropped_edges,
 			     (unsigned long long)r->snap.double_nodes);
-	if (f->snapshots_begun > 1 && !e)
+	/* Those before collections show garbage, and are not chosen among. */
+	if (f->snapshots_begun > 1 + r->garbage.n && !e)
 		e = note_add(r, false, "Snapshot %u of %u is used (%s); --snapshot N shows another.",
 			     r->snapshot, f->snapshots_begun, r->reason);
 	return e;

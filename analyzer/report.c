@@ -4,6 +4,7 @@
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
+#include "warm.h"
 #include "words.h"
 
 #include <errno.h>
@@ -102,7 +103,7 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 {
 	int e;
 
-	r->snapshot = asked ? asked : snap_newest(&r->trace);
+	r->snapshot = asked ? asked : snap_newest(&r->trace, &r->defs);
 	if (!r->snapshot)
 		return 0;
 	e = snap_load(&r->snap, &r->trace, &r->defs, r->snapshot);
@@ -134,11 +135,26 @@ static int replay_to_moment(struct report *r)
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
+/* On the way to a moment, garbage is looked at as it was at others. */
+static int gather(struct report *r, uint64_t until)
+{
+	return garbage_gather(&r->garbage, &r->replay, r->symbols, until);
+}
+
+static int go_to_end(struct report *r)
+{
+	int e = gather(r, UINT64_MAX);
+
+	return e ? e : replay_to_end(&r->replay);
+}
+
 /* The events up to the snapshot. */
 static int go_to_snapshot(struct report *r)
 {
-	int e = replay_to_moment(r);
+	int e = gather(r, r->snap.def ? r->snap.def->ticks : 0);
 
+	if (!e)
+		e = replay_to_moment(r);
 	if (!e)
 		e = note_add(r, true, "the events do not show when snapshot %u was taken: births "
 			     "are those at the end", r->snapshot);
@@ -156,19 +172,27 @@ static int find_blocks(struct report *r, bool each)
 	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
 }
 
+static int load_heap(struct report *r, const struct snap *snap)
+{
+	int e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, snap);
+
+	r->loader.warm = r->work.warm;
+	return e;
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 static int analyse_snapshot(struct report *r, bool each)
@@ -177,7 +201,7 @@ static int analyse_snapshot(struct report *r, bool each)
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -195,7 +219,7 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
@@ -204,6 +228,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
 }
@@ -213,8 +238,12 @@ static int observe(struct report *r)
 {
 	int e;
 
+	uint64_t warm = r->work.warm;
+
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	work_fini(&r->work);
+	r->work.warm = warm;
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
@@ -232,6 +261,19 @@ static double seconds_of_program(const struct report *r)
 }
 
 /* The replay is at its end. */
+static int measure_work(struct report *r)
+{
+	uint64_t to = r->replay.exiting ? r->replay.exiting : r->replay.now;
+
+	if (r->work.from)
+		r->warm_seconds = to > r->work.from ?
+			(double)(trace_ns(&r->trace, to) - trace_ns(&r->trace, r->work.from)) / 1e9 : 0;
+	else
+		r->warm_seconds = (double)trace_elapsed(&r->trace, to) / 1e9;
+	return work_total(&r->work, &r->replay, &r->allocations);
+}
+
+/* The replay is at its end. */
 static int analyse_collector(struct report *r)
 {
 	struct findings *f = &r->analysis.findings;
@@ -243,7 +285,8 @@ static int analyse_collector(struct report *r)
 		return -ENOMEM;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
-		e = find_collected_cycles(f, &r->survival, &r->loader, r->program_seconds);
+		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
+					  r->program_seconds);
 	analysis_rank(&r->analysis);
 	return e;
 }
@@ -255,7 +298,7 @@ static int analyse_collector(struct report *r)
 static int replay_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = replay_to_end(&r->replay);
+	int e = go_to_end(r);
 
 	exiting = r->replay.exiting;
 	if (e || !exiting)
@@ -274,7 +317,7 @@ static int analyse_events(struct report *r)
 	int e = replay_to_exiting(r);
 
 	if (!e)
-		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
+		e = load_heap(r, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	return e ? e : replay_to_end(&r->replay);
@@ -319,6 +362,8 @@ static int analyse(struct report *r, const struct report_options *o, char error[
 	if (!e)
 		e = analyse_collector(r);
 	if (!e)
+		e = measure_work(r);
+	if (!e)
 		name_stacks(r);
 	return e;
 }
@@ -336,6 +381,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
+	if (!e && o->warm_ns)
+		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e)
 		e = observe(r);
 	if (!e) {
@@ -371,6 +418,8 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	garbage_fini(&r->garbage);
+	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

@@ -7,15 +7,18 @@
 #include "analysis.h"
 #include "collections.h"
 #include "find_lost.h"
+#include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
 #include "survival.h"
 #include "term.h"
+#include "work.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
 	bool bare;			/* events alone, replayed to their end: no snapshot, no findings */
+	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 };
 
@@ -36,6 +39,7 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
@@ -53,6 +57,9 @@ struct report {
 	char *runtime, *version;	/* NULL: none known                          */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
+	struct work work;
+	double allocations;		/* by the program when it was warm: work.h   */
+	double warm_seconds;		/* ... for so long                           */
 	char *state;			/* "exited with status 0", "was killed"      */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;

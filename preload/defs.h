@@ -18,9 +18,10 @@ uint32_t define_native(uintptr_t address);
 
 uint32_t define_code(uint32_t name, uint32_t qualname, uint32_t file, uint32_t line);
 uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags);
-uint32_t define_type(uint32_t name, uintptr_t address);
+uint32_t define_type(unsigned runtime, uint32_t name, uintptr_t address);
 
-void define_runtime(const char *name, const char *version, unsigned state, const char *reason);
+void define_runtime(unsigned number, const char *name, const char *version, unsigned state,
+	const char *reason);
 void define_eval(uintptr_t start, uintptr_t end);
 void define_note(unsigned severity, const char *text);
 

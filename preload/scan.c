@@ -365,10 +365,10 @@ int scan_write(struct snapshot *s)
 	if (!c)
 		return -ENOMEM;
 	c->s = s;
-	if (runtime) {
-		c->has = runtime->has;
+	if (interpreter) {
+		c->has = interpreter->has;
 		/* Blocks of before a fork are not known. */
-		c->pool = file->origin == OURO_ORIGIN_FORK ? NULL : runtime->pool;
+		c->pool = file->origin == OURO_ORIGIN_FORK ? NULL : interpreter->pool;
 	}
 	c->threads = snapshot_threads(s);
 	threads_look_again(c->threads, sys_getppid());

@@ -33,6 +33,7 @@ struct text_slot {
 };
 
 struct snapshot {
+	enum ouro_snapshot_reason reason;
 	uintptr_t stack;		/* of the caller of snapshot_take            */
 	uintptr_t frames;		/* ... from its saved registers on           */
 	uint64_t start_ns;
@@ -111,6 +112,11 @@ bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
 		if (start < s->memory[i].end && end > s->memory[i].start)
 			return true;
 	return false;
+}
+
+enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s)
+{
+	return s->reason;
 }
 
 uintptr_t snapshot_stack(const struct snapshot *s)
@@ -429,12 +435,12 @@ static void offer_to_oom(void)
 
 static int write_all(struct snapshot *s)
 {
-	int r = runtime ? runtime->snapshot(s) : 0;
+	int r = interpreter ? interpreter->snapshot(s) : 0;
 
 	if (r || !s->threads)
 		return r;
 	r = scan_write(s);
-	if (!r || !runtime)
+	if (!r || !interpreter)
 		return r;
 	snapshot_note(s, "who holds the blocks of C code is not known: no memory to look for it");
 	return 0;
@@ -483,6 +489,8 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason)
 		return options.snapshot_signal != 0;
 	case OURO_SNAPSHOT_INTERVAL:
 		return options.snapshot_every != 0;
+	case OURO_SNAPSHOT_COLLECTION:
+		return options.snapshot_collection != COLLECTIONS_NEVER;
 	case OURO_SNAPSHOT_CALL:
 		return options.snapshot_call[0] != 0;
 	default:
@@ -497,16 +505,29 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason)
  */
 static uint32_t under_way[UNDER_WAY_MAX];
 
+static bool is_free(uint32_t *place)
+{
+	if (*place && SYS(SYS_wait4, *place, NULL, WNOHANG | __WCLONE, NULL, 0, 0) == 0)
+		return false;
+	*place = 0;
+	return true;
+}
+
 static uint32_t *free_place(void)
 {
-	for (int i = 0; i < UNDER_WAY_MAX; i++) {
-		if (under_way[i] && SYS(SYS_wait4, under_way[i], NULL, WNOHANG | __WCLONE, NULL,
-		    0, 0) == 0)
-			continue;
-		under_way[i] = 0;
-		return &under_way[i];
-	}
+	for (int i = 0; i < UNDER_WAY_MAX; i++)
+		if (is_free(&under_way[i]))
+			return &under_way[i];
 	return NULL;
+}
+
+bool snapshot_idle(void)
+{
+	bool idle = true;
+
+	for (int i = 0; i < UNDER_WAY_MAX; i++)
+		idle &= is_free(&under_way[i]);
+	return idle;
 }
 
 /*
@@ -515,7 +536,7 @@ static uint32_t *free_place(void)
  */
 bool snapshot_can(void)
 {
-	return runtime ? runtime->snapshot != NULL : !runtime_present && !sampling;
+	return interpreter ? interpreter->snapshot != NULL : !interpreter_present && !sampling;
 }
 
 /* What follows the frame's address on its way down: rbx, r12 to r15 of the caller. */
@@ -535,11 +556,15 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t s
 	s = sys_memory(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
+	s->reason = reason;
 	s->stack = stack ? stack : (uintptr_t)__builtin_frame_address(0);
 	s->frames = stack ? stack : s->stack - SAVED_REGISTERS;
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);
-	/* Who holds a block that is known tells nothing when most are not. */
-	if (!sampling) {
+	/*
+	 * Who holds a block that is known tells nothing when most are not; and garbage
+	 * is told by the objects alone.
+	 */
+	if (!sampling && reason != OURO_SNAPSHOT_COLLECTION) {
 		s->threads = sys_memory(sizeof(*s->threads));
 		if (!s->threads) {
 			sys_unmap(s, sizeof(*s));

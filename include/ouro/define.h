@@ -102,7 +102,7 @@ struct ouro_def_line {
 };
 
 struct ouro_def_type {
-	struct ouro_def def;
+	struct ouro_def def;		/* flags: the number of its runtime          */
 	uint32_t id, name;
 	uint64_t address;
 };
@@ -126,9 +126,12 @@ enum ouro_runtime_state {
 	OURO_RUNTIME_PARTIAL = 3,	/* recorded with a limit: see reason         */
 };
 
-/* A later one for the same name replaces an earlier one. */
+/*
+ * A later one for the same name replaces an earlier one.  Runtimes have
+ * numbers, as there can be several: 0 is CPython, others as they come.
+ */
 struct ouro_def_runtime {
-	struct ouro_def def;
+	struct ouro_def def;		/* flags: its number                         */
 	uint32_t name, version;		/* "cpython", "3.11.2"                       */
 	uint32_t state, reason;		/* enum ouro_runtime_state; string or 0      */
 };

@@ -55,7 +55,7 @@ static const char *find_api(void)
 
 static int refuse(const char *why)
 {
-	define_runtime("cpython", layout_version(), OURO_RUNTIME_DORMANT, why);
+	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_DORMANT, why);
 	return -ENOTSUP;
 }
 
@@ -82,7 +82,7 @@ static int start(void)
 	late = deaths_start();
 	if (!why)
 		why = late;
-	define_runtime("cpython", layout_version(),
+	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(),
 		       why ? OURO_RUNTIME_PARTIAL : OURO_RUNTIME_ACTIVE, why);
 	frames_define_evaluator();
 	return 0;
@@ -94,14 +94,15 @@ static void forked(void)
 	types_forget();
 	codes_forget();
 	control_forked();
-	define_runtime("cpython", layout_version(), OURO_RUNTIME_ACTIVE, NULL);
+	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_ACTIVE, NULL);
 	frames_define_evaluator();
 }
 
 const struct runtime cpython_runtime = {
 	.name = "cpython",
-	.serial = true,
 	.start = start,
+	.interpreter = true,
+	.serial = true,
 	.frames = frames_take,
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,

@@ -9,6 +9,7 @@
 #include "live.h"
 
 #include "../defs.h"
+#include "../runtime.h"
 
 #include <sys/mman.h>
 
@@ -50,7 +51,7 @@ static unsigned flags_of(uintptr_t type)
 static uint32_t add(uintptr_t type, unsigned *ret_flags)
 {
 	const char *name = (const char *)py_ptr(type, TP_NAME);
-	uint32_t number = define_type(name ? define_cstring(name) : 0, type);
+	uint32_t number = define_type(RUNTIME_CPYTHON, name ? define_cstring(name) : 0, type);
 	size_t at = home(type);
 
 	*ret_flags = flags_of(type);

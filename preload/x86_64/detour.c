@@ -269,8 +269,8 @@ static void *original_of(const struct detour *d)
 	return NULL;
 }
 
-static int place(const char *name, uint8_t *target, const uint8_t *replacement,
-		 bool unrun, void **ret_original)
+static int place(const char *name, uint8_t *target, size_t size,
+		 const uint8_t *replacement, bool unrun, void **ret_original)
 {
 	void *was = ret_original ? *ret_original : NULL;
 	struct detour *d;
@@ -279,7 +279,7 @@ static int place(const char *name, uint8_t *target, const uint8_t *replacement,
 
 	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
 		return -DETOUR_TWICE;
-	err = entry_judge(target, 0, JUMP_SIZE, ret_original, &e);
+	err = entry_judge(target, size, JUMP_SIZE, ret_original, &e);
 	if (err)
 		return err;
 	d = removed_before(&e, replacement, ret_original);
@@ -305,13 +305,13 @@ static int place(const char *name, uint8_t *target, const uint8_t *replacement,
 	return 0;
 }
 
-static int place_guarded(const char *name, void *target, void *replacement, bool unrun,
-			 void **ret_original)
+static int place_guarded(const char *name, void *target, size_t size, void *replacement,
+			 bool unrun, void **ret_original)
 {
 	int saved_errno = errno, err = -DETOUR_BUSY;
 
 	if (!atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
-		err = place(name, target, replacement, unrun, ret_original);
+		err = place(name, target, size, replacement, unrun, ret_original);
 		atomic_flag_clear_explicit(&busy, memory_order_release);
 	}
 	errno = saved_errno;
@@ -320,13 +320,19 @@ static int place_guarded(const char *name, void *target, void *replacement, bool
 
 int detour_place(const char *name, void *target, void *replacement, void **ret_original)
 {
-	return place_guarded(name, target, replacement, false, ret_original);
+	return place_guarded(name, target, 0, replacement, false, ret_original);
+}
+
+int detour_place_sized(const char *name, void *target, size_t size, void *replacement,
+		       void **ret_original)
+{
+	return place_guarded(name, target, size, replacement, false, ret_original);
 }
 
 int detour_place_unrun(const char *name, void *target, void *replacement,
 		       void **ret_original)
 {
-	return place_guarded(name, target, replacement, true, ret_original);
+	return place_guarded(name, target, 0, replacement, true, ret_original);
 }
 
 int detour_remove(void *target)
