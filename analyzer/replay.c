@@ -4,6 +4,8 @@
 #include "living.h"
 #include "replay_private.h"
 
+#include "refs.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -98,6 +100,19 @@ static void ext(struct replay *r, const struct event *e)
 	}
 }
 
+static int reference(struct replay *r, const struct event *e)
+{
+	site_id site;
+	int result;
+
+	if (!r->refs)
+		return 0;
+	result = replay_site_of(r, e, &site);
+	if (!result)
+		refs_event(r->refs, e, site);
+	return result;
+}
+
 static int apply(struct replay *r, const struct event *e)
 {
 	switch (e->kind) {
@@ -123,10 +138,10 @@ static int apply(struct replay *r, const struct event *e)
 		return 0;
 	case OURO_INCREF:
 		r->total.increfs++;
-		return 0;
+		return reference(r, e);
 	case OURO_DECREF:
 		r->total.decrefs++;
-		return 0;
+		return reference(r, e);
 	case OURO_COLLECT:
 		r->collecting++;
 		return replay_site_of(r, e, &r->collect_site);
@@ -137,7 +152,7 @@ static int apply(struct replay *r, const struct event *e)
 		return 0;
 	case OURO_EXT:
 		ext(r, e);
-		return 0;
+		return e->ext == OURO_EXT_REFERENCE ? reference(r, e) : 0;
 	default:
 		return 0;
 	}
