@@ -2,6 +2,7 @@
 
 #include "found.h"
 #include "mem.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static int collect(struct blocks *b, const struct replay *r)
 			continue;
 		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
 			return -ENOMEM;
-		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, x->site };
+		b->row[b->n++] = (struct blocks_row){ .addr = x->addr,
+			.size = x->size, .born = x->born, .site = x->site };
 		b->bytes += x->size;
 	}
 	if (b->n)
@@ -111,6 +113,7 @@ struct drawing {
 	struct blocks *b;
 	struct draft draft;
 	struct bits rooted;
+	struct tables tables;
 	node_id holder;			/* of the previous word                      */
 };
 
@@ -122,6 +125,7 @@ static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
 static int draw_root(struct drawing *d, node_id to, uint8_t region)
 {
 	d->b->roots++;
+	d->b->row[to].outside++;
 	if (bits_has(&d->rooted, to))
 		return 0;
 	bits_add(&d->rooted, to);
@@ -133,7 +137,9 @@ static int draw_word(struct drawing *d, uint64_t where, uint64_t held, uint8_t r
 	node_id to = blocks_at(d->b, held);
 	uint64_t offset;
 
-	if (to == NODE_NONE)
+	if (to == NODE_NONE || tables_is_weak(&d->tables, where))
+		return 0;
+	if (region == OURO_REGION_DATA && tables_word(&d->tables, to, where))
 		return 0;
 	if (region == OURO_REGION_REGISTER)
 		return draw_root(d, to, region);
@@ -143,7 +149,7 @@ static int draw_word(struct drawing *d, uint64_t where, uint64_t held, uint8_t r
 		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, region);
 	offset = where - d->b->row[d->holder].addr;
 	return draft_edge(&d->draft, d->holder, to,
-		offset < UINT32_MAX ? (uint32_t)offset : UINT32_MAX, EDGE_OWNED);
+		offset < BLOCKS_TIE ? (uint32_t)offset : BLOCKS_TIE - 1, EDGE_OWNED);
 }
 
 static int draw_words(struct drawing *d, const struct snap *s)
@@ -164,17 +170,25 @@ static int draw_words(struct drawing *d, const struct snap *s)
 	return 0;
 }
 
-static int draw(struct blocks *b, const struct snap *s)
+static int draw(struct blocks *b, const struct replay *replay, const struct snap *s)
 {
 	struct drawing d = { .b = b, .holder = NODE_NONE };
 	int r = bits_init(&d.rooted, b->n);
+
+	if (!r)
+		r = tables_init(&d.tables, b, replay);
 
 	for (uint32_t i = 0; i < b->n && !r; i++)
 		r = draft_node(&d.draft, 0, b->row[i].size, NODE_UNCOUNTED);
 	if (!r)
 		r = draw_words(&d, s);
 	if (!r)
+		r = tables_draw(&d.tables, &d.draft);
+	if (!r)
 		r = graph_build(&b->graph, &d.draft);
+	if (!r)
+		r = tables_judge(&d.tables);
+	tables_fini(&d.tables);
 	draft_fini(&d.draft);
 	bits_fini(&d.rooted);
 	return r;
@@ -189,7 +203,7 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 	if (!result)
 		result = make_index(b);
 	if (!result)
-		result = draw(b, s);
+		result = draw(b, r, s);
 	if (result)
 		blocks_fini(b);
 	return result;

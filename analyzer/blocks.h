@@ -5,25 +5,38 @@
  * addresses.  A word in a block is an edge, to whatever block it points into;
  * a word elsewhere in memory that is in use is a root.  One in memory of
  * malloc that is no block is left over and means nothing.
+ *
+ * Where references are told (refs.h), a block is also the counted object that
+ * lies in it, told edges are edges, and words that only know an object are none:
+ *
+ *	weak pointers, by the places that were told;
+ *	what the runtime keeps on its objects' handlers: in its tables the object
+ *	stands beside the handler, and neither is held by them.
  */
 #ifndef BLOCKS_H
 #define BLOCKS_H
 
 #include "graph.h"
-#include "replay.h"
+#include "refs.h"
 #include "snap.h"
+
+/* An edge's name is its offset in the holder, or this and the number of a told edge. */
+#define BLOCKS_TIE 0x80000000u
 
 struct blocks_row {
 	uint64_t addr, size, born;
 	site_id site;
+	uint32_t outside;		/* words from outside that lead here         */
+	struct ledger *ledger;		/* of the counted object in it; NULL: none   */
 };
 
 struct blocks {
 	struct blocks_row *row;		/* by address; the graph's nodes             */
 	uint32_t n;
 	uint64_t bytes;
-	struct graph graph;		/* edges are named by their offset in the holder */
+	struct graph graph;
 	uint64_t words, roots;		/* looked at; that hold a block from outside */
+	uint32_t counted;		/* blocks that have a ledger                 */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
 };

@@ -46,6 +46,7 @@ void refs_fini(struct refs *s)
 	for (uint32_t i = 0; i < s->rows; i++)
 		ledger_free(s->of[i]);
 	free(s->of);
+	ties_fini(&s->ties);
 	mem_free(s->bad);
 	mem_free(s->tomb);
 	refs_forget_pairs(s);
@@ -401,6 +402,10 @@ void refs_event(struct refs *s, const struct event *e, site_id site)
 	const struct object *o = &s->r->live.object[row];
 	struct ledger *l;
 
+	if (e->kind == OURO_EXT && e->ext != OURO_EXT_REFERENCE) {
+		s->failed |= ties_event(&s->ties, s->r, e, site) != 0;
+		return;
+	}
 	if (!row || !o->alive) {
 		if (e->kind != OURO_EXT)
 			touch_dead(s, e, site);

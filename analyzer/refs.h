@@ -18,6 +18,7 @@
 
 #include "callers.h"
 #include "replay.h"
+#include "ties.h"
 
 struct ref_row {
 	site_id site;			/* 0: stack not known                        */
@@ -79,6 +80,7 @@ struct refs {
 	struct ledger **of;		/* by row of live.object; NULL: none         */
 	uint32_t rows;
 	uint64_t objects;		/* ledgers                                   */
+	struct ties ties;
 	struct refs_bad *bad;
 	uint32_t nbad, bad_cap;
 	struct tomb *tomb;		/* refs.c's: who died last, by address       */

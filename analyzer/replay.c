@@ -152,7 +152,8 @@ static int apply(struct replay *r, const struct event *e)
 		return 0;
 	case OURO_EXT:
 		ext(r, e);
-		return e->ext == OURO_EXT_REFERENCE ? reference(r, e) : 0;
+		return e->ext >= OURO_EXT_REFERENCE && e->ext <= OURO_EXT_UNEDGE ?
+			reference(r, e) : 0;
 	default:
 		return 0;
 	}

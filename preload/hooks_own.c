@@ -330,6 +330,44 @@ FORMS_NEW(ON_NEW)
 	}
 FORMS_DELETE(ON_DELETE)
 
+/* --- slices ------------------------------------------------------------------------ */
+
+static void *(*own_slice_alloc)(size_t);
+static void (*own_slice_free1)(size_t, void *);
+static void (*own_slice_free_chain)(size_t, void *, size_t);
+
+DETOUR_HOOK static void *on_slice_alloc(size_t size)
+{
+	struct thr *t = ENTER();
+	void *p = own_slice_alloc(size);
+
+	leave(t);
+	TAKEN(p, size);
+	return p;
+}
+
+DETOUR_HOOK static void on_slice_free1(size_t size, void *p)
+{
+	struct thr *t;
+
+	ENDED(p, OURO_FREE);
+	t = ENTER();
+	own_slice_free1(size, p);
+	leave(t);
+}
+
+/* Slices linked by a word at `next` in each. */
+DETOUR_HOOK static void on_slice_free_chain(size_t size, void *chain, size_t next)
+{
+	struct thr *t;
+
+	for (char *p = chain; p; p = *(char **)(p + next))
+		ENDED(p, OURO_FREE);
+	t = ENTER();
+	own_slice_free_chain(size, chain, next);
+	leave(t);
+}
+
 /* --- placing ----------------------------------------------------------------------- */
 
 struct entry {
@@ -381,6 +419,14 @@ static const struct entry operators[] = {
 		&own_delete_array_aligned_nothrow },
 };
 enum { OPERATORS = sizeof operators / sizeof *operators, NAMES_MOST = OPERATORS };
+
+/* All or none, as of the family. */
+static const struct entry slices[] = {
+	{ "g_slice_alloc", on_slice_alloc, &own_slice_alloc },
+	{ "g_slice_free1", on_slice_free1, &own_slice_free1 },
+	{ "g_slice_free_chain_with_offset", on_slice_free_chain, &own_slice_free_chain },
+};
+enum { SLICES = sizeof slices / sizeof *slices };
 
 static const char *refused(const char *name, int refusal)
 {
@@ -492,4 +538,16 @@ const char *hooks_own_setup(void)
 	if (less)
 		define_note(OURO_NOTE_INFO, less);
 	return trouble;
+}
+
+void hooks_own_slices(struct link_map *map)
+{
+	void *target[SLICES];
+	const char *less;
+
+	if (targets(map, slices, SLICES, target) < SLICES)
+		return;
+	less = place(slices, SLICES, target);
+	if (less)
+		define_note(OURO_NOTE_INFO, less);
 }
