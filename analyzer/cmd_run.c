@@ -33,7 +33,9 @@ static const char usage[] =
 "      --ring-size SIZE   bytes of that file, K M G allowed (default 64M)\n"
 "      --sample SIZE      record about one allocation in every SIZE bytes\n"
 "      --snapshot WHEN    exit (default), never, SIGNAL (USR1, ...), every=SECONDS,\n"
-"                         call=MODULE.FUNCTION; several parted by `+`\n"
+"                         call=MODULE.FUNCTION, collection (before some that free much;\n"
+"                         of itself, with `exit`, while a program is small); several\n"
+"                         parted by `+`\n"
 "      --no-follow        do not record programs that COMMAND executes\n"
 "      --format FORMAT    text (default) or json, for the summary\n"
 "  -q, --quiet            no summary\n"
@@ -115,7 +117,7 @@ static bool snapshot_text(const char *given, char *to, size_t room)
 		const char *comma = n ? "+" : "";
 		int sig;
 
-		if (!strcmp(word, "exit") || !strcmp(word, "never"))
+		if (!strcmp(word, "exit") || !strcmp(word, "never") || !strcmp(word, "collection"))
 			n += (size_t)snprintf(to + n, room - n, "%s%s", comma, word);
 		else if (!strncmp(word, "every=", 6) && strtod(word + 6, NULL) > 0)
 			n += (size_t)snprintf(to + n, room - n, "%severy:%s", comma, word + 6);
@@ -159,7 +161,7 @@ static int parse(struct run *r, int argc, char **argv)
 		case OPT_SNAPSHOT:
 			if (!snapshot_text(optarg, r->snapshot, sizeof(r->snapshot)))
 				return complain(STATUS_USAGE, "--snapshot %s: exit, never, a signal, "
-					"every=SECONDS or call=MODULE.FUNCTION", optarg);
+					"collection, every=SECONDS or call=MODULE.FUNCTION", optarg);
 			r->launch.snapshot = r->snapshot;
 			break;
 		case OPT_NO_FOLLOW:

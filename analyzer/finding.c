@@ -2,6 +2,8 @@
 
 #include "mem.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 struct finding *findings_add(struct findings *s)
@@ -62,6 +64,23 @@ void findings_fini(struct findings *s)
 		finding_fini(&s->f[i]);
 	mem_free(s->f);
 	*s = (struct findings){0};
+}
+
+int finding_nearness(const struct finding *f, const char *function, const char *file,
+		    uint32_t line)
+{
+	int near = 0;
+
+	for (uint32_t i = 0; i < f->nsites; i++) {
+		const struct finding_site *s = &f->site[i];
+
+		if (strcmp(s->function, function) || strcmp(s->file, file))
+			continue;
+		if (s->line == line)
+			return 2;
+		near = 1;
+	}
+	return near;
 }
 
 bool finding_is_part(const struct finding *f, enum report_part part)

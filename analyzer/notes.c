@@ -147,7 +147,8 @@ static int note_snapshots(struct report *r)
 			     "%llu objects twice.", r->snapshot,
 			     (unsigned long long)r->snap.dropped_edges,
 			     (unsigned long long)r->snap.double_nodes);
-	if (f->snapshots_begun > 1 && !e)
+	/* Those before collections show garbage, and are not chosen among. */
+	if (f->snapshots_begun > 1 + r->garbage.n && !e)
 		e = note_add(r, false, "Snapshot %u of %u is used (%s); --snapshot N shows another.",
 			     r->snapshot, f->snapshots_begun, r->reason);
 	return e;

@@ -102,7 +102,7 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 {
 	int e;
 
-	r->snapshot = asked ? asked : snap_newest(&r->trace);
+	r->snapshot = asked ? asked : snap_newest(&r->trace, &r->defs);
 	if (!r->snapshot)
 		return 0;
 	e = snap_load(&r->snap, &r->trace, &r->defs, r->snapshot);
@@ -133,11 +133,26 @@ static int replay_to_moment(struct report *r)
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
+/* On the way to a moment, garbage is looked at as it was at others. */
+static int gather(struct report *r, uint64_t until)
+{
+	return garbage_gather(&r->garbage, &r->replay, r->symbols, until);
+}
+
+static int go_to_end(struct report *r)
+{
+	int e = gather(r, UINT64_MAX);
+
+	return e ? e : replay_to_end(&r->replay);
+}
+
 /* The events up to the snapshot. */
 static int go_to_snapshot(struct report *r)
 {
-	int e = replay_to_moment(r);
+	int e = gather(r, r->snap.def ? r->snap.def->ticks : 0);
 
+	if (!e)
+		e = replay_to_moment(r);
 	if (!e)
 		e = note_add(r, true, "the events do not show when snapshot %u was taken: births "
 			     "are those at the end", r->snapshot);
@@ -162,7 +177,7 @@ static int analyse_blocks(struct report *r, bool each)
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 static int analyse_snapshot(struct report *r, bool each)
@@ -187,7 +202,7 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
@@ -235,7 +250,8 @@ static int analyse_collector(struct report *r)
 		return -ENOMEM;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
-		e = find_collected_cycles(f, &r->survival, &r->loader, r->program_seconds);
+		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
+					  r->program_seconds);
 	analysis_rank(&r->analysis);
 	return e;
 }
@@ -247,7 +263,7 @@ static int analyse_collector(struct report *r)
 static int replay_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = replay_to_end(&r->replay);
+	int e = go_to_end(r);
 
 	exiting = r->replay.exiting;
 	if (e || !exiting)
@@ -356,6 +372,7 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	garbage_fini(&r->garbage);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

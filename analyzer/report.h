@@ -7,6 +7,7 @@
 #include "analysis.h"
 #include "collections.h"
 #include "find_lost.h"
+#include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
 #include "survival.h"
@@ -35,6 +36,7 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
 	bool graph;			/* there was a snapshot: heap and analysis have content */

@@ -173,6 +173,11 @@ static void put_numbers(struct json *j, const struct finding *f)
 		json_uint(j, "indirect_bytes", f->tail_bytes);
 		json_bool(j, "cyclic", f->cyclic);
 	}
+	if (f->kind == FINDING_COLLECTED_CYCLE) {
+		json_real(j, "objects_per_second", f->rate.objects);
+		json_real(j, "bytes_per_second", f->rate.bytes);
+		json_real(j, "collector_seconds", f->rate.collecting);
+	}
 	if (f->kind == FINDING_OVER_RETAINED) {
 		json_uint(j, "unknown", f->unknown);
 		json_uint(j, "held_by_c", f->held);
@@ -224,7 +229,7 @@ static void put_finding(struct json *j, const struct report *r, const struct fin
 	json_uint(j, "members_in_all", f->members_all);
 	json_open(j, "members", '[');
 	for (i = 0; i < f->nmembers; i++)
-		put_member(j, h, &f->member[i]);
+		put_member(j, f->heap ? f->heap : h, &f->member[i]);
 	json_close(j, ']');
 	put_edges(j, f);
 	if (f->all)

@@ -438,7 +438,7 @@ static const char *example(const struct report *r)
 	uint32_t i, k;
 
 	for (i = 0; i < s->n; i++)
-		for (k = 0; k < s->f[i].nmembers && s->f[i].kind != FINDING_LOST; k++) {
+		for (k = 0; k < s->f[i].nmembers && s->f[i].kind != FINDING_LOST && !s->f[i].heap; k++) {
 			variable = words_variable(&r->heap, s->f[i].member[k].node);
 			if (*variable)
 				return variable;

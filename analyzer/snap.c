@@ -534,25 +534,32 @@ void snap_free(struct snap *s)
 	*s = (struct snap){ 0 };
 }
 
-uint32_t snap_newest(struct trace *t)
+/* Complete, and taken for this purpose rather than for the other? */
+static bool is_newest(struct trace *t, const struct defs *d, uint32_t number, bool before_collection)
 {
 	static const struct defs none;
+	const struct def_snapshot *def = def_snapshot(d, number);
+	uint32_t damages = t->damages;
+	bool truncated = t->truncated, complete;
+	struct snap s;
 
-	for (uint32_t i = t->snapshots; i-- > 0; ) {
-		uint32_t damages = t->damages, number = t->snapshot[i].number;
-		bool truncated = t->truncated;
-		struct snap s;
-		bool complete;
+	if ((def && def->reason == OURO_SNAPSHOT_COLLECTION) != before_collection)
+		return false;
+	if (snap_load(&s, t, &none, number))
+		return false;
+	complete = s.complete;
+	snap_free(&s);
+	t->damages = damages;	/* whoever loads it will note them again */
+	t->truncated = truncated;
+	return complete;
+}
 
-		if (snap_load(&s, t, &none, number))
-			continue;
-		complete = s.complete;
-		snap_free(&s);
-		t->damages = damages;	/* whoever loads it will note them again */
-		t->truncated = truncated;
-		if (complete)
-			return number;
-	}
+uint32_t snap_newest(struct trace *t, const struct defs *d)
+{
+	for (int before_collection = 0; before_collection < 2; before_collection++)
+		for (uint32_t i = t->snapshots; i-- > 0; )
+			if (is_newest(t, d, t->snapshot[i].number, before_collection))
+				return t->snapshot[i].number;
 	return 0;
 }
 

@@ -92,8 +92,8 @@ struct snap {
 int snap_load(struct snap *s, struct trace *t, const struct defs *d, uint32_t number);
 void snap_free(struct snap *s);
 
-/* The newest complete one; 0: there is none. */
-uint32_t snap_newest(struct trace *t);
+/* The newest complete one, of those before a collection only when there is no other; 0: none. */
+uint32_t snap_newest(struct trace *t, const struct defs *d);
 
 uint32_t snap_find(const struct snap *s, uint64_t addr);	/* row, or SNAP_NONE */
 struct text snap_string(const struct snap *s, uint32_t row);

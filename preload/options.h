@@ -18,6 +18,7 @@ struct options {
 	bool snapshot_exit;
 	int snapshot_signal;		/* 0: none                                   */
 	uint32_t snapshot_every;	/* seconds; 0: never                         */
+	enum { COLLECTIONS_NEVER, COLLECTIONS_WHEN_SMALL, COLLECTIONS_ANY } snapshot_collection;
 	char snapshot_call[OPTIONS_CALL_MAX];	/* MODULE.FUNCTION; empty: none      */
 	bool follow;
 	int preload;			/* 1, 0, or -1: not said                     */

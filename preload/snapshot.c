@@ -33,6 +33,7 @@ struct text_slot {
 };
 
 struct snapshot {
+	enum ouro_snapshot_reason reason;
 	uintptr_t stack;		/* of the caller of snapshot_take            */
 	uint64_t start_ns;
 	struct threads *threads;	/* the others, where memory is searched      */
@@ -110,6 +111,11 @@ bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
 		if (start < s->memory[i].end && end > s->memory[i].start)
 			return true;
 	return false;
+}
+
+enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s)
+{
+	return s->reason;
 }
 
 uintptr_t snapshot_stack(const struct snapshot *s)
@@ -464,6 +470,8 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason)
 		return options.snapshot_signal != 0;
 	case OURO_SNAPSHOT_INTERVAL:
 		return options.snapshot_every != 0;
+	case OURO_SNAPSHOT_COLLECTION:
+		return options.snapshot_collection != COLLECTIONS_NEVER;
 	case OURO_SNAPSHOT_CALL:
 		return options.snapshot_call[0] != 0;
 	default:
@@ -478,16 +486,29 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason)
  */
 static uint32_t under_way[UNDER_WAY_MAX];
 
+static bool is_free(uint32_t *place)
+{
+	if (*place && SYS(SYS_wait4, *place, NULL, WNOHANG | __WCLONE, NULL, 0, 0) == 0)
+		return false;
+	*place = 0;
+	return true;
+}
+
 static uint32_t *free_place(void)
 {
-	for (int i = 0; i < UNDER_WAY_MAX; i++) {
-		if (under_way[i] && SYS(SYS_wait4, under_way[i], NULL, WNOHANG | __WCLONE, NULL,
-		    0, 0) == 0)
-			continue;
-		under_way[i] = 0;
-		return &under_way[i];
-	}
+	for (int i = 0; i < UNDER_WAY_MAX; i++)
+		if (is_free(&under_way[i]))
+			return &under_way[i];
 	return NULL;
+}
+
+bool snapshot_idle(void)
+{
+	bool idle = true;
+
+	for (int i = 0; i < UNDER_WAY_MAX; i++)
+		idle &= is_free(&under_way[i]);
+	return idle;
 }
 
 /*
@@ -517,6 +538,7 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t s
 	if (!s)
 		return -ENOMEM;
 	if (!stack)
+	s->reason = reason;
 		stack = (uintptr_t)__builtin_frame_address(0) - (interpreter ? 0 : SAVED_REGISTERS);
 	s->stack = stack;
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);

@@ -277,8 +277,8 @@ void control_module_made(void)
 	}
 }
 
-/* Held by this thread, or by nobody; and no collection has its hands in the counts. */
-bool control_quiescent(void)
+/* The lock is held by this thread, or by nobody. */
+bool control_alone(void)
 {
 	uintptr_t now = layout_thread(), own, interp = layout_interp();
 
@@ -288,12 +288,19 @@ bool control_quiescent(void)
 	if (now ? now != own : !own || py_ptr(interp, py.interp_threads) != own ||
 			       py_ptr(own, py.tstate_next))
 		return false;
-	return !py_int(layout_gc(interp), py.gc_collecting);
+	return true;
+}
+
+/* ... and no collection has its hands in the counts. */
+bool control_quiescent(void)
+{
+	return control_alone() && !py_int(layout_gc(layout_interp()), py.gc_collecting);
 }
 
 void control_forked(void)
 {
 	watched_taken = 0;
+	garbage_forked();
 	request = NULL;
 }
 

@@ -423,7 +423,8 @@ int heap_snapshot(struct snapshot *s)
 		return err;
 	if (!nodes_grow(w))
 		return -ENOMEM;
-	if (py_int(layout_gc(layout_interp()), py.gc_collecting))
+	if (snapshot_reason(s) != OURO_SNAPSHOT_COLLECTION &&
+	    py_int(layout_gc(layout_interp()), py.gc_collecting))
 		snapshot_note(s, "taken during a collection: what it has put aside may be missing");
 	roots_running(w);		/* first: says which frames' locals are roots */
 	take_lists(w);

@@ -9,6 +9,7 @@
  *   names.c        the variable a line gives its result to
  *   tracemalloc.c  what the program sees of a tracer it did not start
  *   collector.c    runs of the cyclic collector
+ *   garbage.c      a snapshot before a collection that will free something
  *   control.c      a moment with the GIL: readiness, exit, snapshots on request
  */
 #ifndef CPYTHON_LIVE_H
@@ -157,6 +158,10 @@ long collector_asked(long (*collect)(void));	/* calls PyGC_Collect for somebody 
 bool collector_watch(const void *function);	/* is it gc.collect? then control_called from now on */
 void collector_tell(struct guard *g);	/* what its statistics say now */
 
+/* garbage.c */
+void garbage_snapshot(struct guard *g, unsigned generation, uint64_t freed); /* a collection begins */
+void garbage_forked(void);
+
 /* control.c */
 void control_start(void);
 void control_called(void);		/* the function whose calls the user wants snapshots of */
@@ -164,6 +169,7 @@ void control_poll(void);		/* from a hook that runs with the GIL */
 void control_call_soon(void (*request)(void));
 void control_module_made(void);
 void control_forked(void);
+bool control_alone(void);
 bool control_quiescent(void);
 extern int control_wanted;		/* control_poll has something to do */
 

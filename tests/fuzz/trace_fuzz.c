@@ -60,7 +60,7 @@ static void read_snapshots(struct trace *t, const struct defs *d)
 {
 	struct snap s;
 
-	snap_newest(t);
+	snap_newest(t, d);
 	for (uint32_t i = 0; i < t->snapshots; i++) {
 		if (snap_load(&s, t, d, t->snapshot[i].number))
 			continue;
