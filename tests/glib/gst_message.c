@@ -1,0 +1,34 @@
+/*
+ * mistake: messages are taken from the bus and not released
+ * kind: unbalanced
+ * type: GstMessage
+ * objects: 5
+ * blame: drain
+ * needs: gstreamer-1.0
+ */
+#include <gst/gst.h>
+
+static __attribute__((noinline)) void post(GstBus *bus)
+{
+	gst_bus_post(bus, gst_message_new_application(NULL, gst_structure_new_empty("news")));
+}
+
+static __attribute__((noinline)) void drain(GstBus *bus)
+{
+	while (gst_bus_pop(bus))
+		;
+}
+
+int main(int argc, char **argv)
+{
+	GstBus *bus;
+
+	gst_init(&argc, &argv);
+	bus = gst_bus_new();
+	for (int i = 0; i < 5; i++)
+		post(bus);
+	drain(bus);
+	gst_object_unref(bus);
+	gst_deinit();
+	return 0;
+}
