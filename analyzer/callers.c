@@ -140,6 +140,32 @@ const struct caller *callers_blame(const struct caller *path, uint32_t n)
 	return n ? &path[n - 1] : NULL;
 }
 
+bool callers_constructs(const char *function)
+{
+	static const char *const words[] = { "new", "create", "alloc", "construct", "dup" };
+
+	for (const char *at = function; *at; ) {
+		size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+		for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+			if (n == strlen(words[i]) && !strncmp(at, words[i], n))
+				return true;
+		at += n;
+		at += *at != 0;
+	}
+	return false;
+}
+
+const struct caller *callers_maker(const struct callers *c, const struct caller *path, uint32_t n)
+{
+	const struct caller *first = callers_blame(path, n);
+
+	for (uint32_t i = n; i-- > 0; )
+		if (path[i].program && !callers_constructs(callers_name(c, &path[i])))
+			return &path[i];
+	return first;
+}
+
 const char *callers_name(const struct callers *c, const struct caller *x)
 {
 	const char *s = texts_get(&c->names, x->function), *name = strchr(s, '\n');

@@ -39,6 +39,15 @@ uint32_t callers_path(struct callers *c, stack_id id, struct caller ret[CALLERS_
 /* The frame to blame: the innermost of the program, else the innermost.  NULL: there is none. */
 const struct caller *callers_blame(const struct caller *path, uint32_t n);
 
+/*
+ * ... for having made something: the innermost of the program that is no constructor,
+ * as what foo_new() returns is its caller's.
+ */
+const struct caller *callers_maker(const struct callers *c, const struct caller *path, uint32_t n);
+
+/* "parcel_new", "new_with_label", "Session::create" */
+bool callers_constructs(const char *function);
+
 /* "function" of a caller, "?" when it has none. */
 const char *callers_name(const struct callers *c, const struct caller *x);
 

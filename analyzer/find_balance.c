@@ -13,15 +13,29 @@
 
 /* --- places ------------------------------------------------------------------------------ */
 
-static uint32_t blamed(struct refs *refs, site_id site)
+static uint32_t blamed(struct refs *refs, site_id site, bool made)
 {
 	struct caller path[CALLERS_DEPTH];
 	const struct caller *at;
+	uint32_t n;
 
 	if (!site || site >= refs->r->sites)
 		return 0;
-	at = callers_blame(path, callers_path(&refs->callers, refs->r->site[site].stack, path));
+	n = callers_path(&refs->callers, refs->r->site[site].stack, path);
+	at = made ? callers_maker(&refs->callers, path, n) : callers_blame(path, n);
 	return at ? at->location : 0;
+}
+
+/* What was inlined there is one place with it: the innermost that is no constructor. */
+static const struct frame *frame_of(struct symbols *symbols, uint32_t location)
+{
+	uint32_t n;
+	const struct frame *f = symbols_frames(symbols, location, &n);
+
+	for (uint32_t i = n; i-- > 0; )
+		if (!callers_constructs(f[i].function))
+			return &f[i];
+	return &f[n - 1];
 }
 
 /* The function to blame, and its line. */
@@ -33,7 +47,7 @@ static struct finding_site place_of(struct heap_loader *l, uint32_t location)
 
 	if (!location || !l->symbols || x->kind == LOCATION_MARK)
 		return s;
-	f = symbols_frame(l->symbols, location);
+	f = frame_of(l->symbols, location);
 	s.function = heap_text(l->h, texts_add0(&l->h->texts, f->function));
 	s.file = heap_text(l->h, texts_add0(&l->h->texts, f->file ? f->file : f->module));
 	s.line = f->line;
@@ -113,8 +127,8 @@ static int collect(struct finder *f)
 		const struct stay *x = &f->s->stay[f->n];
 		const struct ledger *l = f->s->b->row[x->node].ledger;
 
-		f->row[f->n] = (struct row){ x, l, blamed(f->s->refs, l->born),
-			blamed(f->s->refs, x->suspect), f->n };
+		f->row[f->n] = (struct row){ x, l, blamed(f->s->refs, l->born, true),
+			blamed(f->s->refs, x->suspect, x->suspect == l->born), f->n };
 	}
 	if (f->n)
 		qsort(f->row, f->n, sizeof(*f->row), by_likeness);
@@ -258,7 +272,7 @@ static int take_types(struct finder *f, struct finding *x, const struct row *run
 static int add_path(struct finder *f, struct finding *x, enum finding_role role, site_id site,
 	uint64_t references, bool made)
 {
-	uint32_t location = blamed(f->s ? f->s->refs : f->l->r->refs, site), i = 0;
+	uint32_t location = blamed(f->l->r->refs, site, made), i = 0;
 	struct finding_site place = place_of(f->l, location);
 	int64_t at = heap_load_site(f->l, site);
 
@@ -588,7 +602,7 @@ static int tell_bad(struct finder *f, const struct refs_bad *b)
 	if (site < 0)
 		return (int)site;
 	x->stack = (uint32_t)site;
-	x->site[0] = place_of(f->l, blamed(f->l->r->refs, b->born));
+	x->site[0] = place_of(f->l, blamed(f->l->r->refs, b->born, true));
 	x->site[0].objects = b->times;
 	x->nsites = *x->site[0].function != 0;
 	r = add_path(f, x, FINDING_BAD, b->bad, b->times, false);

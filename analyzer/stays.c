@@ -114,6 +114,7 @@ static bool is_makers(const struct stays *s, const struct ledger *l, const struc
 		return true;
 	way_of(s, row->site, &w);
 	way_of(s, l->born, &born);
+	born.blame = callers_maker(&s->refs->callers, born.path, born.n);
 	return w.blame && born.blame && w.blame->program && is_direct(&w, &born) &&
 		w.blame->function == born.blame->function;
 }

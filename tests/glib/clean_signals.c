@@ -25,7 +25,7 @@ int main(void)
 	g_signal_connect(alive, "ping", G_CALLBACK(on_ping), NULL);
 	g_signal_emit_by_name(b, "ping");
 	g_signal_emit_by_name(alive, "ping");
-	g_idle_add((GSourceFunc)g_main_loop_quit, loop);
+	g_idle_add((GSourceFunc)(void (*)(void))g_main_loop_quit, loop);
 	g_main_loop_run(loop);
 	g_main_loop_unref(loop);
 	g_variant_unref(v);

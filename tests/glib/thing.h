@@ -34,7 +34,7 @@
 	{										\
 		o->held = NULL;								\
 	}										\
-	static inline NOINLINE Name *name##_new(void)					\
+	static __attribute__((unused)) NOINLINE Name *name##_new(void)					\
 	{										\
 		return g_object_new(name##_get_type(), NULL);				\
 	}
