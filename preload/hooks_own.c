@@ -332,39 +332,24 @@ FORMS_DELETE(ON_DELETE)
 
 /* --- slices ------------------------------------------------------------------------ */
 
-static void *(*own_slice_alloc)(size_t);
-static void (*own_slice_free1)(size_t, void *);
-static void (*own_slice_free_chain)(size_t, void *, size_t);
-
-DETOUR_HOOK static void *on_slice_alloc(size_t size)
+struct thr *hooks_own_enter(uintptr_t frame)
 {
-	struct thr *t = ENTER();
-	void *p = own_slice_alloc(size);
-
-	leave(t);
-	TAKEN(p, size);
-	return p;
+	return enter(frame);
 }
 
-DETOUR_HOOK static void on_slice_free1(size_t size, void *p)
+void hooks_own_taken(struct thr *t, void *p, size_t size, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
-	struct thr *t;
-
-	ENDED(p, OURO_FREE);
-	t = ENTER();
-	own_slice_free1(size, p);
 	leave(t);
+	taken(p, size, (struct caller){ ip, sp, bp }, sp - 16);
 }
 
-/* Slices linked by a word at `next` in each. */
-DETOUR_HOOK static void on_slice_free_chain(size_t size, void *chain, size_t next)
+void hooks_own_ended(void *p, uintptr_t frame)
 {
-	struct thr *t;
+	ended(p, OURO_FREE, frame);
+}
 
-	for (char *p = chain; p; p = *(char **)(p + next))
-		ENDED(p, OURO_FREE);
-	t = ENTER();
-	own_slice_free_chain(size, chain, next);
+void hooks_own_leave(struct thr *t)
+{
 	leave(t);
 }
 
@@ -419,14 +404,6 @@ static const struct entry operators[] = {
 		&own_delete_array_aligned_nothrow },
 };
 enum { OPERATORS = sizeof operators / sizeof *operators, NAMES_MOST = OPERATORS };
-
-/* All or none, as of the family. */
-static const struct entry slices[] = {
-	{ "g_slice_alloc", on_slice_alloc, &own_slice_alloc },
-	{ "g_slice_free1", on_slice_free1, &own_slice_free1 },
-	{ "g_slice_free_chain_with_offset", on_slice_free_chain, &own_slice_free_chain },
-};
-enum { SLICES = sizeof slices / sizeof *slices };
 
 static const char *refused(const char *name, int refusal)
 {
@@ -538,16 +515,4 @@ const char *hooks_own_setup(void)
 	if (less)
 		define_note(OURO_NOTE_INFO, less);
 	return trouble;
-}
-
-void hooks_own_slices(struct link_map *map)
-{
-	void *target[SLICES];
-	const char *less;
-
-	if (targets(map, slices, SLICES, target) < SLICES)
-		return;
-	less = place(slices, SLICES, target);
-	if (less)
-		define_note(OURO_NOTE_INFO, less);
 }

@@ -10,7 +10,8 @@
 #ifndef HOOKS_OWN_H
 #define HOOKS_OWN_H
 
-#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /*
  * After real_find, in the constructor.  NULL: the program's blocks are seen,
@@ -19,12 +20,15 @@
 const char *hooks_own_setup(void);
 
 /*
- * For every library that comes (library.h): GLib's slice allocator.  Up to GLib 2.74
- * objects, list nodes and the like come out of slabs that g_slice takes from malloc,
- * shares out itself and keeps for the next one.  Who sees slabs alone sees nothing leak, and one
- * object in a slab keeps all of its neighbours.  Later ones pass on to malloc: that call is
- * then the inner one, and not recorded twice.
+ * For hooks of other files on allocators beside malloc (GLib's slices): around a call of
+ * such a one, which asks malloc for memory to share out, that is not recorded.  Then the block
+ * is, made by the caller of the hook (COUNTED_CALLER); its end goes before the call that
+ * ends it.
  */
-void hooks_own_slices(struct link_map *map);
+struct thr;
+struct thr *hooks_own_enter(uintptr_t frame);
+void hooks_own_leave(struct thr *t);
+void hooks_own_taken(struct thr *t, void *p, size_t size, uintptr_t ip, uintptr_t sp, uintptr_t bp);
+void hooks_own_ended(void *p, uintptr_t frame);
 
 #endif
