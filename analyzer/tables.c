@@ -150,6 +150,22 @@ int tables_draw(struct tables *t, struct draft *d)
 	return r;
 }
 
+/* A hash table that a library made for itself is no object to who looks for tables. */
+static bool is_table(const struct tables *t, node_id v)
+{
+	const struct ledger *l = t->b->row[v].ledger;
+	struct caller path[CALLERS_DEPTH];
+	const struct caller *at;
+
+	if (bits_has(&t->told, v))
+		return false;
+	if (!l)
+		return true;
+	at = l->born && l->born < t->r->sites ? callers_blame(path, callers_path(
+		(struct callers *)&t->refs->callers, t->r->site[l->born].stack, path)) : NULL;
+	return at && !at->program;
+}
+
 /* What the variables of a runtime's library reach without going through an object. */
 static int spread_tables(struct tables *t, struct bits *seen)
 {
@@ -160,8 +176,7 @@ static int spread_tables(struct tables *t, struct bits *seen)
 	if (!todo)
 		return -ENOMEM;
 	for (node_id v = 0; v < g->n; v++)
-		if (bits_has(&t->entered, v) && !t->b->row[v].ledger &&
-		    !bits_has(&t->told, v)) {
+		if (bits_has(&t->entered, v) && is_table(t, v)) {
 			bits_add(seen, v);
 			todo[n++] = v;
 		}
@@ -171,7 +186,7 @@ static int spread_tables(struct tables *t, struct bits *seen)
 		for (edge_id e = g->out[v]; e < g->out[v + 1]; e++) {
 			node_id u = g->to[e];
 
-			if (bits_has(seen, u) || t->b->row[u].ledger || bits_has(&t->told, u))
+			if (bits_has(seen, u) || !is_table(t, u))
 				continue;
 			bits_add(seen, u);
 			todo[n++] = u;

@@ -27,5 +27,5 @@ int main(void)
 {
 	for (int i = 0; i < 3; i++)
 		ring();
-	return 0;
+	return sweep();
 }

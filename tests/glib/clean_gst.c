@@ -4,6 +4,8 @@
  */
 #include <gst/gst.h>
 
+#include "sweep.h"
+
 int main(int argc, char **argv)
 {
 	GstElement *p;
@@ -20,5 +22,5 @@ int main(int argc, char **argv)
 	gst_element_set_state(p, GST_STATE_NULL);
 	gst_object_unref(p);
 	gst_deinit();
-	return 0;
+	return sweep();
 }

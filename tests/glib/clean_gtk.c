@@ -4,6 +4,8 @@
  */
 #include <gtk/gtk.h>
 
+#include "sweep.h"
+
 static void on_clicked(GtkButton *b, GtkEntry *e)
 {
 	(void)b;
@@ -30,5 +32,5 @@ int main(int argc, char **argv)
 	gtk_widget_destroy(w);
 	while (gtk_events_pending())
 		gtk_main_iteration();
-	return 0;
+	return sweep();
 }

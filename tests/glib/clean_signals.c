@@ -31,5 +31,5 @@ int main(void)
 	g_variant_unref(v);
 	g_object_unref(c);
 	g_object_unref(b);
-	return 0;
+	return sweep();
 }

@@ -33,5 +33,5 @@ int main(void)
 {
 	for (int i = 0; i < 4; i++)
 		use_door();
-	return 0;
+	return sweep();
 }

@@ -35,5 +35,5 @@ int main(void)
 {
 	for (int i = 0; i < 3; i++)
 		shop();
-	return 0;
+	return sweep();
 }

@@ -29,5 +29,5 @@ int main(void)
 {
 	for (int i = 0; i < 3; i++)
 		live();
-	return 0;
+	return sweep();
 }

@@ -20,5 +20,5 @@ int main(void)
 
 	g_object_unref(t);
 	finish(t);
-	return 0;
+	return sweep();
 }

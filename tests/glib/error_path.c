@@ -24,5 +24,5 @@ int main(void)
 {
 	for (int i = 0; i < 1000; i++)
 		parse(i);
-	return 0;
+	return sweep();
 }

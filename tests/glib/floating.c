@@ -23,5 +23,5 @@ int main(void)
 	describe();
 	describe();
 	g_object_unref(used);
-	return 0;
+	return sweep();
 }

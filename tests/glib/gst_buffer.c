@@ -8,6 +8,8 @@
  */
 #include <gst/gst.h>
 
+#include "sweep.h"
+
 static __attribute__((noinline)) void fill(void)
 {
 	GstBuffer *b = gst_buffer_new_allocate(NULL, 1000, NULL);
@@ -21,5 +23,5 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 3; i++)
 		fill();
 	gst_deinit();
-	return 0;
+	return sweep();
 }

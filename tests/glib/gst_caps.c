@@ -8,6 +8,8 @@
  */
 #include <gst/gst.h>
 
+#include "sweep.h"
+
 static __attribute__((noinline)) void ask(int width)
 {
 	GstCaps *c = gst_caps_new_simple("video/x-raw", "width", G_TYPE_INT, width, NULL);
@@ -23,5 +25,5 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 3; i++)
 		ask(i + 1);
 	gst_deinit();
-	return 0;
+	return sweep();
 }

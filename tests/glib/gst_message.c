@@ -8,6 +8,8 @@
  */
 #include <gst/gst.h>
 
+#include "sweep.h"
+
 static __attribute__((noinline)) void post(GstBus *bus)
 {
 	gst_bus_post(bus, gst_message_new_application(NULL, gst_structure_new_empty("news")));
@@ -30,5 +32,5 @@ int main(int argc, char **argv)
 	drain(bus);
 	gst_object_unref(bus);
 	gst_deinit();
-	return 0;
+	return sweep();
 }

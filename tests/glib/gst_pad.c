@@ -8,6 +8,8 @@
  */
 #include <gst/gst.h>
 
+#include "sweep.h"
+
 static __attribute__((noinline)) void look_at_pad(GstElement *e)
 {
 	GstPad *p = gst_element_get_static_pad(e, "sink");
@@ -25,5 +27,5 @@ int main(int argc, char **argv)
 		gst_object_unref(e);
 	}
 	gst_deinit();
-	return 0;
+	return sweep();
 }

@@ -8,6 +8,8 @@
  */
 #include <gtk/gtk.h>
 
+#include "sweep.h"
+
 static __attribute__((noinline)) void on_clicked(GtkButton *b)
 {
 	g_object_ref(b);
@@ -32,5 +34,5 @@ int main(int argc, char **argv)
 {
 	gtk_init(&argc, &argv);
 	show();
-	return 0;
+	return sweep();
 }

@@ -28,5 +28,5 @@ static NOINLINE void empty(GList *l)
 int main(void)
 {
 	empty(fill());
-	return 0;
+	return sweep();
 }

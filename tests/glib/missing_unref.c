@@ -22,5 +22,5 @@ int main(void)
 {
 	for (int i = 0; i < 3; i++)
 		send_parcel();
-	return 0;
+	return sweep();
 }

@@ -29,5 +29,5 @@ int main(void)
 	g_object_unref(s);
 	look_at(d);
 	g_object_unref(d);
-	return 0;
+	return sweep();
 }

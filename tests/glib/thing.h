@@ -11,6 +11,8 @@
 
 #include <glib-object.h>
 
+#include "sweep.h"
+
 #define NOINLINE __attribute__((noinline))
 
 #define THING_AS(Name, name, PARENT, FORGETS)						\

@@ -36,5 +36,5 @@ int main(void)
 {
 	for (int i = 0; i < 3; i++)
 		run();
-	return 0;
+	return sweep();
 }

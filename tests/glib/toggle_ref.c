@@ -31,5 +31,5 @@ int main(void)
 {
 	drive();
 	drive();
-	return 0;
+	return sweep();
 }

@@ -30,5 +30,5 @@ int main(void)
 {
 	pay();
 	pay();
-	return 0;
+	return sweep();
 }

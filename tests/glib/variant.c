@@ -7,6 +7,8 @@
  */
 #include <glib.h>
 
+#include "sweep.h"
+
 static __attribute__((noinline)) void describe(int i)
 {
 	GVariant *v = g_variant_ref_sink(g_variant_new("(is)", i, "some text"));
@@ -20,5 +22,5 @@ int main(void)
 {
 	for (int i = 0; i < 8; i++)
 		describe(i);
-	return 0;
+	return sweep();
 }

@@ -20,5 +20,5 @@ static NOINLINE void cache_fill(void)
 int main(void)
 {
 	cache_fill();
-	return 0;
+	return sweep();
 }
