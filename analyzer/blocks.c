@@ -122,10 +122,10 @@ static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
 	return v != NODE_NONE && addr - b->row[v].addr < b->row[v].size;
 }
 
-static int draw_root(struct drawing *d, node_id to, uint8_t region)
+static int draw_root(struct drawing *d, node_id to, bool inside, uint8_t region)
 {
 	d->b->roots++;
-	d->b->row[to].outside++;
+	d->b->row[to].outside += !inside;
 	if (bits_has(&d->rooted, to))
 		return 0;
 	bits_add(&d->rooted, to);
@@ -136,20 +136,23 @@ static int draw_word(struct drawing *d, uint64_t where, uint64_t held, uint8_t r
 {
 	node_id to = blocks_at(d->b, held);
 	uint64_t offset;
+	bool inside;
 
 	if (to == NODE_NONE || tables_is_weak(&d->tables, where))
 		return 0;
 	if (region == OURO_REGION_DATA && tables_word(&d->tables, to, where))
 		return 0;
+	inside = d->b->row[to].ledger && d->b->row[to].ledger->addr / 8 != held / 8;
 	if (region == OURO_REGION_REGISTER)
-		return draw_root(d, to, region);
+		return draw_root(d, to, inside, region);
 	if (!in_block(d->b, d->holder, where))
 		d->holder = blocks_at(d->b, where);
 	if (!in_block(d->b, d->holder, where))
-		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, region);
+		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, inside, region);
 	offset = where - d->b->row[d->holder].addr;
 	return draft_edge(&d->draft, d->holder, to,
-		offset < BLOCKS_TIE ? (uint32_t)offset : BLOCKS_TIE - 1, EDGE_OWNED);
+		(offset < BLOCKS_OFFSET ? (uint32_t)offset : BLOCKS_OFFSET) |
+			(inside ? BLOCKS_INSIDE : 0), EDGE_OWNED);
 }
 
 static int draw_words(struct drawing *d, const struct snap *s)

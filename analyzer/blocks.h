@@ -20,13 +20,20 @@
 #include "refs.h"
 #include "snap.h"
 
-/* An edge's name is its offset in the holder, or this and the number of a told edge. */
-#define BLOCKS_TIE 0x80000000u
+/*
+ * An edge's name is its offset in the holder, or BLOCKS_TIE and the number of a told edge.
+ * BLOCKS_INSIDE: the word leads into a counted object, not to its address; so it keeps memory
+ * in use, but is no reference.
+ */
+#define BLOCKS_TIE    0x80000000u
+#define BLOCKS_INSIDE 0x40000000u
+#define BLOCKS_OFFSET (BLOCKS_INSIDE - 1)
 
 struct blocks_row {
 	uint64_t addr, size, born;
 	site_id site;
-	uint32_t outside;		/* words from outside that lead here         */
+	uint32_t outside;		/* words from outside that lead here; of a counted */
+					/* object those that could be references     */
 	struct ledger *ledger;		/* of the counted object in it; NULL: none   */
 };
 

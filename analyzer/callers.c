@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "mem.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -154,6 +155,21 @@ bool callers_constructs(const char *function)
 		at += *at != 0;
 	}
 	return false;
+}
+
+bool callers_is_of(const char *function, const char *type)
+{
+	const char *at = type;
+
+	if (!*type)
+		return false;
+	for (; *type; type++, function++) {
+		if (isupper((unsigned char)*type) && type > at && *function == '_')
+			function++;
+		if (*function != *type && *function != tolower((unsigned char)*type))
+			return false;
+	}
+	return !isalnum((unsigned char)*function);
 }
 
 const struct caller *callers_maker(const struct callers *c, const struct caller *path, uint32_t n)

@@ -48,6 +48,9 @@ const struct caller *callers_maker(const struct callers *c, const struct caller 
 /* "parcel_new", "new_with_label", "Session::create" */
 bool callers_constructs(const char *function);
 
+/* Is it named after the type?  "apple_set_basket" is Apple's, "gtk_box_new" GtkBox's, "Box::add" Box's. */
+bool callers_is_of(const char *function, const char *type);
+
 /* "function" of a caller, "?" when it has none. */
 const char *callers_name(const struct callers *c, const struct caller *x);
 

@@ -26,16 +26,18 @@ static uint32_t blamed(struct refs *refs, site_id site, bool made)
 	return at ? at->location : 0;
 }
 
-/* What was inlined there is one place with it: the innermost that is no constructor. */
+/* What was inlined there is one place with it: the innermost that is the program's own. */
 static const struct frame *frame_of(struct symbols *symbols, uint32_t location)
 {
 	uint32_t n;
 	const struct frame *f = symbols_frames(symbols, location, &n);
 
+	/* From a header of a library: gst_caps_ref() and the like. */
 	for (uint32_t i = n; i-- > 0; )
-		if (!callers_constructs(f[i].function))
+		if (!callers_constructs(f[i].function) &&
+		    !(f[i].file && !strncmp(f[i].file, "/usr/include/", 13)))
 			return &f[i];
-	return &f[n - 1];
+	return &f[n > 1 ? 0 : n - 1];
 }
 
 /* The function to blame, and its line. */
@@ -76,6 +78,7 @@ struct row {
 	const struct stay *stay;
 	const struct ledger *ledger;
 	uint32_t born, suspect;		/* locations to blame                      */
+	uint64_t born_key, suspect_key;	/* one for each function and line         */
 	uint32_t index;
 };
 
@@ -89,7 +92,15 @@ struct finder {
 	uint64_t unseen;
 };
 
-static int compare(uint32_t a, uint32_t b)
+/* Loops are unrolled and functions cloned: several places in the code are one in the source. */
+static uint64_t key_of(struct heap_loader *l, uint32_t location)
+{
+	struct finding_site s = place_of(l, location);
+
+	return s.line ? (uint64_t)texts_add0(&l->h->texts, s.function) << 32 | s.line : location;
+}
+
+static int compare(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
 }
@@ -102,9 +113,9 @@ static int alike(const struct row *x, const struct row *y)
 	if (!c)
 		c = compare(x->ledger->type, y->ledger->type);
 	if (!c)
-		c = compare(x->born, y->born);
+		c = compare(x->born_key, y->born_key);
 	if (!c)
-		c = compare(x->suspect, y->suspect);
+		c = compare(x->suspect_key, y->suspect_key);
 	if (!c && x->stay->why == STAYS_CYCLE)
 		c = compare(x->stay->cycle, y->stay->cycle);
 	return c;
@@ -128,7 +139,9 @@ static int collect(struct finder *f)
 		const struct ledger *l = f->s->b->row[x->node].ledger;
 
 		f->row[f->n] = (struct row){ x, l, blamed(f->s->refs, l->born, true),
-			blamed(f->s->refs, x->suspect, x->suspect == l->born), f->n };
+			blamed(f->s->refs, x->suspect, x->suspect == l->born), 0, 0, f->n };
+		f->row[f->n].born_key = key_of(f->l, f->row[f->n].born);
+		f->row[f->n].suspect_key = key_of(f->l, f->row[f->n].suspect);
 	}
 	if (f->n)
 		qsort(f->row, f->n, sizeof(*f->row), by_likeness);
@@ -203,7 +216,7 @@ static char *edge_name(const struct finder *f, node_id from, uint32_t name)
 
 		buf_add(&b, t.s, t.length);
 	} else {
-		int64_t offset = (int64_t)name - (row->ledger ?
+		int64_t offset = (int64_t)(name & BLOCKS_OFFSET) - (row->ledger ?
 			(int64_t)(row->ledger->addr - row->addr) : 0);
 
 		buf_printf(&b, "%+lld", (long long)offset);

@@ -203,7 +203,7 @@ static int take_edges(struct finder *f, struct finding *x)
 			uint32_t to = member_of(x, g->to[e]);
 
 			if (to < x->nmembers && x->nedges < MEMBERS_MAX &&
-			    add_edge(x, &cap, i, to, g->name[e]))
+			    add_edge(x, &cap, i, to, g->name[e] & BLOCKS_OFFSET))
 				return -ENOMEM;
 		}
 	return 0;

@@ -8,6 +8,7 @@
 
 #define TOMBS     (1u << 16)
 #define FOLD_FROM 12			/* rows an object has before it is folded    */
+#define ROWS_MANY 256			/* ... and is not let grow beyond, mostly    */
 #define NEAR      (PROGRAM_FRAME - 1)	/* within one function of the program        */
 #define TOMB_ROWS 8
 #define WEAK_MAX  64			/* places remembered of one object           */
@@ -129,7 +130,8 @@ static void book(struct refs *s, struct ledger *l, site_id site, int32_t by, uin
 	if (i == l->n) {
 		if (l->n >= l->fold_at) {
 			s->failed |= refs_fold(s, l, NEAR) != 0;
-			if (l->n > l->fold_at / 2)
+			/* Before the end what is far apart may have a nearer one to come. */
+			if (l->n > ROWS_MANY)
 				s->failed |= refs_fold(s, l, REFS_ANY) != 0;
 			l->fold_at = l->n * 2 > FOLD_FROM ? l->n * 2 : FOLD_FROM;
 			i = l->n;

@@ -4,6 +4,7 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define OWNER_MANY (NODE_NONE - 1)	/* several hold it, or what is no object     */
 
@@ -64,19 +65,40 @@ static int find_owners(struct stays *s)
 	return 0;
 }
 
+/*
+ * Words that are no references: they lead into an object rather than to it, or stand
+ * in its own memory.  What is alive was decided with them; they are taken out of the dead.
+ */
+static void drop_own_words(struct stays *s)
+{
+	struct graph *g = &s->b->graph;
+
+	for (node_id v = 0; v < g->n; v++) {
+		if (!bits_has(&s->dead->dead, v))
+			continue;
+		for (edge_id e = g->out[v]; e < g->out[v + 1]; e++) {
+			node_id u = g->to[e];
+
+			if (!edge_owns(g, e) || g->name[e] & BLOCKS_TIE || !ledger_of(s, u) ||
+			    (!(g->name[e] & BLOCKS_INSIDE) && s->owner[v] != u))
+				continue;
+			g->kind[e] = EDGE_BORROWED;
+			g->nin[u]--;
+		}
+	}
+}
+
 /* --- words against references --------------------------------------------------------------- */
 
-/* Words that may be references: not those in its own memory. */
-static uint64_t words_to(const struct stays *s, node_id v)
+static bool is_tied(const struct stays *s, node_id v, const node_id *member, uint32_t n)
 {
 	const struct graph *g = &s->b->graph;
-	uint64_t n = s->b->row[v].outside;
 
-	for (uint32_t i = g->in[v]; i < g->in[v + 1]; i++)
-		n += s->owner[g->holder[i]] != v;
-	for (edge_id e = g->out[v]; e < g->out[v + 1]; e++)
-		n += g->to[e] == v && g->name[e] >= BLOCKS_TIE && edge_owns(g, e);
-	return n;
+	for (uint32_t i = 0; i < n; i++)
+		for (edge_id e = g->out[member[i]]; e < g->out[member[i] + 1]; e++)
+			if (g->to[e] == v && g->name[e] & BLOCKS_TIE && edge_owns(g, e))
+				return true;
+	return false;
 }
 
 struct way {
@@ -149,6 +171,82 @@ static const struct ref_row *suspect_of(const struct stays *s, const struct ledg
 	return best;
 }
 
+/* Does a library function that the program called bear the type's name? "gtk_box_new" */
+static bool is_named(const struct stays *s, node_id v)
+{
+	const struct ledger *l = ledger_of(s, v);
+	const struct def_type *t = def_type(s->refs->r->defs, l->type);
+	char name[128];
+	struct way w;
+
+	way_of(s, l->born, &w);
+	if (!t || !w.blame || t->name.length >= sizeof(name))
+		return false;
+	memcpy(name, t->name.s, t->name.length);
+	name[t->name.length] = 0;
+	for (const struct caller *c = w.blame; c < w.path + w.n && c <= w.blame + 1; c++)
+		if (callers_is_of(callers_name(&s->refs->callers, c), name))
+			return true;
+	return false;
+}
+
+/*
+ * Could u hold v by a reference that the program's own code took?  Not when a library made
+ * u for itself: what that has of v it got from the library.
+ */
+static bool may_hold(const struct stays *s, node_id u)
+{
+	struct way w;
+
+	if (!ledger_of(s, u))
+		return true;
+	way_of(s, ledger_of(s, u)->born, &w);
+	return is_direct(&w, &w);
+}
+
+/* Words that may be references: not those in its own memory, nor those that lead into it. */
+static int count_words(struct stays *s)
+{
+	const struct graph *g = &s->b->graph;
+
+	s->words = mem_array(g->n, sizeof(*s->words));
+	if (!s->words || bits_init(&s->plausible, g->n))
+		return -ENOMEM;
+	for (node_id v = 0; v < g->n; v++) {
+		s->words[v] += s->b->row[v].outside;
+		for (edge_id e = g->out[v]; e < g->out[v + 1]; e++) {
+			node_id u = g->to[e];
+			bool counts = edge_owns(g, e) && (g->name[e] & BLOCKS_TIE ||
+				(!(g->name[e] & BLOCKS_INSIDE) && s->owner[v] != u));
+
+			s->words[u] += counts;
+			if (counts && ledger_of(s, u) && !bits_has(&s->plausible, u) &&
+			    (g->name[e] & BLOCKS_TIE || may_hold(s, v)))
+				bits_add(&s->plausible, u);
+		}
+	}
+	return 0;
+}
+
+/* A reference that the program's own code took and nothing has that could have it from there. */
+static const struct ref_row *unheld_row(const struct stays *s, node_id v)
+{
+	const struct ledger *l = ledger_of(s, v);
+	struct way born, w;
+
+	if (bits_has(&s->plausible, v))
+		return NULL;
+	way_of(s, l->born, &born);
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (l->row[i].n <= 0 || is_makers(s, l, &l->row[i]))
+			continue;
+		way_of(s, l->row[i].site, &w);
+		if (is_direct(&w, &born))
+			return &l->row[i];
+	}
+	return NULL;
+}
+
 /* --- claiming -------------------------------------------------------------------------------- */
 
 static int add_member(struct stays *s, struct stay *x, node_id v)
@@ -210,19 +308,23 @@ static int find_unbalanced(struct stays *s, uint32_t *ret_from)
 	for (node_id v = 0; v < s->b->n; v++) {
 		bool dead = bits_has(&s->dead->dead, v);
 		const struct ledger *l = ledger_of(s, v);
+		const struct ref_row *row;
 		uint64_t words, count;
 		struct stay *x;
 
 		if (!is_judged(s, v))
 			continue;
-		words = words_to(s, v);
+		words = s->words[v];
 		count = (uint64_t)ledger_balance(l);
-		if (count <= words && !(dead && l->flags & LEDGER_FLOATING))
+		row = dead && count <= words ? unheld_row(s, v) : NULL;
+		if (count <= words && !row && !(dead && l->flags & LEDGER_FLOATING))
 			continue;
 		x = add_stay(s, v, dead ? why_of(l) : STAYS_KEPT);
 		if (!x)
 			return -ENOMEM;
 		x->references = count > words ? (uint32_t)(count - words) : 1;
+		if (row)
+			x->suspect = row->site;
 		if (dead)
 			bits_add(&s->claimed, v);	/* not another one's member */
 	}
@@ -249,52 +351,65 @@ static int claim_all(struct stays *s, uint32_t from)
 
 /* --- cycles ---------------------------------------------------------------------------------- */
 
-/* Its maker never let go, so that what points back at it only knows it. */
-static bool has_makers_row(const struct stays *s, node_id v)
+/* The reference that its maker never let go, if there is one. */
+static const struct ref_row *makers_row(const struct stays *s, node_id v)
 {
 	const struct ledger *l = ledger_of(s, v);
 
+	const struct ref_row *found = NULL;
+
 	for (uint32_t i = 0; i < l->n; i++)
-		if (l->row[i].n > 0 && is_makers(s, l, &l->row[i]))
-			return true;
-	return false;
+		if (l->row[i].n > 0 && is_makers(s, l, &l->row[i]) &&
+		    (!found || l->row[i].site == l->born))
+			found = &l->row[i];
+	return found;
+}
+
+/*
+ * Of those that their maker never let go the one that he asked for by name, else the
+ * eldest: what points back at it only knows it, what else was made with it is its own.  Who is told to be held by another of them is held.
+ */
+static node_id kept_by_maker(const struct stays *s, const node_id *member, uint32_t n)
+{
+	node_id found = NODE_NONE;
+	bool named = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		node_id v = member[i];
+
+		if (!is_judged(s, v) || !makers_row(s, v) || is_tied(s, v, member, n) ||
+		    !(is_named(s, v) || may_hold(s, v)))
+			continue;	/* a library made it, for what holds it */
+		if (found == NODE_NONE || is_named(s, v) > named || (is_named(s, v) == named &&
+		    ledger_of(s, v)->nth < ledger_of(s, found)->nth)) {
+			found = v;
+			named = is_named(s, v);
+		}
+	}
+	return found;
 }
 
 static int tell_cycle(struct stays *s, const node_id *member, uint32_t n)
 {
-	uint32_t makers = 0, counted = 0;
-	node_id first = NODE_NONE;
+	node_id first = NODE_NONE, kept = kept_by_maker(s, member, n);
 	struct stay *x;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (!is_judged(s, member[i]))
-			continue;
-		counted++;
-		if (first == NODE_NONE)
+	for (uint32_t i = 0; i < n; i++)
+		if (is_judged(s, member[i]) && (first == NODE_NONE ||
+		    ledger_of(s, member[i])->nth < ledger_of(s, first)->nth))
 			first = member[i];
-		makers += has_makers_row(s, member[i]);
-	}
-	if (!counted)
+	if (first == NODE_NONE)
 		return 0;
-	for (uint32_t i = 0; i < n && makers; i++) {
-		if (!is_judged(s, member[i]) || !has_makers_row(s, member[i]))
-			continue;
-		x = add_stay(s, member[i], why_of(ledger_of(s, member[i])));
-		if (!x)
-			return -ENOMEM;
-		x->references = 1;
-		for (uint32_t k = 0; k < ledger_of(s, member[i])->n; k++) {
-			const struct ref_row *row = &ledger_of(s, member[i])->row[k];
-
-			if (row->n > 0 && is_makers(s, ledger_of(s, member[i]), row))
-				x->suspect = row->site;
-		}
-		bits_add(&s->claimed, member[i]);
+	if (kept == NODE_NONE) {
+		x = add_stay(s, first, STAYS_CYCLE);
+		return x ? claim(s, x, member, n) : -ENOMEM;
 	}
-	if (makers)
-		return 0;
-	x = add_stay(s, first, STAYS_CYCLE);
-	return x ? claim(s, x, member, n) : -ENOMEM;
+	x = add_stay(s, kept, why_of(ledger_of(s, kept)));
+	if (!x)
+		return -ENOMEM;
+	x->references = 1;
+	x->suspect = makers_row(s, kept)->site;
+	return claim(s, x, &kept, 1);
 }
 
 /* Groups of what is dead and was not claimed yet, and is not held by any of that. */
@@ -302,7 +417,6 @@ static int find_cycles(struct stays *s)
 {
 	struct dead rest = { 0 };
 	struct groups groups;
-	uint32_t from = s->n;
 	int r;
 
 	r = bits_init(&rest.dead, s->b->n);
@@ -327,12 +441,6 @@ static int find_cycles(struct stays *s)
 		groups_fini(&groups);
 	}
 	dead_fini(&rest);
-	if (!r)
-		for (uint32_t i = from; i < s->n && !r; i++)
-			if (s->stay[i].why != STAYS_CYCLE) {
-				bits_del(&s->claimed, s->stay[i].node);
-				r = claim(s, &s->stay[i], &s->stay[i].node, 1);
-			}
 	return r;
 }
 
@@ -357,13 +465,15 @@ int stays_find(struct stays *s, struct blocks *b, struct refs *refs, const struc
 	r = bits_init(&s->claimed, b->n);
 	if (r || !b->counted)
 		return r;
-	r = graph_reverse(&b->graph);
-	if (!r)
-		r = settle(s);
+	r = settle(s);
 	if (!r)
 		r = find_owners(s);
 	if (!r)
+		r = count_words(s);
+	if (!r) {
+		drop_own_words(s);
 		r = find_unbalanced(s, &from);
+	}
 	if (!r)
 		r = claim_all(s, from);
 	if (!r)
@@ -376,6 +486,8 @@ void stays_fini(struct stays *s)
 	mem_free(s->stay);
 	mem_free(s->member);
 	mem_free(s->owner);
+	mem_free(s->words);
 	bits_fini(&s->claimed);
+	bits_fini(&s->plausible);
 	*s = (struct stays){ 0 };
 }

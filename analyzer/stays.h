@@ -41,6 +41,8 @@ struct stays {
 	node_id *member;
 	struct bits claimed;		/* told of here: members of any              */
 	node_id *owner;			/* by node: stays.c's                        */
+	struct bits plausible;		/* stays.c's: held by what could have asked for it */
+	uint32_t *words;		/* by node: words that may be references     */
 	uint32_t n, cap, nmember, member_cap;
 };
 

@@ -196,12 +196,44 @@ static int spread_tables(struct tables *t, struct bits *seen)
 	return 0;
 }
 
+static void borrow(struct graph *g, edge_id e)
+{
+	if (g->kind[e] != EDGE_OWNED)
+		return;
+	g->kind[e] = EDGE_BORROWED;
+	g->nin[g->to[e]]--;
+}
+
+/* A handler's data that nobody counted for it. */
+static void borrow_ties(struct tables *t)
+{
+	const struct ties *x = &t->refs->ties;
+	struct graph *g = &t->b->graph;
+
+	for (uint32_t i = 0; x->edge && i <= x->mask; i++) {
+		const struct tie *e = &x->edge[i];
+		node_id holder, held;
+
+		if (e->hold == OURO_HOLD_OWNED || !tie_stands(e, t->r))
+			continue;
+		holder = block_of(t, e->holder);
+		held = block_of(t, e->held);
+		if (holder == NODE_NONE || held == NODE_NONE)
+			continue;
+		for (edge_id k = g->out[holder]; k < g->out[holder + 1]; k++)
+			if (g->to[k] == held)
+				borrow(g, k);
+	}
+}
+
 int tables_judge(struct tables *t)
 {
 	struct graph *g = &t->b->graph;
 	struct bits seen;
 	int r;
 
+	if (t->b->counted)
+		borrow_ties(t);
 	if (!t->homes)
 		return 0;
 	r = bits_init(&seen, g->n);
@@ -209,11 +241,8 @@ int tables_judge(struct tables *t)
 		r = spread_tables(t, &seen);
 	for (node_id v = 0; v < g->n && !r; v++)
 		for (edge_id e = g->out[v]; e < g->out[v + 1] && bits_has(&seen, v); e++)
-			if (bits_has(&t->told, g->to[e]) &&
-			    g->kind[e] == EDGE_OWNED) {
-				g->kind[e] = EDGE_BORROWED;
-				g->nin[g->to[e]]--;
-			}
+			if (bits_has(&t->told, g->to[e]))
+				borrow(g, e);
 	bits_fini(&seen);
 	return r;
 }

@@ -6,7 +6,7 @@
 THING(Parcel, parcel, G_TYPE_OBJECT)
 THING(Label, label, G_TYPE_INITIALLY_UNOWNED)
 
-static GObject *kept;
+GObject *kept;
 
 static void on_toggle(gpointer data, GObject *o, gboolean last)
 {

@@ -1,9 +1,9 @@
 /*
- * mistake: messages are taken from the bus and not released
+ * mistake: gst_bus_peek gives a message of one's own, and it is taken for borrowed
  * kind: unbalanced
  * type: GstMessage
  * objects: 5
- * blame: drain
+ * blame: look
  * needs: gstreamer-1.0
  */
 #include <gst/gst.h>
@@ -15,10 +15,14 @@ static __attribute__((noinline)) void post(GstBus *bus)
 	gst_bus_post(bus, gst_message_new_application(NULL, gst_structure_new_empty("news")));
 }
 
-static __attribute__((noinline)) void drain(GstBus *bus)
+static __attribute__((noinline)) gboolean look(GstBus *bus)
 {
-	while (gst_bus_pop(bus))
-		;
+	return gst_bus_peek(bus) != NULL;
+}
+
+static __attribute__((noinline)) void take_one(GstBus *bus)
+{
+	gst_message_unref(gst_bus_pop(bus));
 }
 
 int main(int argc, char **argv)
@@ -29,7 +33,8 @@ int main(int argc, char **argv)
 	bus = gst_bus_new();
 	for (int i = 0; i < 5; i++)
 		post(bus);
-	drain(bus);
+	while (look(bus))
+		take_one(bus);
 	gst_object_unref(bus);
 	gst_deinit();
 	return sweep();
