@@ -117,7 +117,20 @@ void refs_event(struct refs *s, const struct event *e, site_id site);
 
 /* ------------------------------------------------------------------------ refs_fold.c */
 
-/* Matches rows that are no further apart than `reach`.  -ENOMEM. */
+/* Two rows of a ledger and how often they went together. */
+struct refs_match {
+	uint32_t retain, release;	/* rows                                      */
+	int32_t times;
+};
+
+/*
+ * Which rows of a ledger go together, at most `reach` apart; the rows are as they were, and
+ * *ret is the caller's to free with mem_free.  -ENOMEM.
+ */
+int refs_match(struct refs *s, const struct ledger *l, uint32_t reach, struct refs_match **ret,
+	uint32_t *ret_n);
+
+/* Takes what goes together out of a ledger.  -ENOMEM. */
 #define REFS_ANY UINT32_MAX
 int refs_fold(struct refs *s, struct ledger *l, uint32_t reach);
 

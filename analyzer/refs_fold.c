@@ -150,7 +150,7 @@ static uint32_t distance(const struct refs *s, const struct ledger *l, const str
 
 struct fold {
 	struct refs *s;
-	struct ledger *l;
+	const struct ledger *l;
 	struct caller *room;
 	struct way *way;
 	struct match *match;
@@ -227,48 +227,90 @@ static int closest_first(const void *a, const void *b, void *arg)
 	return x->retain < y->retain ? -1 : x->retain > y->retain;
 }
 
-static void take_matches(struct fold *f)
+/* The closest ones that are left, in place of all that could be. */
+static uint32_t take_matches(struct fold *f, struct refs_match *ret, int32_t *left)
 {
-	struct ledger *l = f->l;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < f->matches; i++) {
-		struct ref_row *up = &l->row[f->match[i].retain];
-		struct ref_row *down = &l->row[f->match[i].release];
-		int32_t by = up->n < -down->n ? up->n : -down->n;
+		int32_t *up = &left[f->match[i].retain], *down = &left[f->match[i].release];
+		int32_t by = *up < -*down ? *up : -*down;
 
-		if (up->n <= 0 || down->n >= 0)
+		if (*up <= 0 || *down >= 0)
 			continue;
-		up->n -= by;
-		down->n += by;
+		*up -= by;
+		*down += by;
+		ret[n++] = (struct refs_match){ f->match[i].retain, f->match[i].release, by };
 	}
-	for (uint32_t i = 0; i < l->n; i++)
-		if (l->row[i].n)
-			l->row[n++] = l->row[i];
-	l->n = n;
+	return n;
 }
 
-int refs_fold(struct refs *s, struct ledger *l, uint32_t reach)
+static bool has_both(const struct ledger *l)
 {
-	struct fold f = { .s = s, .l = l };
 	bool up = false, down = false;
-	int r;
 
 	for (uint32_t i = 0; i < l->n; i++) {
 		up |= l->row[i].n > 0;
 		down |= l->row[i].n < 0;
 	}
-	if (!up || !down || l->n > ROWS_MAX)
+	return up && down;
+}
+
+int refs_match(struct refs *s, const struct ledger *l, uint32_t reach, struct refs_match **ret,
+	uint32_t *ret_n)
+{
+	struct fold f = { .s = s, .l = l };
+	struct refs_match *match = NULL;
+	int32_t *left = NULL;
+	uint32_t n = 0;
+	int r = 0;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (!has_both(l) || l->n > ROWS_MAX)
 		return 0;
 	r = find_ways(&f);
 	if (!r)
 		r = find_matches(&f, reach);
 	if (!r && f.matches) {
 		qsort_r(f.match, f.matches, sizeof(*f.match), closest_first, &f);
-		take_matches(&f);
+		match = mem_array(f.matches, sizeof(*match));
+		left = mem_array(l->n, sizeof(*left));
+		r = match && left ? 0 : -ENOMEM;
 	}
+	for (uint32_t i = 0; left && i < l->n; i++)
+		left[i] = l->row[i].n;
+	if (!r && f.matches)
+		n = take_matches(&f, match, left);
+	mem_free(left);
 	mem_free(f.way);
 	mem_free(f.room);
 	mem_free(f.match);
-	return r;
+	if (r) {
+		mem_free(match);
+		return r;
+	}
+	*ret = match;
+	*ret_n = n;
+	return 0;
+}
+
+int refs_fold(struct refs *s, struct ledger *l, uint32_t reach)
+{
+	struct refs_match *match;
+	uint32_t matches, n = 0;
+	int r = refs_match(s, l, reach, &match, &matches);
+
+	if (r)
+		return r;
+	for (uint32_t i = 0; i < matches; i++) {
+		l->row[match[i].retain].n -= match[i].times;
+		l->row[match[i].release].n += match[i].times;
+	}
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->row[i].n)
+			l->row[n++] = l->row[i];
+	l->n = n;
+	mem_free(match);
+	return 0;
 }

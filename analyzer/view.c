@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS };
+enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
+	OPTION_TREE };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -37,6 +38,10 @@ static int one_option(struct view *v, int option)
 	case OPTION_ALL:
 		v->all = true;
 		return -1;
+	case OPTION_TREE:
+		v->tree = true;
+		return v->may_tree ? -1 :
+			complain(STATUS_USAGE, "--tree is for `ouro history`");
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
@@ -63,12 +68,14 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
+		{ "tree", no_argument, NULL, OPTION_TREE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;
 
-	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV };
+	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
+		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
