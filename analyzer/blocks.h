@@ -12,6 +12,10 @@
  *	weak pointers, by the places that were told;
  *	what the runtime keeps on its objects' handlers: in its tables the object
  *	stands beside the handler, and neither is held by them.
+ *
+ * Beside a runtime's objects: what these lie in counts as held, for who holds
+ * them is another question, which the exact walk answers.  The words in them
+ * are edges all the same.
  */
 #ifndef BLOCKS_H
 #define BLOCKS_H
@@ -29,21 +33,28 @@
 #define BLOCKS_INSIDE 0x40000000u
 #define BLOCKS_OFFSET (BLOCKS_INSIDE - 1)
 
+/* A root's number: the region in which a word stands, or this one. */
+#define BLOCKS_OBJECT 128
+
 struct blocks_row {
 	uint64_t addr, size, born;
 	site_id site;
+	bool pool;			/* of the runtime's own allocator            */
+	bool object;			/* an object of the runtime lies in it       */
 	uint32_t outside;		/* words from outside that lead here; of a counted */
 					/* object those that could be references     */
-	struct ledger *ledger;		/* of the counted object in it; NULL: none   */
+	struct book *book;		/* of the counted object in it; NULL: none   */
 };
 
 struct blocks {
 	struct blocks_row *row;		/* by address; the graph's nodes             */
 	uint32_t n;
 	uint64_t bytes;
+	uint32_t objects;		/* of the rows: blocks with an object in them */
+	uint64_t object_bytes;
 	struct graph graph;
 	uint64_t words, roots;		/* looked at; that hold a block from outside */
-	uint32_t counted;		/* blocks that have a ledger                 */
+	uint32_t counted;		/* blocks that have a book                 */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
 };

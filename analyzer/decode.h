@@ -36,6 +36,7 @@ struct cursor {
 	const struct trace_stream *stream;
 	uint32_t index;			/* of the stream in trace.event              */
 	uint32_t chunk;			/* being read                                */
+	struct trace_bytes bytes;	/* of that chunk                             */
 	const uint8_t *start, *p, *end;
 	uint64_t ticks, addr;		/* of the record before                      */
 	uint64_t lost;			/* since the record before                   */

@@ -320,18 +320,22 @@ static int read_definition(struct defs *d, const struct raw *raw)
 	}
 }
 
+/* Texts are ranges of what is read here: it stays. */
 static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 {
+	struct trace_bytes b;
 	struct ouro_def head;
 	uint32_t at = 0, size;
-	int r;
+	int r = trace_keep(d->private->trace, chunk, &b);
 
-	for (; chunk->used - at >= sizeof(head); at += size) {
-		memcpy(&head, chunk->data + at, sizeof(head));
+	if (r)
+		return r;
+	for (; b.used - at >= sizeof(head); at += size) {
+		memcpy(&head, b.data + at, sizeof(head));
 		if (!head.size)
 			return 0;
 		size = head.size & ~OURO_DEF_OPEN;
-		if (size < sizeof(head) || size % 8 || size > chunk->used - at) {
+		if (size < sizeof(head) || size % 8 || size > b.used - at) {
 			trace_damaged(d->private->trace, chunk,
 				"definition at byte %" PRIu32 " has %" PRIu32 " bytes",
 				at, size);
@@ -341,7 +345,7 @@ static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 			continue;	/* its writer died in it, or is in it now */
 		r = read_definition(d,
 			&(struct raw){ .chunk = chunk,
-				.bytes = chunk->data + at,
+				.bytes = b.data + at,
 				.size = size,
 				.offset = at,
 				.kind = head.kind,
@@ -586,6 +590,7 @@ static int load(struct defs *d, struct trace *t)
 
 int defs_load(struct defs *d, struct trace *t)
 {
+	uint64_t most;
 	int r;
 
 	*d = (struct defs){ 0 };
@@ -596,11 +601,11 @@ int defs_load(struct defs *d, struct trace *t)
 	d->private->trace = t;
 	/*
 	 * Numbers are given in a row, to things that take 16 bytes or more of
-	 * some chunk, here or in a part of the file that is lost.
+	 * some chunk, here or in a part of the file that is lost.  Packed, none takes
+	 * less than half a byte: numbers and addresses differ.
 	 */
-	d->private->limit = t->size / 16 < UINT32_MAX / 4
-		? (uint32_t)(t->size / 16) + 65536
-		: UINT32_MAX / 4;
+	most = t->size / 16 < t->stored * 2 ? t->size / 16 : t->stored * 2;
+	d->private->limit = most < UINT32_MAX / 4 ? (uint32_t)most + 65536 : UINT32_MAX / 4;
 	r = load(d, t);
 	if (r)
 		defs_free(d);

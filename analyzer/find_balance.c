@@ -76,7 +76,7 @@ static const char *type_name(const struct heap_loader *l, uint32_t type)
 
 struct row {
 	const struct stay *stay;
-	const struct ledger *ledger;
+	const struct book *book;
 	uint32_t born, suspect;		/* locations to blame                      */
 	uint64_t born_key, suspect_key;	/* one for each function and line         */
 	uint32_t index;
@@ -111,7 +111,7 @@ static int alike(const struct row *x, const struct row *y)
 	int c = compare(x->stay->why, y->stay->why);
 
 	if (!c)
-		c = compare(x->ledger->type, y->ledger->type);
+		c = compare(x->book->type, y->book->type);
 	if (!c)
 		c = compare(x->born_key, y->born_key);
 	if (!c)
@@ -136,7 +136,7 @@ static int collect(struct finder *f)
 		return -ENOMEM;
 	for (; f->n < f->s->n; f->n++) {
 		const struct stay *x = &f->s->stay[f->n];
-		const struct ledger *l = f->s->b->row[x->node].ledger;
+		const struct book *l = f->s->b->row[x->node].book;
 
 		f->row[f->n] = (struct row){ x, l, blamed(f->s->refs, l->born, true),
 			blamed(f->s->refs, x->suspect, x->suspect == l->born), 0, 0, f->n };
@@ -153,20 +153,20 @@ static int collect(struct finder *f)
 static int add_member(struct finder *f, struct finding *x, node_id v, uint32_t *cap)
 {
 	const struct blocks_row *row = &f->s->b->row[v];
-	int64_t site = heap_load_site(f->l, row->ledger ? row->ledger->born : row->site);
-	uint64_t address = row->ledger ? row->ledger->addr : row->addr;
-	int64_t count = row->ledger ? ledger_balance(row->ledger) : 0;
+	int64_t site = heap_load_site(f->l, row->book ? row->book->born : row->site);
+	uint64_t address = row->book ? row->book->addr : row->addr;
+	int64_t count = row->book ? book_balance(row->book) : 0;
 	struct buf label = { 0 };
 
 	if (site < 0)
 		return (int)site;
 	if (mem_room(&x->member, x->nmembers, cap, sizeof(*x->member)))
 		return -ENOMEM;
-	if (row->ledger)
-		buf_printf(&label, "%s ", words_type(type_name(f->l, row->ledger->type)));
+	if (row->book)
+		buf_printf(&label, "%s ", words_type(type_name(f->l, row->book->type)));
 	buf_printf(&label, "0x%llx", (unsigned long long)address);
 	x->member[x->nmembers] = (struct finding_member){ .node = v, .label = buf_take(&label),
-		.type = row->ledger ? type_name(f->l, row->ledger->type) : "memory block",
+		.type = row->book ? type_name(f->l, row->book->type) : "memory block",
 		.address = address, .bytes = row->size, .site = (uint32_t)site,
 		.holders = f->s->b->graph.nin[v] + row->outside,
 		.refcount = (uint64_t)(count > 0 ? count : 0) };
@@ -216,8 +216,8 @@ static char *edge_name(const struct finder *f, node_id from, uint32_t name)
 
 		buf_add(&b, t.s, t.length);
 	} else {
-		int64_t offset = (int64_t)(name & BLOCKS_OFFSET) - (row->ledger ?
-			(int64_t)(row->ledger->addr - row->addr) : 0);
+		int64_t offset = (int64_t)(name & BLOCKS_OFFSET) - (row->book ?
+			(int64_t)(row->book->addr - row->addr) : 0);
 
 		buf_printf(&b, "%+lld", (long long)offset);
 	}
@@ -265,12 +265,12 @@ static int take_types(struct finder *f, struct finding *x, const struct row *run
 	if (!x->type)
 		return -ENOMEM;
 	if (first->why != STAYS_CYCLE) {
-		add_type(x, type_name(f->l, run->ledger->type));
+		add_type(x, type_name(f->l, run->book->type));
 		x->type->objects = n;
 		return 0;
 	}
 	for (uint32_t i = 0; i < first->cycle; i++) {
-		const struct ledger *l = f->s->b->row[f->s->member[first->first + i]].ledger;
+		const struct book *l = f->s->b->row[f->s->member[first->first + i]].book;
 
 		if (l)
 			add_type(x, type_name(f->l, l->type));
@@ -314,19 +314,19 @@ static int take_paths(struct finder *f, struct finding *x, const struct row *run
 		return -ENOMEM;
 	for (uint32_t pass = 0; pass < 2; pass++)
 		for (uint32_t i = 0; i < n && !r; i++)
-			for (uint32_t k = 0; k < run[i].ledger->n && !r; k++) {
-				const struct ref_row *row = &run[i].ledger->row[k];
+			for (uint32_t k = 0; k < run[i].book->n && !r; k++) {
+				const struct ref_row *row = &run[i].book->row[k];
 
 				if (row->n > 0 && (row->site == run[i].stay->suspect) == !pass)
 					r = add_path(f, x, FINDING_KEEPS, row->site,
-						(uint64_t)row->n, row->site == run[i].ledger->born);
+						(uint64_t)row->n, row->site == run[i].book->born);
 			}
 	return r;
 }
 
 static int take_site(struct finder *f, struct finding *x, const struct row *run, uint32_t n)
 {
-	int64_t site = heap_load_site(f->l, run->ledger->born);
+	int64_t site = heap_load_site(f->l, run->book->born);
 
 	x->site = mem_array(1, sizeof(*x->site));
 	if (!x->site || site < 0)
@@ -414,7 +414,7 @@ static void put_round(struct buf *b, const struct finding *x)
 static void put_story(struct buf *b, const struct finder *f, const struct finding *x,
 	const struct row *run)
 {
-	const struct ledger *l = run->ledger;
+	const struct book *l = run->book;
 
 	if (run->stay->why == STAYS_CYCLE) {
 		put_round(b, x);
@@ -429,7 +429,7 @@ static void put_story(struct buf *b, const struct finder *f, const struct findin
 		buf_puts(b, " and never given back");
 	if (run->stay->why == STAYS_KEPT)
 		buf_printf(b, "; only %llu of what is left can be found in memory",
-			(unsigned long long)ledger_balance(l) - run->stay->references);
+			(unsigned long long)book_balance(l) - run->stay->references);
 	else
 		buf_puts(b, x->count == 1 ? "; nothing holds it any more" :
 			 "; nothing holds them any more");

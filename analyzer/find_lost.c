@@ -72,7 +72,7 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */
@@ -95,11 +95,13 @@ static bool is_allocator(const char *function)
 		!strncmp(function, "_IO_", 4) || !strncmp(function, "__GI_", 5);
 }
 
+/* The runtime that serves a program counts as a library: libpython3.11.so, python3. */
 static bool is_library(const char *module)
 {
 	const char *name = words_file(module);
 
-	return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
+	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6) ||
+		!strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
 		!strncmp(name, "libstdc++", 9) || !strncmp(name, "ld-linux", 8);
 }
 
@@ -414,8 +416,8 @@ int find_lost(struct findings *s, struct lost *ret, struct blocks *b,
 	r = dead_find(&b->graph, &dead);
 	if (r)
 		return r;
-	ret->reached = b->n - dead.nodes;
-	ret->reached_bytes = b->bytes - dead.bytes;
+	ret->reached = b->n - b->objects - dead.nodes;
+	ret->reached_bytes = b->bytes - b->object_bytes - dead.bytes;
 	nodes = dead.nodes;
 	bytes = dead.bytes;
 	if (b->counted)

@@ -186,7 +186,7 @@ static int load_types(struct heap_loader *l)
 
 enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site)
 {
-	bool early = replay_before_ready(l->r, born) || l->h->site[site].startup;
+	bool early = born < l->warm || replay_before_ready(l->r, born) || l->h->site[site].startup;
 
 	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
 }

@@ -319,8 +319,8 @@ static void sink(struct history_object *x)
 	}
 }
 
-/* Rows of the events, as a ledger has them. */
-static int make_rows(const struct history_object *x, struct ledger *l, uint32_t *row_of)
+/* Rows of the events, as a book has them. */
+static int make_rows(const struct history_object *x, struct book *l, uint32_t *row_of)
 {
 	for (uint32_t i = 0; i < x->n; i++) {
 		const struct ref_event *e = &x->event[i].e;
@@ -378,7 +378,7 @@ static void join(struct history_object *x, const uint32_t *row_of, const struct 
 
 static int match(struct history *h, struct history_object *x)
 {
-	struct ledger l = { .born = x->born };
+	struct book l = { .born = x->born };
 	uint32_t *row_of = mem_array(x->n, sizeof(*row_of)), n = 0;
 	uint32_t *open = mem_array(x->n, sizeof(*open));
 	struct refs_match *m = NULL;

@@ -22,6 +22,10 @@ static const struct command {
 	{ "history", cmd_history, "who took references to an object, and who gave them back" },
 	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
+	{ "diff", cmd_diff, "what is new, gone or grown between two traces" },
+	{ "audit", cmd_audit, "the gate before a release: fails on what is new or has grown" },
+	{ "pack", cmd_pack, "make a trace smaller; every command reads it as it is" },
+	{ "unpack", cmd_unpack, "the trace as it was before it was packed" },
 	{ NULL, NULL, NULL },
 };
 

@@ -34,7 +34,7 @@ static int take_state(struct report *r)
 	struct buf b = {0};
 
 	if (r->trace.running)
-		buf_puts(&b, "still runs");
+		buf_puts(&b, r->trace.packed ? "still ran when it was packed" : "still runs");
 	else if (r->trace.killed)
 		buf_puts(&b, "was killed");
 	else if (f->state == OURO_STATE_EXITED)
@@ -53,6 +53,9 @@ static int take_state(struct report *r)
 
 static int note_end(struct report *r)
 {
+	if (r->trace.running && r->trace.packed)
+		return note_add(r, true, "The program still ran when its trace was packed: this is what "
+				"the trace had then.");
 	if (r->trace.running)
 		return note_add(r, true, "The program still runs: this is what the trace had when it "
 				"was read.");
@@ -162,7 +165,7 @@ static int note_stacks(struct report *r)
 	if (f->sample_bytes && note_add(r, false, "Sampled, about one allocation in %llu bytes: "
 					"counts and bytes are estimates, and where an object was made is known "
 					"for those that were sampled%s.", (unsigned long long)f->sample_bytes,
-					r->runtime ? "" : "; which blocks are lost cannot be told"))
+					r->interpreter ? "" : "; which blocks are lost cannot be told"))
 		return -ENOMEM;
 	if (cut && all && cut * 1000 > all)
 		return note_add(r, false, "%.1f %% of native stacks do not reach the outermost frame.",

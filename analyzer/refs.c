@@ -31,7 +31,7 @@ int refs_init(struct refs *s, struct replay *r, struct symbols *symbols)
 	return 0;
 }
 
-static void ledger_free(struct ledger *l)
+static void book_free(struct book *l)
 {
 	if (!l)
 		return;
@@ -45,7 +45,7 @@ void refs_fini(struct refs *s)
 	if (s->r)
 		s->r->refs = NULL;
 	for (uint32_t i = 0; i < s->rows; i++)
-		ledger_free(s->of[i]);
+		book_free(s->of[i]);
 	free(s->of);
 	ties_fini(&s->ties);
 	mem_free(s->bad);
@@ -55,12 +55,12 @@ void refs_fini(struct refs *s)
 	*s = (struct refs){ 0 };
 }
 
-/* --- ledgers ------------------------------------------------------------------------ */
+/* --- books ------------------------------------------------------------------------ */
 
 static bool make_rows(struct refs *s, uint32_t row)
 {
 	uint32_t n = s->rows ? s->rows : 1024;
-	struct ledger **p;
+	struct book **p;
 
 	if (row < s->rows)
 		return true;
@@ -80,33 +80,33 @@ static uint32_t row_of(const struct refs *s, const struct object *o)
 	return (uint32_t)(o - s->r->live.object);
 }
 
-struct ledger *refs_of(const struct refs *s, const struct object *o)
+struct book *refs_of(const struct refs *s, const struct object *o)
 {
 	uint32_t row = row_of(s, o);
-	struct ledger *l = row < s->rows ? s->of[row] : NULL;
+	struct book *l = row < s->rows ? s->of[row] : NULL;
 
 	return l && l->nth == o->nth ? l : NULL;
 }
 
-static struct ledger *make_ledger(struct refs *s, const struct object *o)
+static struct book *make_book(struct refs *s, const struct object *o)
 {
 	uint32_t row = row_of(s, o);
-	struct ledger *l = make_rows(s, row) ? calloc(1, sizeof(*l)) : NULL;
+	struct book *l = make_rows(s, row) ? calloc(1, sizeof(*l)) : NULL;
 
 	if (!l) {
 		s->failed = true;
 		return NULL;
 	}
 	s->objects -= s->of[row] != NULL;
-	ledger_free(s->of[row]);
-	*l = (struct ledger){ .addr = o->addr, .nth = o->nth, .type = o->type,
+	book_free(s->of[row]);
+	*l = (struct book){ .addr = o->addr, .nth = o->nth, .type = o->type,
 		.born = o->site, .fold_at = FOLD_FROM };
 	s->of[row] = l;
 	s->objects++;
 	return l;
 }
 
-int64_t ledger_balance(const struct ledger *l)
+int64_t book_balance(const struct book *l)
 {
 	int64_t n = 0;
 
@@ -115,13 +115,13 @@ int64_t ledger_balance(const struct ledger *l)
 	return n;
 }
 
-static void drop_row(struct ledger *l, uint32_t i)
+static void drop_row(struct book *l, uint32_t i)
 {
 	l->row[i] = l->row[--l->n];
 }
 
 /* A way that both retains and releases at one place is its own match. */
-static void book(struct refs *s, struct ledger *l, site_id site, int32_t by, uint64_t ticks)
+static void enter(struct refs *s, struct book *l, site_id site, int32_t by, uint64_t ticks)
 {
 	uint32_t i = 0;
 
@@ -148,7 +148,7 @@ static void book(struct refs *s, struct ledger *l, site_id site, int32_t by, uin
 		drop_row(l, i);
 }
 
-int refs_settle(struct refs *s, struct ledger *l)
+int refs_settle(struct refs *s, struct book *l)
 {
 	return s->failed ? -ENOMEM : refs_fold(s, l, REFS_ANY);
 }
@@ -162,7 +162,7 @@ static struct tomb *tomb_of(const struct refs *s, uint64_t addr)
 	return &s->tomb[(h >> 40) % TOMBS];
 }
 
-static void bury(struct refs *s, struct ledger *l, uint64_t ticks)
+static void bury(struct refs *s, struct book *l, uint64_t ticks)
 {
 	struct tomb *t;
 
@@ -191,7 +191,7 @@ static site_id one_too_many(struct refs *s, const struct tomb *t, const struct e
 	site_id site)
 {
 	struct ref_row row[TOMB_ROWS + 1];
-	struct ledger l = { .row = row, .n = t->n, .born = t->born, .cap = TOMB_ROWS + 1 };
+	struct book l = { .row = row, .n = t->n, .born = t->born, .cap = TOMB_ROWS + 1 };
 
 	if (!t->n)
 		return 0;
@@ -234,11 +234,11 @@ static void touch_dead(struct refs *s, const struct event *e, site_id site)
 }
 
 /* More releases than references, and it lives on. */
-static void below_zero(struct refs *s, struct ledger *l, const struct event *e, site_id site)
+static void below_zero(struct refs *s, struct book *l, const struct event *e, site_id site)
 {
-	if (l->flags & (LEDGER_BAD | LEDGER_PARTIAL))
+	if (l->flags & (BOOK_BAD | BOOK_PARTIAL))
 		return;
-	l->flags |= LEDGER_BAD;
+	l->flags |= BOOK_BAD;
 	tell_bad(s, &(struct refs_bad){ .type = l->type, .born = l->born, .bad = site,
 		.end = l->released, .alive = true, .addr = l->addr, .nth = l->nth,
 		.ticks = e->ticks });
@@ -246,7 +246,7 @@ static void below_zero(struct refs *s, struct ledger *l, const struct event *e, 
 
 /* --- what happens --------------------------------------------------------------------- */
 
-static void tell(struct refs *s, const struct object *o, const struct ledger *l,
+static void tell(struct refs *s, const struct object *o, const struct book *l,
 	const struct event *e, site_id site)
 {
 	if (s->tape)
@@ -265,19 +265,19 @@ static bool is_counted(const struct refs *s, uint32_t type)
 
 void refs_born(struct refs *s, const struct object *o)
 {
-	struct ledger *l;
+	struct book *l;
 	struct tomb *t;
 
 	if (!is_counted(s, o->type))
 		return;
-	l = make_ledger(s, o);
+	l = make_book(s, o);
 	if (!l)
 		return;
 	t = s->tomb ? tomb_of(s, o->addr) : NULL;
 	if (t && t->addr == o->addr)
 		t->addr = 0;
 	l->retains = l->count = 1;
-	book(s, l, o->site, 1, o->born);
+	enter(s, l, o->site, 1, o->born);
 	if (s->tape)
 		s->tape(s->tape_arg, s, o, &(struct ref_event){ .kind = OURO_BIRTH,
 			.ticks = o->born, .count = 1, .site = o->site });
@@ -285,24 +285,24 @@ void refs_born(struct refs *s, const struct object *o)
 
 void refs_dies(struct refs *s, const struct object *o)
 {
-	struct ledger *l = refs_of(s, o);
+	struct book *l = refs_of(s, o);
 
 	if (!l)
 		return;
 	if (s->tape)
 		s->tape(s->tape_arg, s, o, &(struct ref_event){ .kind = OURO_DEATH,
 			.ticks = s->r->now, .count = l->count });
-	if (!(l->flags & (LEDGER_PARTIAL | LEDGER_UNTOLD))) {
+	if (!(l->flags & (BOOK_PARTIAL | BOOK_UNTOLD))) {
 		if (l->n)
 			refs_learn(s, l);
 		bury(s, l, s->r->now);
 	}
 	s->of[row_of(s, o)] = NULL;
 	s->objects--;
-	ledger_free(l);
+	book_free(l);
 }
 
-static void count(struct refs *s, struct ledger *l, const struct event *e, site_id site)
+static void count(struct refs *s, struct book *l, const struct event *e, site_id site)
 {
 	bool up = e->kind == OURO_INCREF;
 
@@ -315,18 +315,18 @@ static void count(struct refs *s, struct ledger *l, const struct event *e, site_
 			below_zero(s, l, e, site);
 		l->released = site;
 	}
-	book(s, l, site, up ? 1 : -1, e->ticks);
+	enter(s, l, site, up ? 1 : -1, e->ticks);
 }
 
 /* The reference it was born with changes hands. */
-static void sink(struct refs *s, struct ledger *l, const struct event *e, site_id site)
+static void sink(struct refs *s, struct book *l, const struct event *e, site_id site)
 {
-	l->flags &= (uint8_t)~LEDGER_FLOATING;
-	book(s, l, l->born, -1, e->ticks);
-	book(s, l, site, 1, e->ticks);
+	l->flags &= (uint8_t)~BOOK_FLOATING;
+	enter(s, l, l->born, -1, e->ticks);
+	enter(s, l, site, 1, e->ticks);
 }
 
-static void add_weak(struct refs *s, struct ledger *l, uint64_t place)
+static void add_weak(struct refs *s, struct book *l, uint64_t place)
 {
 	if (!place || l->nweak >= WEAK_MAX)
 		return;
@@ -336,7 +336,7 @@ static void add_weak(struct refs *s, struct ledger *l, uint64_t place)
 		l->weak[l->nweak++] = place;
 }
 
-static void remove_weak(struct ledger *l, uint64_t place)
+static void remove_weak(struct book *l, uint64_t place)
 {
 	for (uint32_t i = l->nweak; i-- > 0; )
 		if (l->weak[i] == place) {
@@ -346,12 +346,12 @@ static void remove_weak(struct ledger *l, uint64_t place)
 }
 
 /* Born with another count than 1, or one that the runtime sets. */
-static void set_count(struct refs *s, struct ledger *l, const struct event *e, uint64_t n)
+static void set_count(struct refs *s, struct book *l, const struct event *e, uint64_t n)
 {
 	int64_t by = (int64_t)n - (int64_t)(l->retains - l->releases);
 
 	if (!n)
-		l->flags |= LEDGER_UNTOLD;
+		l->flags |= BOOK_UNTOLD;
 	if (!n || by > INT32_MAX || by < INT32_MIN)
 		return;
 	if (by > 0)
@@ -360,14 +360,14 @@ static void set_count(struct refs *s, struct ledger *l, const struct event *e, u
 		l->releases += (uint64_t)-by;
 	l->count = n;
 	if (by)
-		book(s, l, l->born, (int32_t)by, e->ticks);
+		enter(s, l, l->born, (int32_t)by, e->ticks);
 }
 
-static void reference(struct refs *s, struct ledger *l, const struct event *e, site_id site)
+static void reference(struct refs *s, struct book *l, const struct event *e, site_id site)
 {
 	switch (e->ext_arg[0]) {
 	case OURO_REFERENCE_FLOATING:
-		l->flags |= LEDGER_FLOATING;
+		l->flags |= BOOK_FLOATING;
 		break;
 	case OURO_REFERENCE_SUNK:
 		sink(s, l, e, site);
@@ -385,13 +385,13 @@ static void reference(struct refs *s, struct ledger *l, const struct event *e, s
 		remove_weak(l, e->ext_arg[1]);
 		break;
 	case OURO_REFERENCE_DISPOSED:
-		l->flags |= LEDGER_DISPOSED;
+		l->flags |= BOOK_DISPOSED;
 		break;
 	case OURO_REFERENCE_COUNT:
 		set_count(s, l, e, e->ext_arg[1]);
 		break;
 	case OURO_REFERENCE_STATIC:
-		l->flags |= LEDGER_STATIC;
+		l->flags |= BOOK_STATIC;
 		break;
 	default:
 		break;
@@ -402,7 +402,7 @@ void refs_event(struct refs *s, const struct event *e, site_id site)
 {
 	uint32_t row = live_object(&s->r->live, e->addr);
 	const struct object *o = &s->r->live.object[row];
-	struct ledger *l;
+	struct book *l;
 
 	if (e->kind == OURO_EXT && e->ext != OURO_EXT_REFERENCE) {
 		s->failed |= ties_event(&s->ties, s->r, e, site) != 0;
@@ -415,14 +415,14 @@ void refs_event(struct refs *s, const struct event *e, site_id site)
 	}
 	l = refs_of(s, o);
 	if (!l) {
-		l = make_ledger(s, o);
+		l = make_book(s, o);
 		if (!l)
 			return;
-		l->flags = LEDGER_PARTIAL;
+		l->flags = BOOK_PARTIAL;
 	}
 	if (e->kind == OURO_EXT)
 		reference(s, l, e, site);
-	else if (!(l->flags & LEDGER_UNTOLD))
+	else if (!(l->flags & BOOK_UNTOLD))
 		count(s, l, e, site);
 	tell(s, o, l, e, site);
 }

@@ -1,7 +1,7 @@
 /*
  * refs.h - the references of counted objects: who took them, who gave them back
  *
- * Every living object of a runtime that tells its references has a ledger: a
+ * Every living object of a runtime that tells its references has a book: a
  * row for each way of calls that retained or released it and is not matched yet,
  * with how often.  Being made is the first retain, its maker's.  What matches is
  * folded away as it comes (refs_fold.c), so memory is in proportion to the
@@ -26,16 +26,16 @@ struct ref_row {
 	uint64_t last;			/* ticks of the last one                     */
 };
 
-enum ledger_flag {
-	LEDGER_FLOATING = 1 << 0,	/* the reference it was born with is nobody's */
-	LEDGER_DISPOSED = 1 << 1,
-	LEDGER_STATIC   = 1 << 2,	/* meant to stay                             */
-	LEDGER_UNTOLD   = 1 << 3,	/* its references are not told               */
-	LEDGER_PARTIAL  = 1 << 4,	/* its birth was not seen: rows may lack     */
-	LEDGER_BAD      = 1 << 5,	/* released too often; told once             */
+enum book_flag {
+	BOOK_FLOATING = 1 << 0,	/* the reference it was born with is nobody's */
+	BOOK_DISPOSED = 1 << 1,
+	BOOK_STATIC   = 1 << 2,	/* meant to stay                             */
+	BOOK_UNTOLD   = 1 << 3,	/* its references are not told               */
+	BOOK_PARTIAL  = 1 << 4,	/* its birth was not seen: rows may lack     */
+	BOOK_BAD      = 1 << 5,	/* released too often; told once             */
 };
 
-struct ledger {
+struct book {
 	uint64_t addr, nth;		/* the object, and which of that address     */
 	uint32_t type;
 	site_id born;
@@ -48,7 +48,7 @@ struct ledger {
 	uint64_t *weak;			/* places that know it and do not count      */
 	uint32_t nweak, weak_cap;
 	site_id released;		/* the last release                          */
-	uint8_t flags;			/* enum ledger_flag                          */
+	uint8_t flags;			/* enum book_flag                          */
 };
 
 /* Releases (or retains) of the dead, alike: of one type, at one place, after one end. */
@@ -77,9 +77,9 @@ struct ref_event {
 struct refs {
 	struct replay *r;
 	struct callers callers;
-	struct ledger **of;		/* by row of live.object; NULL: none         */
+	struct book **of;		/* by row of live.object; NULL: none         */
 	uint32_t rows;
-	uint64_t objects;		/* ledgers                                   */
+	uint64_t objects;		/* books                                   */
 	struct ties ties;
 	struct refs_bad *bad;
 	uint32_t nbad, bad_cap;
@@ -97,17 +97,17 @@ struct refs {
 int refs_init(struct refs *s, struct replay *r, struct symbols *symbols);
 void refs_fini(struct refs *s);
 
-/* The ledger of a living object; NULL: it has none. */
-struct ledger *refs_of(const struct refs *s, const struct object *o);
+/* The book of a living object; NULL: it has none. */
+struct book *refs_of(const struct refs *s, const struct object *o);
 
 /* Sum of the rows: references taken and not given back. */
-int64_t ledger_balance(const struct ledger *l);
+int64_t book_balance(const struct book *l);
 
 /*
  * Leaves what cannot be matched: all rows have one sign then, but for a
- * ledger that does not know everything.  -ENOMEM.
+ * book that does not know everything.  -ENOMEM.
  */
-int refs_settle(struct refs *s, struct ledger *l);
+int refs_settle(struct refs *s, struct book *l);
 
 /* ----------------------------------------------------------------- called by the replay */
 
@@ -117,25 +117,25 @@ void refs_event(struct refs *s, const struct event *e, site_id site);
 
 /* ------------------------------------------------------------------------ refs_fold.c */
 
-/* Two rows of a ledger and how often they went together. */
+/* Two rows of a book and how often they went together. */
 struct refs_match {
 	uint32_t retain, release;	/* rows                                      */
 	int32_t times;
 };
 
 /*
- * Which rows of a ledger go together, at most `reach` apart; the rows are as they were, and
+ * Which rows of a book go together, at most `reach` apart; the rows are as they were, and
  * *ret is the caller's to free with mem_free.  -ENOMEM.
  */
-int refs_match(struct refs *s, const struct ledger *l, uint32_t reach, struct refs_match **ret,
+int refs_match(struct refs *s, const struct book *l, uint32_t reach, struct refs_match **ret,
 	uint32_t *ret_n);
 
-/* Takes what goes together out of a ledger.  -ENOMEM. */
+/* Takes what goes together out of a book.  -ENOMEM. */
 #define REFS_ANY UINT32_MAX
-int refs_fold(struct refs *s, struct ledger *l, uint32_t reach);
+int refs_fold(struct refs *s, struct book *l, uint32_t reach);
 
 /* Remembers what went together in an object that died in order. */
-void refs_learn(struct refs *s, const struct ledger *l);
+void refs_learn(struct refs *s, const struct book *l);
 void refs_forget_pairs(struct refs *s);
 
 #endif

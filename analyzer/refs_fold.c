@@ -55,7 +55,7 @@ static struct refs_pair *pair_slot(const struct refs *s, site_id retain, site_id
 }
 
 /* One retain and one release left is what a life in order comes to, mostly. */
-void refs_learn(struct refs *s, const struct ledger *l)
+void refs_learn(struct refs *s, const struct book *l)
 {
 	const struct ref_row *up, *down;
 
@@ -136,7 +136,7 @@ static bool same_holder(const struct refs *s, const struct way *a, const struct 
 	return false;
 }
 
-static uint32_t distance(const struct refs *s, const struct ledger *l, const struct way *up,
+static uint32_t distance(const struct refs *s, const struct book *l, const struct way *up,
 	const struct way *down)
 {
 	uint32_t d = callers_distance(up->path, up->n, down->path, down->n);
@@ -150,7 +150,7 @@ static uint32_t distance(const struct refs *s, const struct ledger *l, const str
 
 struct fold {
 	struct refs *s;
-	const struct ledger *l;
+	const struct book *l;
 	struct caller *room;
 	struct way *way;
 	struct match *match;
@@ -170,7 +170,7 @@ static uint32_t home_of(const struct fold *f)
 
 static int find_ways(struct fold *f)
 {
-	const struct ledger *l = f->l;
+	const struct book *l = f->l;
 	uint32_t home = home_of(f);
 
 	f->way = mem_array(l->n, sizeof(*f->way));
@@ -245,7 +245,7 @@ static uint32_t take_matches(struct fold *f, struct refs_match *ret, int32_t *le
 	return n;
 }
 
-static bool has_both(const struct ledger *l)
+static bool has_both(const struct book *l)
 {
 	bool up = false, down = false;
 
@@ -256,7 +256,7 @@ static bool has_both(const struct ledger *l)
 	return up && down;
 }
 
-int refs_match(struct refs *s, const struct ledger *l, uint32_t reach, struct refs_match **ret,
+int refs_match(struct refs *s, const struct book *l, uint32_t reach, struct refs_match **ret,
 	uint32_t *ret_n)
 {
 	struct fold f = { .s = s, .l = l };
@@ -295,7 +295,7 @@ int refs_match(struct refs *s, const struct ledger *l, uint32_t reach, struct re
 	return 0;
 }
 
-int refs_fold(struct refs *s, struct ledger *l, uint32_t reach)
+int refs_fold(struct refs *s, struct book *l, uint32_t reach)
 {
 	struct refs_match *match;
 	uint32_t matches, n = 0;

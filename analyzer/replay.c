@@ -14,9 +14,9 @@ static int take_living(struct replay *r)
 {
 	struct living_rows rows;
 	struct event e;
-	int result = living_init(&rows, r->trace, &r->stacks);
+	int result = living_init(&rows, r->trace, &r->stacks), more = 0;
 
-	while (!result && living_next(&rows, &r->stacks, &e)) {
+	while (!result && (more = living_next(&rows, &r->stacks, &e)) > 0) {
 		if (e.kind != OURO_BIRTH)
 			result = e.kind == OURO_POOL_BIRTH ? replay_pool_birth(r, &e)
 				: replay_alloc(r, &e);
@@ -25,7 +25,7 @@ static int take_living(struct replay *r)
 	}
 	living_fini(&rows);
 	r->ready = r->trace->head.ring_ready;
-	return result;
+	return result ? result : more;
 }
 
 int replay_init(struct replay *r, struct trace *t, const struct defs *d)

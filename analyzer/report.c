@@ -5,6 +5,7 @@
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
+#include "warm.h"
 #include "words.h"
 
 #include <errno.h>
@@ -54,11 +55,21 @@ static char *name_program(const struct defs *d)
 	}
 }
 
+/* The one that the process is said to be of: the interpreter, else the first that is there. */
+static const struct def_runtime *main_runtime(const struct defs *d)
+{
+	const struct def_runtime *first = NULL;
+
+	for (uint32_t i = 0; i < d->runtimes; i++)
+		if (!first || d->runtime[i].number < first->number)
+			first = &d->runtime[i];
+	return first;
+}
+
 static int take_facts(struct report *r)
 {
 	const struct defs *d = &r->defs;
-	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
-	uint32_t i;
+	const struct def_runtime *runtime = main_runtime(d);
 
 	r->program = name_program(d);
 	r->directory = copy(d->directory);
@@ -70,10 +81,8 @@ static int take_facts(struct report *r)
 		if (!r->argv[r->argc])
 			return -ENOMEM;
 	}
-	for (i = 0; i < d->runtimes; i++)
-		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			runtime = &d->runtime[i];
 	if (runtime) {
+		r->interpreter = !runtime->number;
 		r->runtime = copy(runtime->name);
 		r->version = copy(runtime->version);
 		if (!r->runtime || !r->version)
@@ -118,7 +127,8 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 		return -ENOENT;
 	}
 	r->scanned = !e && r->snap.scan.there;
-	r->graph = !e && !r->scanned;
+	/* An empty one is a runtime's that has no object. */
+	r->graph = !e && (r->snap.nodes || !r->scanned);
 	return e;
 }
 
@@ -166,17 +176,30 @@ static int go_to_snapshot(struct report *r)
 	return 0;
 }
 
+static int find_blocks(struct report *r, bool each)
+{
+	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+
+	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+}
+
+static int load_heap(struct report *r, const struct snap *snap)
+{
+	int e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, snap);
+
+	r->loader.warm = r->work.warm;
+	return e;
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
-		e = blocks_init(&r->blocks, &r->replay, &r->snap);
-	if (!e)
-		e = find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
@@ -189,7 +212,7 @@ static int analyse_snapshot(struct report *r, bool each)
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -202,6 +225,8 @@ static int analyse_snapshot(struct report *r, bool each)
 		e = find_live_cycles(&r->analysis);
 	if (!e)
 		e = find_retained(&r->analysis);
+	if (!e && r->scanned)
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
@@ -214,6 +239,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
 }
@@ -223,11 +249,15 @@ static int observe(struct report *r)
 {
 	int e;
 
+	uint64_t warm = r->work.warm;
+
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	e = refs_init(&r->refs, &r->replay, r->symbols);
 	if (e)
 		return e;
+	work_fini(&r->work);
+	r->work.warm = warm;
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
@@ -242,6 +272,19 @@ static double seconds_of_program(const struct report *r)
 	uint64_t to = trace_elapsed(&r->trace, p->exiting ? p->exiting : p->now);
 
 	return to > from ? (double)(to - from) / 1e9 : 0;
+}
+
+/* The replay is at its end. */
+static int measure_work(struct report *r)
+{
+	uint64_t to = r->replay.exiting ? r->replay.exiting : r->replay.now;
+
+	if (r->work.from)
+		r->warm_seconds = to > r->work.from ?
+			(double)(trace_ns(&r->trace, to) - trace_ns(&r->trace, r->work.from)) / 1e9 : 0;
+	else
+		r->warm_seconds = (double)trace_elapsed(&r->trace, to) / 1e9;
+	return work_total(&r->work, &r->replay, &r->allocations);
 }
 
 /* The replay is at its end. */
@@ -293,7 +336,7 @@ static int analyse_events(struct report *r)
 	int e = replay_to_exiting(r);
 
 	if (!e)
-		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
+		e = load_heap(r, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	return e ? e : replay_to_end(&r->replay);
@@ -349,6 +392,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
+	if (!e && o->warm_ns)
+		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, NULL);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
@@ -358,10 +403,12 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
 		e = analyse_collector(r);
+	if (!e)
+		e = measure_work(r);
 	if (!e) {
 		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
@@ -392,6 +439,7 @@ void report_close(struct report *r)
 	mem_free(r->state);
 	garbage_fini(&r->garbage);
 	refs_fini(&r->refs);
+	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

@@ -13,10 +13,12 @@
 #include "refs.h"
 #include "survival.h"
 #include "term.h"
+#include "work.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 };
 
@@ -41,8 +43,8 @@ struct report {
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
-	bool graph;			/* there was a snapshot: heap and analysis have content */
-	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
+	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
@@ -54,8 +56,12 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
+	struct work work;
+	double allocations;		/* by the program when it was warm: work.h   */
+	double warm_seconds;		/* ... for so long                           */
 	char *state;			/* "exited with status 0", "was killed"      */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;

@@ -47,9 +47,9 @@ static void put_snapshot(struct json *j, const struct report *r)
 	json_uint(j, "number", r->snapshot);
 	json_text(j, "taken", r->reason);
 	json_real(j, "seconds", r->snapshot_seconds);
-	json_uint(j, "objects", r->scanned ? r->blocks.n : r->heap.nnodes);
-	json_uint(j, "references", r->scanned ? r->blocks.graph.m : r->heap.nedges);
-	json_uint(j, "roots", r->scanned ? r->blocks.graph.nroots : r->heap.nroots);
+	json_uint(j, "objects", r->graph ? r->heap.nnodes : r->blocks.n);
+	json_uint(j, "references", r->graph ? r->heap.nedges : r->blocks.graph.m);
+	json_uint(j, "roots", r->graph ? r->heap.nroots : r->blocks.graph.nroots);
 	json_uint(j, "begun", r->trace.head.snapshots_begun);
 	json_close(j, '}');
 }

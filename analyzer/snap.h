@@ -75,6 +75,8 @@ struct snap {
 	struct snap_root *root;
 	struct snap_word *word;
 	uint32_t *note;			/* rows of string                            */
+	struct trace_bytes *bytes;	/* chunks that strings and runs are in       */
+	uint32_t held;			/* so many of them                           */
 	struct snap_run *run;
 	uint32_t runs;
 	struct snap_scan scan;

@@ -8,18 +8,18 @@
 
 #define OWNER_MANY (NODE_NONE - 1)	/* several hold it, or what is no object     */
 
-static struct ledger *ledger_of(const struct stays *s, node_id v)
+static struct book *book_of(const struct stays *s, node_id v)
 {
-	return s->b->row[v].ledger;
+	return s->b->row[v].book;
 }
 
 /* One of whose references all is known. */
 static bool is_judged(const struct stays *s, node_id v)
 {
-	const struct ledger *l = ledger_of(s, v);
+	const struct book *l = book_of(s, v);
 
-	return l && !(l->flags & (LEDGER_STATIC | LEDGER_UNTOLD | LEDGER_PARTIAL)) &&
-		ledger_balance(l) > 0;
+	return l && !(l->flags & (BOOK_STATIC | BOOK_UNTOLD | BOOK_PARTIAL)) &&
+		book_balance(l) > 0;
 }
 
 /* --- private memory ------------------------------------------------------------------------ */
@@ -29,7 +29,7 @@ static void give(struct stays *s, node_id v, node_id by, node_id *todo, uint32_t
 {
 	node_id owner = s->owner[v];
 
-	if (ledger_of(s, v) || owner == OWNER_MANY || owner == by)
+	if (book_of(s, v) || owner == OWNER_MANY || owner == by)
 		return;
 	s->owner[v] = owner == NODE_NONE ? by : OWNER_MANY;
 	todo[(*n)++] = v;
@@ -49,7 +49,7 @@ static int find_owners(struct stays *s)
 	for (node_id v = 0; v < g->n; v++) {
 		bool held = s->b->row[v].outside || g->nin[v];
 
-		s->owner[v] = ledger_of(s, v) ? v : held && !s->b->row[v].outside ? NODE_NONE :
+		s->owner[v] = book_of(s, v) ? v : held && !s->b->row[v].outside ? NODE_NONE :
 			OWNER_MANY;
 		if (s->owner[v] != NODE_NONE)
 			todo[n++] = v;
@@ -79,7 +79,7 @@ static void drop_own_words(struct stays *s)
 		for (edge_id e = g->out[v]; e < g->out[v + 1]; e++) {
 			node_id u = g->to[e];
 
-			if (!edge_owns(g, e) || g->name[e] & BLOCKS_TIE || !ledger_of(s, u) ||
+			if (!edge_owns(g, e) || g->name[e] & BLOCKS_TIE || !book_of(s, u) ||
 			    (!(g->name[e] & BLOCKS_INSIDE) && s->owner[v] != u))
 				continue;
 			g->kind[e] = EDGE_BORROWED;
@@ -128,7 +128,7 @@ static bool is_direct(const struct way *w, const struct way *born)
 }
 
 /* The reference that its maker has, or took back: made by him, or sunk where it was made. */
-static bool is_makers(const struct stays *s, const struct ledger *l, const struct ref_row *row)
+static bool is_makers(const struct stays *s, const struct book *l, const struct ref_row *row)
 {
 	struct way w, born;
 
@@ -145,7 +145,7 @@ static bool is_makers(const struct stays *s, const struct ledger *l, const struc
  * Who took what is nobody's: of several the one who asked in the program's own
  * code is likelier than a container of a library, which keeps what it asked for.
  */
-static const struct ref_row *suspect_of(const struct stays *s, const struct ledger *l)
+static const struct ref_row *suspect_of(const struct stays *s, const struct book *l)
 {
 	const struct ref_row *best = NULL;
 	uint32_t best_rank = 0;
@@ -174,7 +174,7 @@ static const struct ref_row *suspect_of(const struct stays *s, const struct ledg
 /* Does a library function that the program called bear the type's name? "gtk_box_new" */
 static bool is_named(const struct stays *s, node_id v)
 {
-	const struct ledger *l = ledger_of(s, v);
+	const struct book *l = book_of(s, v);
 	const struct def_type *t = def_type(s->refs->r->defs, l->type);
 	char name[128];
 	struct way w;
@@ -198,9 +198,9 @@ static bool may_hold(const struct stays *s, node_id u)
 {
 	struct way w;
 
-	if (!ledger_of(s, u))
+	if (!book_of(s, u))
 		return true;
-	way_of(s, ledger_of(s, u)->born, &w);
+	way_of(s, book_of(s, u)->born, &w);
 	return is_direct(&w, &w);
 }
 
@@ -220,7 +220,7 @@ static int count_words(struct stays *s)
 				(!(g->name[e] & BLOCKS_INSIDE) && s->owner[v] != u));
 
 			s->words[u] += counts;
-			if (counts && ledger_of(s, u) && !bits_has(&s->plausible, u) &&
+			if (counts && book_of(s, u) && !bits_has(&s->plausible, u) &&
 			    (g->name[e] & BLOCKS_TIE || may_hold(s, v)))
 				bits_add(&s->plausible, u);
 		}
@@ -231,7 +231,7 @@ static int count_words(struct stays *s)
 /* A reference that the program's own code took and nothing has that could have it from there. */
 static const struct ref_row *unheld_row(const struct stays *s, node_id v)
 {
-	const struct ledger *l = ledger_of(s, v);
+	const struct book *l = book_of(s, v);
 	struct way born, w;
 
 	if (bits_has(&s->plausible, v))
@@ -284,7 +284,7 @@ static int claim(struct stays *s, struct stay *x, const node_id *cycle, uint32_t
 
 static struct stay *add_stay(struct stays *s, node_id v, enum stays_why why)
 {
-	const struct ledger *l = ledger_of(s, v);
+	const struct book *l = book_of(s, v);
 	const struct ref_row *row = suspect_of(s, l);
 
 	if (mem_room(&s->stay, s->n, &s->cap, sizeof(*s->stay)))
@@ -296,9 +296,9 @@ static struct stay *add_stay(struct stays *s, node_id v, enum stays_why why)
 
 /* --- unbalanced ------------------------------------------------------------------------------ */
 
-static enum stays_why why_of(const struct ledger *l)
+static enum stays_why why_of(const struct book *l)
 {
-	return l->flags & LEDGER_FLOATING ? STAYS_FLOATING : STAYS_UNBALANCED;
+	return l->flags & BOOK_FLOATING ? STAYS_FLOATING : STAYS_UNBALANCED;
 }
 
 /* Two passes: what is to blame for itself is not what another one holds. */
@@ -307,7 +307,7 @@ static int find_unbalanced(struct stays *s, uint32_t *ret_from)
 	*ret_from = s->n;
 	for (node_id v = 0; v < s->b->n; v++) {
 		bool dead = bits_has(&s->dead->dead, v);
-		const struct ledger *l = ledger_of(s, v);
+		const struct book *l = book_of(s, v);
 		const struct ref_row *row;
 		uint64_t words, count;
 		struct stay *x;
@@ -315,9 +315,9 @@ static int find_unbalanced(struct stays *s, uint32_t *ret_from)
 		if (!is_judged(s, v))
 			continue;
 		words = s->words[v];
-		count = (uint64_t)ledger_balance(l);
+		count = (uint64_t)book_balance(l);
 		row = dead && count <= words ? unheld_row(s, v) : NULL;
-		if (count <= words && !row && !(dead && l->flags & LEDGER_FLOATING))
+		if (count <= words && !row && !(dead && l->flags & BOOK_FLOATING))
 			continue;
 		x = add_stay(s, v, dead ? why_of(l) : STAYS_KEPT);
 		if (!x)
@@ -354,7 +354,7 @@ static int claim_all(struct stays *s, uint32_t from)
 /* The reference that its maker never let go, if there is one. */
 static const struct ref_row *makers_row(const struct stays *s, node_id v)
 {
-	const struct ledger *l = ledger_of(s, v);
+	const struct book *l = book_of(s, v);
 
 	const struct ref_row *found = NULL;
 
@@ -381,7 +381,7 @@ static node_id kept_by_maker(const struct stays *s, const node_id *member, uint3
 		    !(is_named(s, v) || may_hold(s, v)))
 			continue;	/* a library made it, for what holds it */
 		if (found == NODE_NONE || is_named(s, v) > named || (is_named(s, v) == named &&
-		    ledger_of(s, v)->nth < ledger_of(s, found)->nth)) {
+		    book_of(s, v)->nth < book_of(s, found)->nth)) {
 			found = v;
 			named = is_named(s, v);
 		}
@@ -396,7 +396,7 @@ static int tell_cycle(struct stays *s, const node_id *member, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		if (is_judged(s, member[i]) && (first == NODE_NONE ||
-		    ledger_of(s, member[i])->nth < ledger_of(s, first)->nth))
+		    book_of(s, member[i])->nth < book_of(s, first)->nth))
 			first = member[i];
 	if (first == NODE_NONE)
 		return 0;
@@ -404,7 +404,7 @@ static int tell_cycle(struct stays *s, const node_id *member, uint32_t n)
 		x = add_stay(s, first, STAYS_CYCLE);
 		return x ? claim(s, x, member, n) : -ENOMEM;
 	}
-	x = add_stay(s, kept, why_of(ledger_of(s, kept)));
+	x = add_stay(s, kept, why_of(book_of(s, kept)));
 	if (!x)
 		return -ENOMEM;
 	x->references = 1;
@@ -447,7 +447,7 @@ static int find_cycles(struct stays *s)
 static int settle(struct stays *s)
 {
 	for (node_id v = 0; v < s->b->n; v++) {
-		struct ledger *l = ledger_of(s, v);
+		struct book *l = book_of(s, v);
 		int r = l ? refs_settle(s->refs, l) : 0;
 
 		if (r)

@@ -1,7 +1,7 @@
 /*
  * stays.h - counted objects that stay, and which reference keeps them
  *
- * Of the objects that nothing reaches, by what their ledgers have left and by
+ * Of the objects that nothing reaches, by what their books have left and by
  * the words of memory that lead to them:
  *
  *	unbalanced	more references than words that could be them: nobody has

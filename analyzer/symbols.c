@@ -463,6 +463,24 @@ const struct frame *symbols_frame(struct symbols *s, uint32_t location)
 	return &f[n - 1];
 }
 
+const char *symbols_linker_name(struct symbols *s, uint32_t location)
+{
+	const struct def_location *l = def_location(s->defs, location);
+	const struct def_module *m;
+	struct source *source;
+	GElf_Off offset;
+	GElf_Sym sym;
+
+	if (l->kind != LOCATION_NATIVE)
+		return NULL;
+	m = def_module(s->defs, l->native.module);
+	source = find_source(s, l->native.module);
+	if (!m || !source || !source->module)
+		return NULL;
+	return dwfl_module_addrinfo(source->module, l->native.address - m->bias - 1, &offset, &sym,
+		NULL, NULL, NULL);
+}
+
 const char *symbols_data(struct symbols *s, uint64_t address)
 {
 	for (uint32_t i = s->defs->modules; i-- > 1; ) {

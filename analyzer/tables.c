@@ -7,13 +7,13 @@
 
 /* --- whose block -------------------------------------------------------------------------- */
 
-static int take_ledgers(struct tables *t)
+static int take_books(struct tables *t)
 {
 	const struct object *o;
 	size_t at = 0;
 
 	while ((o = replay_each_object(t->r, &at))) {
-		struct ledger *l = refs_of(t->refs, o);
+		struct book *l = refs_of(t->refs, o);
 		node_id v = l ? blocks_at(t->b, o->addr) : NODE_NONE;
 		uint32_t n;
 
@@ -26,8 +26,8 @@ static int take_ledgers(struct tables *t)
 		}
 		if (v == NODE_NONE)
 			continue;
-		n = !t->b->row[v].ledger;
-		t->b->row[v].ledger = l;
+		n = !t->b->row[v].book;
+		t->b->row[v].book = l;
 		t->b->counted += n;
 	}
 	return 0;
@@ -43,7 +43,7 @@ static int by_value(const void *a, const void *b)
 /* --- whose tables ------------------------------------------------------------------------- */
 
 /* The library that makes such objects, unless the program itself does. */
-static int add_home(struct tables *t, const struct ledger *l)
+static int add_home(struct tables *t, const struct book *l)
 {
 	struct caller path[CALLERS_DEPTH];
 	struct callers *c = (struct callers *)&t->refs->callers;
@@ -83,8 +83,8 @@ static int take_told(struct tables *t)
 			continue;
 		bits_add(&t->told, holder);
 		bits_add(&t->told, held);
-		if (t->b->row[holder].ledger)
-			r = add_home(t, t->b->row[holder].ledger);
+		if (t->b->row[holder].book)
+			r = add_home(t, t->b->row[holder].book);
 	}
 	return r;
 }
@@ -98,7 +98,7 @@ int tables_init(struct tables *t, struct blocks *b, const struct replay *r)
 		return 0;
 	if (bits_init(&t->told, b->n) || bits_init(&t->entered, b->n))
 		return -ENOMEM;
-	e = take_ledgers(t);
+	e = take_books(t);
 	if (!e)
 		e = take_told(t);
 	if (t->nweak)
@@ -153,7 +153,7 @@ int tables_draw(struct tables *t, struct draft *d)
 /* A hash table that a library made for itself is no object to who looks for tables. */
 static bool is_table(const struct tables *t, node_id v)
 {
-	const struct ledger *l = t->b->row[v].ledger;
+	const struct book *l = t->b->row[v].book;
 	struct caller path[CALLERS_DEPTH];
 	const struct caller *at;
 

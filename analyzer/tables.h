@@ -25,7 +25,7 @@ struct tables {
 	struct bits told;		/* holders of told edges, and what they hold */
 };
 
-/* Blocks get their ledgers.  -ENOMEM. */
+/* Blocks get their books.  -ENOMEM. */
 int tables_init(struct tables *t, struct blocks *b, const struct replay *r);
 void tables_fini(struct tables *t);
 

@@ -65,6 +65,7 @@ struct thr {
 	struct interp_stack interp;
 	void *proof;			/* proof.c's                                     */
 	struct counted_thread *counted;	/* counted.c's                                   */
+	void *described;		/* described_call.c's                        */
 	uint32_t epoch;			/* of the process: differs after fork            */
 	int *error;			/* its errno                                     */
 };

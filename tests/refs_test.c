@@ -56,7 +56,7 @@ static const char *left_of(const char *script)
 	*text = 0;
 	play(script);
 	while ((o = replay_each_object(&r, &at))) {
-		struct ledger *l = refs_of(&s, o);
+		struct book *l = refs_of(&s, o);
 
 		ck_assert_int_eq(refs_settle(&s, l), 0);
 		for (uint32_t i = 0; i < l->n; i++)
@@ -114,7 +114,7 @@ END_TEST
 START_TEST(a_million_events_leave_no_more_rows_than_ways_of_calls)
 {
 	char *script = malloc(1 << 20), *p = script;
-	struct ledger *l;
+	struct book *l;
 	size_t at = 0;
 
 	p += sprintf(p, "birth a +T |main:1;");
@@ -126,7 +126,7 @@ START_TEST(a_million_events_leave_no_more_rows_than_ways_of_calls)
 	ck_assert_uint_le(l->cap, 64);
 	ck_assert_uint_eq(l->retains, 4001);
 	ck_assert_uint_eq(l->releases, 4000);
-	ck_assert_int_eq(ledger_balance(l), 1);
+	ck_assert_int_eq(book_balance(l), 1);
 	ck_assert_int_eq(refs_settle(&s, l), 0);
 	ck_assert_uint_eq(l->n, 1);
 	ck_assert_str_eq(function(l->row[0].site), "main");

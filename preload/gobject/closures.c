@@ -82,19 +82,25 @@ DETOUR_HOOK static void *on_g_closure_ref(void *c)
 DETOUR_HOOK static void on_g_closure_unref(void *c)
 {
 	uintptr_t *scratch = counted_scratch();
+	uintptr_t instance = scratch ? scratch[SCRATCH_DISCONNECTS] : 0;
 	uint32_t count = c ? count_of(c) : 0;
 
-	if (c && scratch && scratch[SCRATCH_DISCONNECTS])
-		counted_unedge(scratch[SCRATCH_DISCONNECTS], (uintptr_t)c, COUNTED_CALLER);
+	if (c && instance)
+		counted_unedge(instance, (uintptr_t)c, COUNTED_CALLER);
 	if (c)
 		counted_decref((uintptr_t)c, count ? count - 1 : 0, COUNTED_CALLER);
 	if (count != 1) {
 		original.g_closure_unref(c);
 		return;
 	}
+	/* What ends with it is no handler that is disconnected. */
+	if (scratch)
+		scratch[SCRATCH_DISCONNECTS] = 0;
 	counted_ending((uintptr_t)c, COUNTED_ENDING_TOLD, COUNTED_CALLER);
 	original.g_closure_unref(c);
 	counted_ended((uintptr_t)c, COUNTED_CALLER);
+	if (scratch)
+		scratch[SCRATCH_DISCONNECTS] = instance;
 }
 
 DETOUR_HOOK static void on_g_closure_sink(void *c)

@@ -6,12 +6,13 @@
 #include "../loader.h"
 #include "../sample.h"
 #include "../strbuf.h"
+#include "../sys.h"
 
 unsigned gobject_number, gst_number;
 
 /* What the trace is told of a runtime, which can be in several libraries. */
 struct told {
-	const char *name, *version_prefix;
+	const char *name, *major;	/* major: version of the library, see find_version */
 	unsigned *number;
 	char version[32];
 	char refused[1024];		/* functions that have no hook, and why      */
@@ -61,32 +62,38 @@ static void place(struct link_map *map, const struct gobject_hook *h, struct tol
 	}
 }
 
-/* GLib has its version in three variables; nothing else that can be asked before it runs. */
-static void find_version(struct told *told)
+/*
+ * Both libraries are libNAME.so.0.N.P with N = 100 * minor + micro: 0.7400.6 and 0.2200.0
+ * are 2.74.6 and 1.22.0.  (Their functions that tell it are not to be called before they run.)
+ */
+static void find_version(struct told *told, const struct link_map *map)
 {
-	static const char *const parts[] = { "major_version", "minor_version", "micro_version" };
+	static char path[512];		/* the name that was asked for leads here            */
+	long n = sys_readlink(map->l_name, path, sizeof path - 1);
 	struct strbuf v = strbuf_in(told->version, sizeof told->version);
+	const char *p;
+	unsigned number = 0, last = 0;
 
-	for (unsigned i = 0; i < 3 && told->version_prefix; i++) {
-		char name[64];
-		struct strbuf n = strbuf_in(name, sizeof name);
-		const unsigned *part;
-
-		strbuf_add(&n, told->version_prefix);
-		strbuf_add(&n, parts[i]);
-		part = loader_lookup(loader_first(), name, NULL);
-		if (!part)
-			return;
-		strbuf_add(&v, i ? "." : "");
-		strbuf_add_number(&v, *part, 10);
-	}
+	path[n > 0 ? n : 0] = 0;
+	p = strstr(path, ".so.0.");
+	if (!p || told->version[0])
+		return;
+	for (p += strlen(".so.0."); *p >= '0' && *p <= '9'; p++)
+		number = number * 10 + (unsigned)(*p - '0');
+	for (p += *p == '.'; *p >= '0' && *p <= '9'; p++)
+		last = last * 10 + (unsigned)(*p - '0');
+	strbuf_add(&v, told->major);
+	strbuf_add(&v, ".");
+	strbuf_add_number(&v, number / 100, 10);
+	strbuf_add(&v, ".");
+	strbuf_add_number(&v, last ? last : number % 100, 10);
 }
 
-static void tell(struct told *told)
+static void tell(struct told *told, const struct link_map *map)
 {
 	const char *why = sampling ? "objects are not sampled" : told->refused;
 
-	find_version(told);
+	find_version(told, map);
 	define_runtime(*told->number, told->name, told->version[0] ? told->version : NULL,
 		*why ? OURO_RUNTIME_PARTIAL : OURO_RUNTIME_ACTIVE, *why ? why : NULL);
 }
@@ -100,13 +107,13 @@ static void hook(struct hooked *h, struct link_map *map)
 		h->start[i](map);
 	for (unsigned i = 0; h->hooks[i]; i++)
 		place(map, h->hooks[i], h->told);
-	tell(h->told);
+	tell(h->told, map);
 }
 
 /* --- which ----------------------------------------------------------------------------- */
 
-static struct told gobject = { "gobject", "glib_", &gobject_number };
-static struct told gstreamer = { "gstreamer", NULL, &gst_number };
+static struct told gobject = { "gobject", "2", &gobject_number };
+static struct told gstreamer = { "gstreamer", "1", &gst_number };
 
 static struct hooked libraries[] = {
 	{ "libgobject-2.0.so", &gobject, { objects_hooks, closures_hooks },
