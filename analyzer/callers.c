@@ -41,7 +41,7 @@ int callers_init(struct callers *c, const struct stacks *s, struct symbols *symb
 	*c = (struct callers){ .stacks = s, .symbols = symbols,
 		.by_location = mem_array(d->locations, sizeof(*c->by_location)),
 		.library = mem_array(d->modules, sizeof(*c->library)) };
-	if (!c->by_location || !c->library) {
+	if (!c->by_location || !c->library || functions_init(&c->functions, d)) {
 		callers_fini(c);
 		return -ENOMEM;
 	}
@@ -52,6 +52,7 @@ int callers_init(struct callers *c, const struct stacks *s, struct symbols *symb
 
 void callers_fini(struct callers *c)
 {
+	functions_fini(&c->functions);
 	texts_fini(&c->names);
 	mem_free(c->by_location);
 	mem_free(c->library);
@@ -68,12 +69,14 @@ static struct caller native_caller(struct callers *c, uint32_t location,
 	struct caller x = { .location = location, .module = module,
 		.program = module && !c->library[module] };
 	struct buf b = { 0 };
+	uint64_t start = f && !f->known ?
+		functions_start(&c->functions, l->native.module, l->native.address - 1) : 0;
 
 	if (f && f->known)
 		buf_printf(&b, "%u\n%s", l->native.module, f->function);
 	else
 		buf_printf(&b, "%u\n%#llx", l->native.module,
-			(unsigned long long)l->native.address);
+			(unsigned long long)(start ? start : l->native.address));
 	x.function = texts_add0(&c->names, buf_text(&b));
 	buf_fini(&b);
 	return x;

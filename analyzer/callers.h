@@ -8,6 +8,7 @@
 #ifndef CALLERS_H
 #define CALLERS_H
 
+#include "functions.h"
 #include "stacks.h"
 #include "symbols.h"
 #include "texts.h"
@@ -24,6 +25,7 @@ struct caller {
 struct callers {
 	const struct stacks *stacks;
 	struct symbols *symbols;	/* NULL: every native place is a function    */
+	struct functions functions;	/* for code without symbols                  */
 	struct texts names;		/* "module\nfunction"                        */
 	struct caller *by_location;	/* function 0: not asked for yet             */
 	bool *library;			/* by module                                 */

@@ -406,7 +406,9 @@ static int draw(struct history *h)
 		for (uint32_t k = 0; k < h->object[i].n && !r; k++) {
 			const struct history_event *e = &h->object[i].event[k];
 
-			if (e->counts)
+			/* What its maker had is told where it was sunk. */
+			if (e->counts && !(e->e.kind == OURO_BIRTH && e->partner &&
+			    h->object[i].event[e->partner - 1].up))
 				r = calltree_add(&h->tree, &h->refs.callers, e->e.site < h->replay.sites ?
 					h->replay.site[e->e.site].stack : 0, e->up, i);
 		}

@@ -10,7 +10,9 @@
  *	0 and up	frames behind the function in which the two ways part
  *			(callers_distance)
  *	an eighth	... of that, when both are by functions of one holder:
- *			basket_add() and basket_clear()
+ *			basket_add() and basket_clear(), or by one function alone
+ *	more		when the program itself took it, and a library gives back: what
+ *			libraries give back they took themselves, or were given at the making
  *	1		when just these two went together in an object that died in order
  *
  * and of equally close ones the earliest release with what its maker had, as
@@ -29,11 +31,13 @@
 #define HOLDER_NAME 5			/* letters that two names share, at least    */
 #define PAIRS       (1u << 14)
 #define LEARNED     1
+#define FOREIGN     (2 * PROGRAM_FRAME)
 
 struct way {
 	uint32_t row, n;
 	struct caller *path;
 	bool made;			/* the object was made there                 */
+	bool direct;			/* by the program's own code                 */
 };
 
 struct match {
@@ -143,7 +147,11 @@ static uint32_t distance(const struct refs *s, const struct book *l, const struc
 
 	if (is_learned(s, l->row[up->row].site, l->row[down->row].site) && d > LEARNED)
 		return LEARNED;
-	return d >= 2 * PROGRAM_FRAME && same_holder(s, up, down) ? d / 8 : d;
+	if (up->n && down->n && up->path[up->n - 1].function == down->path[down->n - 1].function)
+		return d / 8;
+	if (d >= 2 * PROGRAM_FRAME && same_holder(s, up, down))
+		return d / 8;
+	return up->direct && !up->made && !down->direct ? d + FOREIGN : d;
 }
 
 /* --- all of it --------------------------------------------------------------------------- */
@@ -188,6 +196,7 @@ static int find_ways(struct fold *f)
 		/* What the runtime does between its caller and the count is the same everywhere. */
 		while (home && w->n && w->path[w->n - 1].module == home)
 			w->n--;
+		w->direct = w->n && w->path[w->n - 1].program;
 	}
 	return 0;
 }
