@@ -19,6 +19,7 @@ static const struct command {
 	{ "cycles", cmd_cycles, "objects that hold each other, dead and alive" },
 	{ "leaks", cmd_leaks, "memory that nobody will ever free" },
 	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
+	{ "history", cmd_history, "who took references to an object, and who gave them back" },
 	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
 	{ "diff", cmd_diff, "what is new, gone or grown between two traces" },

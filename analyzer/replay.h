@@ -133,6 +133,9 @@ struct replay {
 	} *observer;
 	void *observer_arg;
 
+	/* Keeps the books of references, when set (refs.h). */
+	struct refs *refs;
+
 	/* Called for each event after it took effect, when set. */
 	void (*watch)(void *arg, const struct replay *r, const struct event *e);
 	void *watch_arg;
