@@ -402,7 +402,7 @@ class Suppressions(Case):
     ALL = {1001, 1002, 1003, 1004}
     LSAN = ["leak:direct_leak", "leak:^outer", "leak:outer$", "leak:grab", "leak:with_new", "leak:^grab$",
             "leak:suppressed.cc", "leak:d*_leak", "leak:nothing", "leak:^eak", "leak:clear", "leak:*ma*n",
-            "# leak:grab\nleak:cleared\n\nleak:direct", "leak:cl*d"]
+            "# leak:grab\nleak:cleared\n\nleak:direct", "leak:cl*d", "leak:grab(unsigned long)"]
     VALGRIND = ["fun:malloc\n   fun:_ZL4grabm\n   fun:_ZL11direct_leakv",
                 "fun:malloc\n   fun:_ZL4grabm", "fun:malloc\n   ...\n   fun:_ZL5outerv",
                 "fun:_Znwm\n   fun:_ZL8with_newv", "...\n   fun:main",
