@@ -16,9 +16,9 @@ static bool is_address(uintptr_t p)
 }
 
 /* Follows pointers that the function itself is about to follow. */
-static uintptr_t follow(const struct ouro_place *place, uintptr_t p)
+static uintptr_t follow(const struct ouro_place *place, uintptr_t p, unsigned steps)
 {
-	for (unsigned i = 0; i < place->steps; i++) {
+	for (unsigned i = 0; i < steps; i++) {
 		if (!is_address(p))
 			return 0;
 		memcpy(&p, (const void *)(p + (uintptr_t)(intptr_t)place->offset[i]), sizeof p);
@@ -28,8 +28,9 @@ static uintptr_t follow(const struct ouro_place *place, uintptr_t p)
 
 static uintptr_t value_at(const struct ouro_place *place, const struct trampoline_call *c)
 {
-	return follow(place, place->from == OURO_FROM_RESULT ? c->regs[0]
-		: c->arg[place->from - 1]);
+	uintptr_t p = place->from == OURO_FROM_RESULT ? c->regs[0] : c->arg[place->from - 1];
+
+	return follow(place, p, place->steps);
 }
 
 /* A chain that only the file's author vouches for: each step is proven. */
@@ -63,16 +64,15 @@ static int64_t integer(uintptr_t at, unsigned size)
 
 static bool field(const struct ouro_field *f, uintptr_t object, int64_t *ret)
 {
-	struct ouro_place way = f->at;
-	uintptr_t p = object;
+	unsigned last = f->at.steps - 1u;
+	uintptr_t p;
 
-	if (!way.steps || !is_address(object))
+	if (!f->at.steps)
 		return false;
-	way.steps--;
-	p = follow(&way, object);
+	p = follow(&f->at, object, last);
 	if (!is_address(p))
 		return false;
-	*ret = integer(p + (uintptr_t)(intptr_t)way.offset[way.steps], f->size);
+	*ret = integer(p + (uintptr_t)(intptr_t)f->at.offset[last], f->size);
 	return true;
 }
 
