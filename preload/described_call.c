@@ -207,6 +207,19 @@ static struct told *told(void)
 	return t ? t->described : NULL;
 }
 
+/* What is told from here on comes after this. */
+static uint64_t mark_now(uintptr_t frame)
+{
+	const struct told *t;
+	struct guard g;
+
+	/* The first event of this thread: it may get what another one, now gone, remembered. */
+	if (!thr_self && guard_enter(&g, frame))
+		guard_leave(&g);
+	t = told();
+	return t ? t->n : UINT64_MAX;
+}
+
 static bool told_since(uint64_t mark, uintptr_t object)
 {
 	const struct told *t = told();
@@ -403,7 +416,6 @@ static bool is_recording(void)
 void *trampoline_enter(struct trampoline_call *c, uint64_t number, struct trampoline_frame *f)
 {
 	const struct described_hook *h = &described_hook[number];
-	const struct told *t;
 
 	c->follow = 0;
 	if (!is_recording())
@@ -412,8 +424,7 @@ void *trampoline_enter(struct trampoline_call *c, uint64_t number, struct trampo
 		if (!h->action[i].rule->object.after)
 			act(&h->action[i], c, f);
 	if (h->follow) {
-		t = told();
-		c->mark = t ? t->n : 0;
+		c->mark = mark_now((uintptr_t)f);
 		c->follow = 1 + words_of(f);
 	}
 	return h->original;

@@ -298,6 +298,107 @@ type thing
         self.assertEqual((books.wrong, books.strangers, books.alive), ({}, {}, {}))
         self.assertEqual(len(books.objects[0].releases), 2)
 
+    def test_every_register_is_as_it_was(self):
+        gp = "rax rcx rdx rbx rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+        asm = ["call_with:", *(f"push %{r}" for r in "rbx rbp r12 r13 r14 r15 rsi rdx".split()),
+               "sub $8, %rsp", "mov %rdi, %rbp",
+               *(f"movups {112 + 16 * i}(%rbp), %xmm{i}" for i in range(16)),
+               *(f"mov {8 * i}(%rbp), %{r}" for i, r in enumerate(gp)),
+               "call *8(%rsp)", "mov 16(%rsp), %rbp",
+               *(f"movups %xmm{i}, {112 + 16 * i}(%rbp)" for i in range(16)),
+               *(f"mov %{r}, {8 * i}(%rbp)" for i, r in enumerate(gp)),
+               "add $24, %rsp", *(f"pop %{r}" for r in "r15 r14 r13 r12 rbp rbx".split()), "ret",
+               ".globl quiet_ref, quiet_new", ".type quiet_ref, @function",
+               ".type quiet_new, @function",
+               "quiet_ref: .cfi_startproc", *["nop"] * 8, "ret", ".cfi_endproc",
+               ".size quiet_ref, . - quiet_ref", ".balign 16",
+               "quiet_new: .cfi_startproc", *["nop"] * 8, "ret", ".cfi_endproc",
+               ".size quiet_new, . - quiet_new"]
+        run = self.record("""
+runtime registers
+program registers
+type thing
+	count [0]
+	create quiet_new
+	retain quiet_ref
+""", "#include <stdint.h>\n#include <stdio.h>\n#include <string.h>\n__asm__(\"" +
+            "\\n".join(asm) + """");
+            struct regs { uint64_t g[14], x[32]; };
+            extern void call_with(struct regs *in, struct regs *out, void (*fn)(void));
+            extern void quiet_ref(void), quiet_new(void);
+            static int thing[4] = { 1 };
+            int main(void)
+            {
+                for (int round = 0; round < 1000; round++) {
+                    struct regs in, out;
+                    for (int i = 0; i < 14; i++)
+                        in.g[i] = 0x1111111111111111u * (i + 1) + round;
+                    for (int i = 0; i < 32; i++)
+                        in.x[i] = 0x0123456789abcdefu * (i + 3) + round;
+                    in.g[0] = in.g[5] = (uintptr_t)thing;	/* rax: the result; rdi */
+                    memset(&out, 0, sizeof out);
+                    call_with(&in, &out, round % 2 ? quiet_ref : quiet_new);
+                    if (memcmp(&in, &out, sizeof in)) {
+                        puts("a register was changed");
+                        return 1;
+                    }
+                }
+                return 0;
+            }""", name="registers")
+        self.assertEqual((run.status, run.stdout), (0, ""))
+        books = Books(run.trace)
+        self.assertEqual(books.born, {"thing": 500})
+        self.assertEqual(sum(len(o.retains) for o in books.objects), 500)
+
+    def test_threads_lose_no_event(self):
+        run = self.record("""
+runtime threads
+program threads
+type thing
+	count [0]
+	create thing_new
+	retain thing_ref
+	release thing_unref
+""", """
+            #include <pthread.h>
+            #include <stdlib.h>
+            #define APART __attribute__((noinline))
+            struct thing { _Atomic int count; };
+            APART struct thing *thing_new(void)
+            { struct thing *t = malloc(sizeof *t); t->count = 1; return t; }
+            APART void thing_ref(struct thing *t) { t->count++; }
+            APART void thing_unref(struct thing *t) { if (!--t->count) free(t); }
+            static struct thing *shared;
+            static void *work(void *p)
+            {
+                for (int i = 0; i < 5000; i++) {
+                    struct thing *own = thing_new();
+                    thing_ref(shared);
+                    thing_ref(own);
+                    thing_unref(own);
+                    thing_unref(own);
+                    thing_unref(shared);
+                }
+                return p;
+            }
+            int main(void)
+            {
+                pthread_t t[4];
+                shared = thing_new();
+                for (int i = 0; i < 4; i++)
+                    pthread_create(&t[i], 0, work, 0);
+                for (int i = 0; i < 4; i++)
+                    pthread_join(t[i], 0);
+                thing_unref(shared);
+                return 0;
+            }""", "-pthread", name="threads")
+        self.assertEqual(run.status, 0, run.stderr)
+        books = Books(run.trace)
+        self.assertEqual(books.born, {"thing": 20001})
+        self.assertEqual(sum(len(o.retains) for o in books.objects), 40000)
+        self.assertEqual(sum(len(o.releases) for o in books.objects), 60001)
+        self.assertEqual((books.strangers, books.alive), ({}, {}))
+
     def test_exceptions_and_long_jumps_pass_a_described_function(self):
         source = write("throws.cc", """
             #include <setjmp.h>
