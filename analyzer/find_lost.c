@@ -3,7 +3,7 @@
 #include "buf.h"
 #include "cycles.h"
 #include "mem.h"
-#include "places.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -101,8 +101,7 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
 		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
 
-		if (!place_is_library(heap_text(h, x->module)) &&
-		    !place_is_allocator(heap_text(h, x->function)))
+		if (x->interpreted || !place_serves(heap_text(h, x->function), heap_text(h, x->module)))
 			at = x;
 	}
 	if (!at && h->site[*ret_site].n)

@@ -25,6 +25,7 @@ static const struct command {
 	{ "sites", cmd_sites, "who made how much, what of it is left, how long it lived" },
 	{ "tree", cmd_tree, "the same as a tree of stacks" },
 	{ "timeline", cmd_timeline, "memory over time, and what it was at its highest" },
+	{ "export", cmd_export, "the trace for pprof, speedscope, Graphviz, SQLite, ..." },
 	{ "audit", cmd_audit, "the gate before a release: fails on what is new or has grown" },
 	{ "pack", cmd_pack, "make a trace smaller; every command reads it as it is" },
 	{ "unpack", cmd_unpack, "the trace as it was before it was packed" },

@@ -174,7 +174,7 @@ static inline site_id block_site(const struct replay *r, const struct block *b)
 
 /* Parts of one stack together, a row for each site: the caller's to free with mem_free; NULL: no memory. */
 struct site_sums {
-	uint64_t blocks, bytes, brief, live, live_bytes, objects;
+	uint64_t blocks, bytes, brief, live, live_bytes, at_peak, at_peak_bytes, objects;
 };
 struct site_sums *replay_site_sums(const struct replay *r);
 

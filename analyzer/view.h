@@ -11,6 +11,7 @@ struct view {
 	const char *path;		/* the trace                               */
 	const char *query;		/* second word, for commands that take one */
 	bool json, csv, all, each;
+	bool events;			/* events alone: no snapshot, no findings  */
 	bool may_csv;
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	uint32_t limit, paths;		/* holders                                 */
