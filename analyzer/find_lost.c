@@ -2,7 +2,9 @@
 
 #include "buf.h"
 #include "cycles.h"
+#include "find_balance.h"
 #include "mem.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -71,7 +73,7 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */
@@ -85,22 +87,6 @@ static int collect(struct finder *f)
 }
 
 /* --- where ------------------------------------------------------------------------- */
-
-/* Frames of the allocator's own side: what asked for memory is behind them. */
-static bool is_allocator(const char *function)
-{
-	return !strncmp(function, "operator new", 12) || !strncmp(function, "__gnu_cxx::", 11) ||
-		!strncmp(function, "std::", 5) || !strncmp(function, "_Zn", 3) ||
-		!strncmp(function, "_IO_", 4) || !strncmp(function, "__GI_", 5);
-}
-
-static bool is_library(const char *module)
-{
-	const char *name = words_file(module);
-
-	return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
-		!strncmp(name, "libstdc++", 9) || !strncmp(name, "ld-linux", 8);
-}
 
 /* The place that tells a reader most: the innermost of what he may have written. */
 static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_site)
@@ -116,8 +102,7 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
 		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
 
-		if (!is_library(heap_text(h, x->module)) &&
-		    !is_allocator(heap_text(h, x->function)))
+		if (x->interpreted || !place_serves(heap_text(h, x->function), heap_text(h, x->module)))
 			at = x;
 	}
 	if (!at && h->site[*ret_site].n)
@@ -202,7 +187,7 @@ static int take_edges(struct finder *f, struct finding *x)
 			uint32_t to = member_of(x, g->to[e]);
 
 			if (to < x->nmembers && x->nedges < MEMBERS_MAX &&
-			    add_edge(x, &cap, i, to, g->name[e]))
+			    add_edge(x, &cap, i, to, g->name[e] & BLOCKS_OFFSET))
 				return -ENOMEM;
 		}
 	return 0;
@@ -376,10 +361,35 @@ static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 		!s->complete || f->l->r->snapshot != s->number;
 }
 
-int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
+/* Takes what was told of objects out of the dead. */
+static int tell_objects(struct finder *f, struct blocks *b, struct dead *dead, bool each)
+{
+	struct stays stays;
+	int r = stays_find(&stays, b, f->l->r->refs, dead);
+
+	if (!r)
+		r = find_unbalanced(f->findings, &stays, f->l, f->lost->doubtful,
+			f->lost->unseen, each);
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		f->lost->direct += stays.stay[i].why != STAYS_KEPT;
+	for (uint32_t i = 0; i < stays.nmember && !r; i++) {
+		bits_del(&dead->dead, stays.member[i]);
+		bits_del(&dead->found, stays.member[i]);
+		bits_del(&dead->freed, stays.member[i]);
+		dead->nodes--;
+	}
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		if (stays.stay[i].why != STAYS_KEPT)
+			f->lost->direct_bytes += b->row[stays.stay[i].node].size;
+	stays_fini(&stays);
+	return r;
+}
+
+int find_lost(struct findings *s, struct lost *ret, struct blocks *b,
 	struct heap_loader *l, bool each)
 {
 	struct finder f = { .findings = s, .lost = ret, .b = b, .l = l };
+	uint64_t nodes, bytes;
 	struct dead dead;
 	int r;
 
@@ -388,13 +398,18 @@ int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
 	r = dead_find(&b->graph, &dead);
 	if (r)
 		return r;
-	ret->reached = b->n - dead.nodes;
-	ret->reached_bytes = b->bytes - dead.bytes;
-	r = groups_find(&b->graph, &dead, &f.groups);
+	ret->reached = b->n - b->objects - dead.nodes;
+	ret->reached_bytes = b->bytes - b->object_bytes - dead.bytes;
+	nodes = dead.nodes;
+	bytes = dead.bytes;
+	if (b->counted)
+		r = tell_objects(&f, b, &dead, each);
+	if (!r)
+		r = groups_find(&b->graph, &dead, &f.groups);
 	if (!r) {
 		r = collect(&f);
-		ret->indirect = dead.nodes - ret->direct;
-		ret->indirect_bytes = dead.bytes - ret->direct_bytes;
+		ret->indirect = nodes - ret->direct;
+		ret->indirect_bytes = bytes - ret->direct_bytes;
 		if (!r)
 			r = tell_all(&f, each);
 		mem_free(f.top);

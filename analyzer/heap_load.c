@@ -203,7 +203,7 @@ static int load_types(struct heap_loader *l)
 
 enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site)
 {
-	bool early = replay_before_ready(l->r, born) || l->h->site[site].startup;
+	bool early = born < l->warm || replay_before_ready(l->r, born) || l->h->site[site].startup;
 
 	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
 }
@@ -315,7 +315,7 @@ static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf 
 		return 0;
 	w->plausible = true;
 	buf_printf(what, "a block of %llu bytes", (unsigned long long)b->size);
-	site = heap_load_site(l, b->site);
+	site = heap_load_site(l, block_site(l->r, b));
 	if (site < 0)
 		return (int)site;
 	place = heap_place(l->h, (uint32_t)site);

@@ -133,6 +133,8 @@ static int note_snapshots(struct report *r)
 			"may be held.");
 	if (e)
 		return e;
+	if (r->events)			/* nobody asked for one */
+		return 0;
 	if (!r->graph && !r->scanned && f->snapshots_begun)
 		return note_add(r, true, "No snapshot is complete%s: who holds what is not known, and "
 				"what follows is what the events alone tell.",
@@ -165,7 +167,7 @@ static int note_stacks(struct report *r)
 	if (f->sample_bytes && note_add(r, false, "Sampled, about one allocation in %llu bytes: "
 					"counts and bytes are estimates, and where an object was made is known "
 					"for those that were sampled%s.", (unsigned long long)f->sample_bytes,
-					r->runtime ? "" : "; which blocks are lost cannot be told"))
+					r->interpreter ? "" : "; which blocks are lost cannot be told"))
 		return -ENOMEM;
 	if (cut && all && cut * 1000 > all)
 		return note_add(r, false, "%.1f %% of native stacks do not reach the outermost frame.",

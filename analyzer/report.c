@@ -1,9 +1,11 @@
 #include "report.h"
 
 #include "buf.h"
+#include "find_balance.h"
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
+#include "warm.h"
 #include "words.h"
 
 #include <errno.h>
@@ -53,11 +55,21 @@ static char *name_program(const struct defs *d)
 	}
 }
 
+/* The one that the process is said to be of: the interpreter, else the first that is there. */
+static const struct def_runtime *main_runtime(const struct defs *d)
+{
+	const struct def_runtime *first = NULL;
+
+	for (uint32_t i = 0; i < d->runtimes; i++)
+		if (!first || d->runtime[i].number < first->number)
+			first = &d->runtime[i];
+	return first;
+}
+
 static int take_facts(struct report *r)
 {
 	const struct defs *d = &r->defs;
-	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
-	uint32_t i;
+	const struct def_runtime *runtime = main_runtime(d);
 
 	r->program = name_program(d);
 	r->directory = copy(d->directory);
@@ -69,10 +81,8 @@ static int take_facts(struct report *r)
 		if (!r->argv[r->argc])
 			return -ENOMEM;
 	}
-	for (i = 0; i < d->runtimes; i++)
-		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			runtime = &d->runtime[i];
 	if (runtime) {
+		r->interpreter = !runtime->number;
 		r->runtime = copy(runtime->name);
 		r->version = copy(runtime->version);
 		if (!r->runtime || !r->version)
@@ -117,7 +127,8 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 		return -ENOENT;
 	}
 	r->scanned = !e && r->snap.scan.there;
-	r->graph = !e && !r->scanned;
+	/* An empty one is a runtime's that has no object. */
+	r->graph = !e && (r->snap.nodes || !r->scanned);
 	return e;
 }
 
@@ -130,6 +141,8 @@ static int replay_to_moment(struct report *r)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = refs_init(&r->refs, &r->replay, r->symbols);
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
@@ -163,17 +176,30 @@ static int go_to_snapshot(struct report *r)
 	return 0;
 }
 
+static int find_blocks(struct report *r, bool each)
+{
+	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+
+	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+}
+
+static int load_heap(struct report *r, const struct snap *snap)
+{
+	int e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, snap);
+
+	r->loader.warm = r->work.warm;
+	return e;
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
-		e = blocks_init(&r->blocks, &r->replay, &r->snap);
-	if (!e)
-		e = find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
@@ -186,7 +212,7 @@ static int analyse_snapshot(struct report *r, bool each)
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -199,6 +225,8 @@ static int analyse_snapshot(struct report *r, bool each)
 		e = find_live_cycles(&r->analysis);
 	if (!e)
 		e = find_retained(&r->analysis);
+	if (!e && r->scanned)
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
@@ -211,6 +239,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
 }
@@ -218,13 +247,21 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 /* The replay stands at its beginning: what is told of it is told from there. */
 static int observe(struct report *r)
 {
+	uint64_t warm = r->work.warm;
 	int e;
 
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	e = refs_init(&r->refs, &r->replay, r->symbols);
+	if (e)
+		return e;
+	work_fini(&r->work);
+	r->work.warm = warm;
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
+	if (r->events)
+		return e;
 	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
 }
 
@@ -239,6 +276,19 @@ static double seconds_of_program(const struct report *r)
 }
 
 /* The replay is at its end. */
+static int measure_work(struct report *r)
+{
+	uint64_t to = r->replay.exiting ? r->replay.exiting : r->replay.now;
+
+	if (r->work.from)
+		r->warm_seconds = to > r->work.from ?
+			(double)(trace_ns(&r->trace, to) - trace_ns(&r->trace, r->work.from)) / 1e9 : 0;
+	else
+		r->warm_seconds = (double)trace_elapsed(&r->trace, to) / 1e9;
+	return work_total(&r->work, &r->replay, &r->allocations);
+}
+
+/* The replay is at its end. */
 static int analyse_collector(struct report *r)
 {
 	struct findings *f = &r->analysis.findings;
@@ -248,6 +298,11 @@ static int analyse_collector(struct report *r)
 	survival_settle(&r->survival);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
+	if (r->refs.failed)
+		return -ENOMEM;
+	e = r->loader.h ? find_over_released(f, &r->refs, &r->loader) : 0;
+	if (e)
+		return e;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
 		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
@@ -282,10 +337,45 @@ static int analyse_events(struct report *r)
 	int e = replay_to_exiting(r);
 
 	if (!e)
-		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
+		e = load_heap(r, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	return e ? e : replay_to_end(&r->replay);
+}
+
+/* The first tick that is not before so many seconds. */
+static uint64_t ticks_at(const struct trace *t, double seconds)
+{
+	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
+
+	while (low < high) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Sums alone; whoever shows them names what he shows. */
+static int count_events(struct report *r, const struct report_options *o)
+{
+	int e = 0;
+
+	if (o->from > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->from));
+	if (e >= 0 && o->from > 0)
+		replay_start_counting(&r->replay);
+	if (e >= 0 && o->to > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->to));
+	else if (e >= 0)
+		e = replay_to_end(&r->replay);
+	if (e >= 0 && !r->replay.left)
+		e = replay_mark_left(&r->replay);
+	r->program_seconds = seconds_of_program(r);
+	return e < 0 ? e : load_heap(r, NULL);
 }
 
 #define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
@@ -305,6 +395,13 @@ static void name_native(struct report *r, struct overview_row *row)
 	row->site.line = f->line;
 }
 
+static void name_finding(struct report *r, const struct finding *f)
+{
+	heap_load_symbols(&r->heap, r->symbols, f->stack);
+	for (uint32_t i = 0; i < f->npaths; i++)
+		heap_load_symbols(&r->heap, r->symbols, f->path[i].site);
+}
+
 /* Stacks of what is shown get their native frames named; all others stay numbers. */
 static void name_stacks(struct report *r)
 {
@@ -313,11 +410,26 @@ static void name_stacks(struct report *r)
 
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < list[k]->n; i++)
-			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+			name_finding(r, &list[k]->f[i]);
 	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
 		name_native(r, &r->overview.row[i]);
 }
 
+static int analyse(struct report *r, const struct report_options *o, char error[200])
+{
+	int e = choose_snapshot(r, o->snapshot, error);
+
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r);
+	if (!e)
+		e = measure_work(r);
+	if (!e)
+		name_stacks(r);
+	return e;
+}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -332,21 +444,18 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
-	if (!e)
-		e = observe(r);
+	r->events = o->events;
+	if (!e && o->warm_ns)
+		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
 	if (!e)
-		e = choose_snapshot(r, o->snapshot, error);
+		e = observe(r);
 	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e)
-		e = analyse_collector(r);
+		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
-		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}
@@ -374,6 +483,8 @@ void report_close(struct report *r)
 	mem_free(r->version);
 	mem_free(r->state);
 	garbage_fini(&r->garbage);
+	refs_fini(&r->refs);
+	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

@@ -10,12 +10,17 @@
 #include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "refs.h"
 #include "survival.h"
 #include "term.h"
+#include "work.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	bool events;			/* the events alone: no snapshot, no findings */
+	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
+	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 	struct symbols_options symbols;
 };
@@ -30,6 +35,7 @@ struct report {
 	struct defs defs;
 	struct replay replay;
 	struct snap snap;
+	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
 	struct heap_loader loader;
@@ -40,8 +46,9 @@ struct report {
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
-	bool graph;			/* there was a snapshot: heap and analysis have content */
-	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	bool events;			/* asked for the events alone                */
+	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
+	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
@@ -53,8 +60,12 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
+	struct work work;
+	double allocations;		/* by the program when it was warm: work.h   */
+	double warm_seconds;		/* ... for so long                           */
 	char *state;			/* "exited with status 0", "was killed"      */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;

@@ -274,6 +274,27 @@ const struct frame *symbols_frame(struct symbols *s, uint32_t location)
 	return &f[n - 1];
 }
 
+const char *symbols_linker_name(struct symbols *s, uint32_t location)
+{
+	const struct def_location *l = def_location(s->defs, location);
+	const struct def_module *m;
+	struct native_frame frame[NATIVE_FRAMES];
+	struct source *source;
+	struct native *native;
+	uint64_t offset;
+	uint32_t n;
+
+	if (l->kind != LOCATION_NATIVE)
+		return NULL;
+	n = s->packed ? packnames_frames(s->packed, location, frame) : 0;
+	if (n)
+		return frame[n - 1].function;
+	m = def_module(s->defs, l->native.module);
+	source = find_source(s, l->native.module);
+	native = m && source ? open_source(s, source, l->native.module) : NULL;
+	return native ? native_symbol(native, l->native.address - m->bias - 1, &offset) : NULL;
+}
+
 /* --- data -------------------------------------------------------------------------- */
 
 static const char *data_name(struct symbols *s, struct source *source, uint32_t id,

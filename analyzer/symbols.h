@@ -46,6 +46,9 @@ const struct frame *symbols_frames(struct symbols *s, uint32_t location,
 /* The innermost of them. */
 const struct frame *symbols_frame(struct symbols *s, uint32_t location);
 
+/* What the linker calls the function a native location is in; NULL: not known. */
+const char *symbols_linker_name(struct symbols *s, uint32_t location);
+
 /* Name of data at an address: "libfoo.so: cache+0x8"; NULL: in no module. */
 const char *symbols_data(struct symbols *s, uint64_t address);
 

@@ -4,6 +4,7 @@
 #ifndef PRELOAD_OPTIONS_H
 #define PRELOAD_OPTIONS_H
 
+#include <ouro/describe.h>
 #include <ouro/options.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@ struct options {
 	int preload;			/* 1, 0, or -1: not said                     */
 	uint32_t first;			/* pid of the first process; 0: it is us     */
 	uint64_t parent;		/* 0: none                                   */
+	char runtimes[OURO_DESCRIBE_LIST];	/* files, parted by `:`                      */
 	char debug[128];
 	char file[4096];		/* pattern                                   */
 	char unknown[128];		/* the first key that is not known; empty: none */

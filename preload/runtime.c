@@ -9,8 +9,9 @@ bool interpreter_present;
 
 extern const struct runtime cpython_runtime __attribute__((weak));
 extern const struct runtime gobject_runtime __attribute__((weak));
+extern const struct runtime described_runtime __attribute__((weak));
 
-static const struct runtime *const known[] = { &cpython_runtime, &gobject_runtime };
+static const struct runtime *const known[] = { &cpython_runtime, &gobject_runtime, &described_runtime };
 enum { KNOWN = sizeof known / sizeof *known };
 
 static unsigned last_number;

@@ -61,6 +61,13 @@ struct runtime {
 
 	/* In the forked child: write all objects, edges and roots. */
 	int (*snapshot)(struct snapshot *s);
+
+	/* ... and afterwards: does this word lead to one of them?  NULL: not known. */
+	bool (*has)(uintptr_t word);
+
+	/* ... does this address lie in memory of its allocator, so that it is a block that
+	 * the events know, or free?  From `start` on memory can be read.  NULL: not known. */
+	bool (*pool)(uintptr_t address, uintptr_t start);
 };
 
 extern const struct runtime *interpreter;	/* the one found and hooked, or NULL     */

@@ -35,6 +35,7 @@ struct text_slot {
 struct snapshot {
 	enum ouro_snapshot_reason reason;
 	uintptr_t stack;		/* of the caller of snapshot_take            */
+	uintptr_t frames;		/* ... from its saved registers on           */
 	uint64_t start_ns;
 	struct threads *threads;	/* the others, where memory is searched      */
 
@@ -121,6 +122,11 @@ enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s)
 uintptr_t snapshot_stack(const struct snapshot *s)
 {
 	return s->stack;
+}
+
+uintptr_t snapshot_frames(const struct snapshot *s)
+{
+	return s->frames;
 }
 
 struct threads *snapshot_threads(struct snapshot *s)
@@ -427,6 +433,19 @@ static void offer_to_oom(void)
 	sys_close(fd);
 }
 
+static int write_all(struct snapshot *s)
+{
+	int r = interpreter ? interpreter->snapshot(s) : 0;
+
+	if (r || !s->threads)
+		return r;
+	r = scan_write(s);
+	if (!r || !interpreter)
+		return r;
+	snapshot_note(s, "who holds the blocks of C code is not known: no memory to look for it");
+	return 0;
+}
+
 static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number, int fd)
 {
 	struct rlimit no_core = { 0, 0 };
@@ -446,7 +465,7 @@ static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number,
 		s->chunk->kind = OURO_CHUNK_SNAPSHOT;
 		s->chunk->stream = number;
 		start_chunk(s);
-		if (!(interpreter ? interpreter->snapshot : scan_write)(s))
+		if (!write_all(s))
 			finish(s);
 		else
 			flush(s);
@@ -537,12 +556,15 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t s
 	s = sys_memory(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	if (!stack)
 	s->reason = reason;
-		stack = (uintptr_t)__builtin_frame_address(0) - (interpreter ? 0 : SAVED_REGISTERS);
-	s->stack = stack;
+	s->stack = stack ? stack : (uintptr_t)__builtin_frame_address(0);
+	s->frames = stack ? stack : s->stack - SAVED_REGISTERS;
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);
-	if (!interpreter) {
+	/*
+	 * Who holds a block that is known tells nothing when most are not; and garbage
+	 * is told by the objects alone.
+	 */
+	if (!sampling && reason != OURO_SNAPSHOT_COLLECTION) {
 		s->threads = sys_memory(sizeof(*s->threads));
 		if (!s->threads) {
 			sys_unmap(s, sizeof(*s));

@@ -35,7 +35,9 @@ void snapshot_release(struct snapshot *s, void *p, size_t bytes);	/* large ones 
 bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end); /* memory of that kind */
 enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s);
 uintptr_t snapshot_stack(const struct snapshot *s);	/* of who called snapshot_take */
-struct threads *snapshot_threads(struct snapshot *s);	/* looked at before the fork; scan alone */
+uintptr_t snapshot_frames(const struct snapshot *s);	/* ... with the registers it saved below */
+/* Looked at before the fork; NULL: memory is not to be searched. */
+struct threads *snapshot_threads(struct snapshot *s);
 
 uint32_t snapshot_string(struct snapshot *s, const char *text, size_t length); /* one number per text */
 uint32_t snapshot_type(struct snapshot *s, uintptr_t address, uint32_t name, unsigned flags,

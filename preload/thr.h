@@ -65,11 +65,12 @@ struct thr {
 	struct interp_stack interp;
 	void *proof;			/* proof.c's                                     */
 	struct counted_thread *counted;	/* counted.c's                                   */
+	void *described;		/* described_call.c's                        */
 	uint32_t epoch;			/* of the process: differs after fork            */
 	int *error;			/* its errno                                     */
 };
 
-#define COUNTED_THREAD	2048		/* bytes of it                                   */
+#define COUNTED_THREAD	2560		/* bytes of it                                   */
 
 extern __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
 

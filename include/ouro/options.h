@@ -20,6 +20,8 @@
  *              (kept so that it can be restored exactly; absent: the
  *              library removes its entry, and the variable when nothing
  *              is left)
+ *   runtimes   absolute paths of description files (ouro/describe.h), parted
+ *              by `:`                                                 none
  *   first      pid of the first process, whose trace is `file`        our own
  *   parent     id of the trace of the process that exec'd us, hex     -
  *   debug      list of words parted by `+`, see ouro.1                -

@@ -89,6 +89,9 @@ enum ouro_ext {
 
 #define OURO_GENERATION_UNKNOWN 255
 
+/* An INCREF or DECREF of a runtime whose counts cannot be read: count yourself. */
+#define OURO_COUNT_UNKNOWN 0x80000000u
+
 /*
  * What happened to an object's references beside INCREF and DECREF; operand 0
  * unless it is said.  A BIRTH leaves a count of 1, which is its maker's.

@@ -5,6 +5,7 @@
 #include "../runtime.h"
 #include "heap.h"
 #include "live.h"
+#include "pool.h"
 
 struct py_api api;
 
@@ -77,6 +78,7 @@ static int start(void)
 	collector_start();
 	control_start();
 	allocator_install();
+	references_start();
 	why = births_start();
 	late = deaths_start();
 	if (!why)
@@ -106,5 +108,7 @@ const struct runtime cpython_runtime = {
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,
 	.snapshot = heap_snapshot,
+	.has = heap_has,
+	.pool = pool_is,
 	.forked = forked,
 };
