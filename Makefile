@@ -121,8 +121,9 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
 	libdw-dev libzydis-dev libzstd-dev
 CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind binutils musl-tools fakeroot \
-	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev
-BENCH_PACKAGES := g++ heaptrack
+	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev libglib2.0-dev libgtk-3-dev \
+	gtk-3-examples gstreamer1.0-tools gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0
+BENCH_PACKAGES := g++ heaptrack libglib2.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
 
 .PHONY: deps deps-present
 deps: ## install what building and testing need (Debian 12; root or sudo)
