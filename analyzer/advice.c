@@ -144,7 +144,9 @@ char *advice_for(const struct finding *f, const struct naming *w)
 			buf_puts(&out, "C code may hold these references in its own memory; that is "
 				"a mistake only if it should have let go.");
 		break;
-	case FINDING_COLLECTED_CYCLE:	/* find_collector.c has its own words */
+	case FINDING_GROWTH:		/* find_growth.c has its own words, */
+	case FINDING_CHURN:
+	case FINDING_COLLECTED_CYCLE:	/* ... and so has find_collector.c */
 	case FINDING_COLLECTOR_WASTE:
 	case FINDING_LOST:		/* find_lost.c says it: blocks have no names */
 	case FINDING_KINDS:

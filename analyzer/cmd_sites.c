@@ -69,20 +69,11 @@ struct request {
 	bool json, csv, least_given;
 };
 
-static bool real(const char *s, double *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtod(s, &end);
-	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
-}
-
 static bool whole(const char *s, uint32_t *ret)
 {
 	double v;
 
-	if (!real(s, &v) || v > UINT32_MAX || v != (double)(uint32_t)v)
+	if (!view_real(s, &v) || v > UINT32_MAX || v != (double)(uint32_t)v)
 		return false;
 	*ret = (uint32_t)v;
 	return true;
@@ -146,14 +137,14 @@ static int one_option(struct request *q, int option)
 	case OPTION_THREAD:
 		return take_number("thread", whole(optarg, &u->thread) && u->thread);
 	case OPTION_FROM:
-		return take_number("from", real(optarg, &q->o.from));
+		return take_number("from", view_real(optarg, &q->o.from));
 	case OPTION_TO:
-		return take_number("to", real(optarg, &q->o.to));
+		return take_number("to", view_real(optarg, &q->o.to));
 	case OPTION_LIMIT:
 		return take_number("limit", whole(optarg, &q->o.limit));
 	case OPTION_THRESHOLD:
 		q->least_given = true;
-		return take_number("threshold", real(optarg, &q->o.least) && q->o.least <= 100);
+		return take_number("threshold", view_real(optarg, &q->o.least) && q->o.least <= 100);
 	case OPTION_FORMAT:
 		return take_format(q);
 	case OPTION_NATIVE:

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS };
+enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS, OPTION_SKIP };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -21,6 +21,15 @@ static bool number(const char *s, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)n;
 	return true;
+}
+
+bool view_real(const char *s, double *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtod(s, &end);
+	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
 }
 
 static int one_option(struct view *v, int option)
@@ -46,6 +55,9 @@ static int one_option(struct view *v, int option)
 	case OPTION_LIMIT:
 		return number(optarg, &v->limit) ? -1 :
 			complain(STATUS_USAGE, "--limit %s: a number is needed", optarg);
+	case OPTION_SKIP:
+		return view_real(optarg, &v->skip) ? -1 :
+			complain(STATUS_USAGE, "--skip-seconds %s: a number is needed", optarg);
 	case OPTION_PATHS:
 		return number(optarg, &v->paths) && v->paths <= PATHS_WIDTH ? -1 :
 			complain(STATUS_USAGE, "--paths %s: a number up to %u is needed", optarg,
@@ -63,6 +75,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
+		{ "skip-seconds", required_argument, NULL, OPTION_SKIP },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -94,7 +107,7 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .progress = &p }, error);
+			.each = v->each, .skip_seconds = v->skip, .progress = &p }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

@@ -13,11 +13,14 @@ struct view {
 	bool json, csv, all, each;
 	bool may_csv;
 	uint32_t snapshot;		/* 0: the newest complete one              */
+	double skip;			/* seconds of warm-up; 0: as it is judged    */
 	uint32_t limit, paths;		/* holders                                 */
 };
 
 #define VIEW_QUERY	1		/* the command takes a second word         */
 #define VIEW_CSV	2		/* ... and --format csv                    */
+
+bool view_real(const char *s, double *ret);	/* a number, not negative */
 
 /*
  * Parses the arguments of `ouro NAME`; -1: go on, else the exit status: what was
