@@ -14,7 +14,8 @@ static const char help[] =
 "  --skip-seconds N     what the first N seconds made is no finding; growth is\n"
 "                       looked for after them                   (a quarter of the run)\n"
 "  --all                leave nothing out of lists\n"
-"  --each               one finding for each cycle or object, alike or not\n";
+"  --each               one finding for each cycle or object, alike or not\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_report(int argc, char **argv)
 {

@@ -28,6 +28,7 @@ int cmd_run(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */

@@ -55,11 +55,21 @@ static char *name_program(const struct defs *d)
 	}
 }
 
+/* The one that the process is said to be of: the interpreter, else the first that is there. */
+static const struct def_runtime *main_runtime(const struct defs *d)
+{
+	const struct def_runtime *first = NULL;
+
+	for (uint32_t i = 0; i < d->runtimes; i++)
+		if (!first || d->runtime[i].number < first->number)
+			first = &d->runtime[i];
+	return first;
+}
+
 static int take_facts(struct report *r)
 {
 	const struct defs *d = &r->defs;
-	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
-	uint32_t i;
+	const struct def_runtime *runtime = main_runtime(d);
 
 	r->program = name_program(d);
 	r->directory = copy(d->directory);
@@ -71,10 +81,8 @@ static int take_facts(struct report *r)
 		if (!r->argv[r->argc])
 			return -ENOMEM;
 	}
-	for (i = 0; i < d->runtimes; i++)
-		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			runtime = &d->runtime[i];
 	if (runtime) {
+		r->interpreter = !runtime->number;
 		r->runtime = copy(runtime->name);
 		r->version = copy(runtime->version);
 		if (!r->runtime || !r->version)
@@ -374,11 +382,12 @@ static int count_events(struct report *r, const struct report_options *o)
 static void name_native(struct report *r, struct overview_row *row)
 {
 	const struct heap_site *s = &r->heap.site[row->at];
-	const struct heap_frame *f = &r->heap.frame[s->first];
+	const struct heap_frame *f;
 
 	if (s->here < s->n || !s->n)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
+	f = &r->heap.frame[s->first];
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;
@@ -419,7 +428,7 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = observe(r);
 	if (!e) {
-		r->symbols = symbols_new(&r->defs, NULL);
+		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
 	if (!e && !o->events)

@@ -22,6 +22,7 @@ struct report_options {
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
+	struct symbols_options symbols;
 };
 
 struct report_note {
@@ -58,6 +59,7 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
 	struct work work;

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS, OPTION_SKIP };
+enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
+       OPTION_SKIP };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -32,6 +33,22 @@ bool view_real(const char *s, double *ret)
 	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
 }
 
+int view_symbols(struct symbols_options *o, int option)
+{
+	switch (option) {
+	case VIEW_SYSROOT:
+		o->sysroot = optarg;
+		return -1;
+	case VIEW_NO_DEMANGLE:
+		o->mangled = true;
+		return -1;
+	default:
+		o->debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	}
+}
+
 static int one_option(struct view *v, int option)
 {
 	switch (option) {
@@ -49,6 +66,10 @@ static int one_option(struct view *v, int option)
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&v->symbols, option);
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
 			complain(STATUS_USAGE, "--snapshot %s: a number is needed", optarg);
@@ -76,6 +97,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
 		{ "skip-seconds", required_argument, NULL, OPTION_SKIP },
+		VIEW_SYMBOLS_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -107,7 +129,8 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .skip_seconds = v->skip, .progress = &p }, error);
+			.each = v->each, .skip_seconds = v->skip, .progress = &p,
+			.symbols = v->symbols }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

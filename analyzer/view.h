@@ -15,10 +15,25 @@ struct view {
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	double skip;			/* seconds of warm-up; 0: as it is judged    */
 	uint32_t limit, paths;		/* holders                                 */
+	struct symbols_options symbols;	/* --sysroot, --no-demangle, --debuginfod  */
 };
+
+/* What --help of each says of them. */
+#define VIEW_SYMBOLS_HELP \
+"  --sysroot DIR        where the files of the recorded machine are\n" \
+"  --no-demangle        C++ and Rust names as the linker has them\n" \
+"  --debuginfod         ask the servers of DEBUGINFOD_URLS for symbols\n"
 
 #define VIEW_QUERY	1		/* the command takes a second word         */
 #define VIEW_CSV	2		/* ... and --format csv                    */
+
+/* How code is named, for parsers of their own: options of getopt_long, and what one does. */
+enum { VIEW_SYSROOT = 512, VIEW_NO_DEMANGLE, VIEW_DEBUGINFOD };
+#define VIEW_SYMBOLS_OPTIONS \
+	{ "sysroot", required_argument, NULL, VIEW_SYSROOT }, \
+	{ "no-demangle", no_argument, NULL, VIEW_NO_DEMANGLE }, \
+	{ "debuginfod", no_argument, NULL, VIEW_DEBUGINFOD }
+int view_symbols(struct symbols_options *o, int option);	/* -1, or the exit status */
 
 bool view_real(const char *s, double *ret);	/* a number, not negative */
 
