@@ -144,9 +144,12 @@ char *advice_for(const struct finding *f, const struct naming *w)
 			buf_puts(&out, "C code may hold these references in its own memory; that is "
 				"a mistake only if it should have let go.");
 		break;
-	case FINDING_UNBALANCED:	/* find_balance.c has its own words */
+	/* These have their own words: find_balance.c, find_growth.c, find_collector.c */
+	case FINDING_UNBALANCED:
 	case FINDING_OVER_RELEASED:
-	case FINDING_COLLECTED_CYCLE:	/* find_collector.c has its own words */
+	case FINDING_GROWTH:
+	case FINDING_CHURN:
+	case FINDING_COLLECTED_CYCLE:
 	case FINDING_COLLECTOR_WASTE:
 	case FINDING_LOST:		/* find_lost.c says it: blocks have no names */
 	case FINDING_KINDS:

@@ -54,6 +54,7 @@ static void finding_fini(struct finding *f)
 	mem_free(f->path);
 	mem_free(f->headline);
 	mem_free(f->story);
+	mem_free(f->holder);
 	mem_free(f->advice);
 }
 
@@ -86,6 +87,8 @@ int finding_nearness(const struct finding *f, const char *function, const char *
 
 bool finding_is_part(const struct finding *f, enum report_part part)
 {
+	if (part != REPORT_ALL && (f->kind == FINDING_GROWTH || f->kind == FINDING_CHURN))
+		return false;
 	switch (part) {
 	case REPORT_CYCLES:
 		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST &&
@@ -111,6 +114,8 @@ const char *finding_kind_name(enum finding_kind kind)
 		[FINDING_UNBALANCED] = "unbalanced",
 		[FINDING_OVER_RELEASED] = "over-released",
 		[FINDING_COLLECTOR_WASTE] = "collector-waste",
+		[FINDING_GROWTH] = "growth",
+		[FINDING_CHURN] = "churn",
 	};
 
 	return name[kind];

@@ -90,8 +90,6 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	result = replay_site_of(r, e, &site);
 	if (!result)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
-	if (!result && b)
-		result = replay_retype(r, b, e->type);
 	if (result)
 		return result;
 	row = birth_row(r, e, b);
@@ -107,6 +105,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	o->alive = true;
 	if (!b && o->block)
 		b = live_block(&r->live, o->block);
+	if (b && b->object == row && !o->next)
+		replay_adopt(r, b, part);
 	o->weight = (float)replay_weight(r, b);
 	r->scaled.births += (double)o->weight;
 	o->thread = (uint16_t)replay_thread(e);

@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "find_balance.h"
 #include "find_collector.h"
+#include "find_growth.h"
 #include "mem.h"
 #include "notes.h"
 #include "warm.h"
@@ -311,6 +312,25 @@ static int analyse_collector(struct report *r)
 	return e;
 }
 
+/* ... and the snapshot's graphs are still there. */
+static int analyse_places(struct report *r)
+{
+	struct findings *f = &r->analysis.findings;
+	struct places p;
+	struct growth_world w = { &r->loader, &p, r->graph, r->scanned ? &r->blocks : NULL,
+		r->work.warm };
+	int e = places_init(&p, &r->defs, r->symbols);
+
+	if (e)
+		return e;
+	e = find_growth(f, &w);
+	if (!e)
+		e = find_churn(f, &w, seconds_of_program(r));
+	analysis_rank(&r->analysis);
+	places_fini(&p);
+	return e;
+}
+
 /*
  * What lives at the end of a program that ended well is nothing: what is of
  * interest lived when it began to end, a moment that is known only afterwards.
@@ -343,20 +363,9 @@ static int analyse_events(struct report *r)
 	return e ? e : replay_to_end(&r->replay);
 }
 
-/* The first tick that is not before so many seconds. */
 static uint64_t ticks_at(const struct trace *t, double seconds)
 {
-	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
-
-	while (low < high) {
-		uint64_t mid = low + (high - low) / 2;
-
-		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return warm_ticks(t, trace_ns(t, t->head.start_ticks) + (uint64_t)(seconds * 1e9));
 }
 
 /* Sums alone; whoever shows them names what he shows. */
@@ -425,6 +434,8 @@ static int analyse(struct report *r, const struct report_options *o, char error[
 	if (!e)
 		e = analyse_collector(r);
 	if (!e)
+		e = analyse_places(r);
+	if (!e)
 		e = measure_work(r);
 	if (!e)
 		name_stacks(r);
@@ -447,6 +458,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	r->events = o->events;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
+	else if (!e && o->skip_seconds > 0)
+		r->work.warm = ticks_at(&r->trace, o->skip_seconds);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;

@@ -19,6 +19,7 @@ struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
 	bool events;			/* the events alone: no snapshot, no findings */
+	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */

@@ -1,6 +1,7 @@
 #include "report_json.h"
 
 #include "mem.h"
+#include "report_sites.h"
 
 #include <errno.h>
 
@@ -180,6 +181,14 @@ static void put_numbers(struct json *j, const struct finding *f)
 	}
 	if (f->kind == FINDING_UNBALANCED)
 		json_uint(j, "unknown", f->unknown);
+	if (f->kind == FINDING_GROWTH) {
+		json_real(j, "bytes_per_hour", f->per_hour);
+		json_real(j, "seconds", f->seconds);
+		json_real(j, "chance", f->chance);
+		json_text(j, "held_by", f->holder);
+	}
+	if (f->kind == FINDING_CHURN)
+		json_real(j, "blocks_per_second", f->per_hour / 3600);
 	if (f->kind == FINDING_OVER_RETAINED) {
 		json_uint(j, "unknown", f->unknown);
 		json_uint(j, "held_by_c", f->held);
@@ -401,6 +410,7 @@ void report_json(FILE *out, const struct report *r, enum report_part part)
 	put_lost(&j, r);
 	if (part == REPORT_ALL) {
 		put_totals(&j, r);
+		peak_json(&j, r);
 		put_overview(&j, r);
 	}
 	json_close(&j, '}');
