@@ -117,6 +117,8 @@ static bool fits(struct search *s, const struct replay *r, const struct object *
 	const struct def_type *t;
 
 	switch (s->meaning.by) {
+	case HISTORY_BY_NOTHING:
+		return false;
 	case HISTORY_BY_ADDRESS:
 		return o->addr == s->meaning.address;
 	case HISTORY_BY_TYPE:
