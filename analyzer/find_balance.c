@@ -551,7 +551,6 @@ int find_unbalanced(struct findings *s, const struct stays *stays, struct heap_l
 
 static int bad_words(struct finder *f, struct finding *x, const struct refs_bad *b)
 {
-	const char *does = b->retain ? "retains" : "releases";
 	struct buf t = { 0 };
 	uint32_t culprit = 0;
 
@@ -559,13 +558,9 @@ static int bad_words(struct finder *f, struct finding *x, const struct refs_bad 
 		if (x->path[i].role == FINDING_SUSPECT)
 			culprit = i;
 	put_place(&t, &x->path[0].place);
-	buf_printf(&t, " %s %s ", does, b->alive ? "more often than it was retained" :
-		b->retain ? "one that is dead," : "once too often");
-	if (b->alive)
-		buf_puts(&t, "a ");
-	else
-		buf_puts(&t, "a dead ");
-	buf_puts(&t, words_type(type_name(f->l, b->type)));
+	buf_printf(&t, " %s a %s %s", b->retain ? "retains" : "releases",
+		words_type(type_name(f->l, b->type)), b->alive ?
+		"more often than it was retained" : "that is dead already");
 	if (b->times > 1)
 		put_times(&t, ",", b->times);
 	x->headline = buf_take(&t);
