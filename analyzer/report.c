@@ -6,6 +6,7 @@
 #include "find_growth.h"
 #include "mem.h"
 #include "notes.h"
+#include "suspects.h"
 #include "warm.h"
 #include "words.h"
 
@@ -209,6 +210,7 @@ static int analyse_blocks(struct report *r, bool each)
 
 static int analyse_snapshot(struct report *r, bool each)
 {
+	struct suspects suspects = { &r->refs, &r->loader };
 	int e = go_to_snapshot(r);
 
 	if (e)
@@ -221,6 +223,8 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (e)
 		return e;
 	r->analysis.each = each;
+	r->analysis.suspects = suspects_of;
+	r->analysis.suspects_arg = &suspects;
 	e = find_dead_cycles(&r->analysis);
 	if (!e)
 		e = find_live_cycles(&r->analysis);

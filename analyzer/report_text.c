@@ -244,7 +244,7 @@ static void put_stack(const struct term *t, const struct heap *h, uint32_t site,
 static void put_paths(const struct term *t, const struct heap *h, const struct finding *f, bool all)
 {
 	static const char *const says[FINDING_ROLES] = { [FINDING_KEEPS] = "taken",
-		[FINDING_SUSPECT] = "gave back what another held", [FINDING_BAD] = "of the dead",
+		[FINDING_SUSPECT] = "gave back what another held", [FINDING_BAD] = "too late",
 		[FINDING_END] = "it died of" };
 	struct buf b = {0};
 
