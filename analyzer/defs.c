@@ -188,7 +188,7 @@ static int read_type(struct defs *d, const struct raw *raw)
 	r = REACH(d->type, d->types, def.id);
 	if (!r)
 		d->type[def.id] = (struct def_type){ .name = { NULL, def.name },
-			.address = def.address };
+			.address = def.address, .flags = def.def.flags };
 	return r;
 }
 

@@ -68,6 +68,7 @@ struct def_type {
 	struct text name;
 	uint64_t address;
 	uint32_t same;			/* number that stands for all equal ones     */
+	uint16_t flags;			/* enum ouro_type_flags                      */
 };
 
 struct def_thread {

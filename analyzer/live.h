@@ -34,6 +34,7 @@ struct object {
 	uint32_t next;			/* other objects of the block; or free rows  */
 	float weight;			/* so many a sampled one stands for; else 1  */
 	bool alive;			/* false: died, and the block it lay in stays */
+	bool reused;			/* ... as it had when this one was born      */
 };
 
 struct live {

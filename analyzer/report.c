@@ -196,6 +196,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	tape_event(&r->tape, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
 }
@@ -205,12 +206,15 @@ static int observe(struct report *r)
 {
 	int e;
 
+	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
-	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
+	if (!e)
+		e = survival_init(&r->survival, &r->collections, &r->replay);
+	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
 /* From the moment the runtime was ready to the one at which it began to end. */
@@ -356,6 +360,7 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

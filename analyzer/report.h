@@ -9,6 +9,7 @@
 #include "find_lost.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "simulate.h"
 #include "survival.h"
 #include "term.h"
 
@@ -35,6 +36,7 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct tape tape;
 	struct progress *progress;
 
 	bool graph;			/* there was a snapshot: heap and analysis have content */

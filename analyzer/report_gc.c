@@ -246,6 +246,26 @@ int gc_text(const struct term *t, struct report *r, const struct text_options *o
 
 	if (e)
 		return e;
+	if (getenv("WHATIF")) {
+		static struct setting s[] = { { .recorded = true, .freeze = NEVER },
+			{ .keep = true, .freeze = NEVER },
+			{ .threshold = {10000,1000,1000}, .freeze = NEVER },
+			{ .threshold = {50,5,5}, .freeze = NEVER },
+			{ .off = true, .keep = true, .freeze = NEVER }, };
+		struct simulation x[5];
+		struct self_check c;
+		tape_finish(&r->tape, &r->replay);
+		if (r->tape.refused) { puts(r->tape.refused); return 0; }
+		printf("tape %lu bytes %lu births %u garbage\n", r->tape.size, r->tape.clock, r->tape.garbages);
+		for (double a = 0; a < 0.12; a += 0.05) {
+			tape_guess(&r->tape, a);
+			e = simulate(&r->tape, s, 5, x, &c);
+			printf("alpha %.2f check: recorded %lu %lu %lu simulated %lu %lu %lu exact %lu first wrong %ld\n", a, c.recorded[0], c.recorded[1], c.recorded[2], c.simulated[0], c.simulated[1], c.simulated[2], c.exact, (long)c.first_wrong);
+			for (int i = 0; i < 5; i++)
+				printf("  %d: %lu %lu %lu  (+%lu %lu %lu) peak %lu waiting %lu\n", i, x[i].runs[0], x[i].runs[1], x[i].runs[2], x[i].before[0], x[i].before[1], x[i].before[2], x[i].peak_bytes, x[i].peak_waiting);
+		}
+		return 0;
+	}
 	text_begin(t, r);
 	put_summary(t, r, &k);
 	if (r->collections.n) {

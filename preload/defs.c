@@ -185,9 +185,9 @@ uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags
 	return put(&d, OURO_DEF_LINE, sizeof d) ? d.id : 0;
 }
 
-uint32_t define_type(uint32_t name, uintptr_t address)
+uint32_t define_type_as(uint32_t name, uintptr_t address, uint16_t flags)
 {
-	struct ouro_def_type d = { .name = name, .address = address };
+	struct ouro_def_type d = { .def.flags = flags, .name = name, .address = address };
 
 	d.id = number(&last_type);
 	return put(&d, OURO_DEF_TYPE, sizeof d) ? d.id : 0;

@@ -18,7 +18,12 @@ uint32_t define_native(uintptr_t address);
 
 uint32_t define_code(uint32_t name, uint32_t qualname, uint32_t file, uint32_t line);
 uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags);
-uint32_t define_type(uint32_t name, uintptr_t address);
+uint32_t define_type_as(uint32_t name, uintptr_t address, uint16_t flags);	/* enum ouro_type_flags */
+
+static inline uint32_t define_type(uint32_t name, uintptr_t address)
+{
+	return define_type_as(name, address, 0);
+}
 
 void define_runtime(const char *name, const char *version, unsigned state, const char *reason);
 void define_eval(uintptr_t start, uintptr_t end);

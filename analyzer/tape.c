@@ -1,0 +1,767 @@
+#include "tape.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * An op is a byte, its highest two bits 0: BIRTH, 1: DEATH, 2: of the kind its low bits
+ * say; then LEB128 numbers: DEATH: age; others: value, most.
+ */
+enum {
+	TAG_BIRTH = 0 << 6, TAG_DEATH = 1 << 6, TAG_OTHER = 2 << 6, TAGS = 3 << 6,
+	BIT_DIRECT = 1 << 5,
+	OP_MAX = 1 + 2 * OURO_VARINT_MAX,
+	BIRTHS_PER_MOMENT = 1024,
+	BIRTHS_PER_BYTES = 128,
+	DIRECT_SLOTS = 1 << 12, DIRECT_FRAMES = 3,
+	PENDING_REACH = 64,		/* bytes from a block's start to its object  */
+};
+
+/* One that died in the collection that runs. */
+struct dying {
+	uint64_t order, bytes;
+	uint8_t list;
+};
+
+/* An object of the replay, by its row. */
+struct known {
+	uint64_t order : 58;		/* clock at its birth                        */
+	uint64_t list : 5;
+	uint64_t counted : 1;		/* the collector knows it                    */
+};
+
+struct tape_writer {
+	const struct replay_observer *next;	/* ... and its argument              */
+	void *next_arg;
+	struct replay_observer observer;
+	struct known *known;
+	uint32_t known_room;
+	uint32_t born;			/* row, by the event that is being applied   */
+	uint8_t *kind_of;		/* by type: 0 not asked; + 1                 */
+
+	uint64_t kept[KINDS];		/* recorded: in each list, now               */
+	uint64_t direct[DIRECT_SLOTS];	/* stacks that take new memory though a list has some */
+
+	/* The collection that runs. */
+	bool running, ended;		/* ended: the end's own was seen, too        */
+	uint32_t stream;
+	uint64_t began;			/* clock                                     */
+	struct dying *dying;
+	uint32_t dyings, dying_room;
+	uint64_t carried;		/* bytes of blocks that go before their object does */
+	uint64_t last_death;		/* number of the event of it                 */
+
+	/* Where recorded collections were. */
+	uint64_t *past;			/* clock                                     */
+	uint32_t pasts, past_room;
+	uint64_t young, middle;		/* where generations 0 and 1 begin           */
+	uint64_t last1_from, last1, last2;
+
+	/* To 3.11: what is allocated when a collection begins is born after it. */
+	struct tape_allocated {
+		uint64_t addr;
+		stack_id native;
+	} *allocated;			/* last, by stream                           */
+	uint64_t pending;		/* its address; 0: none                      */
+	stack_id pending_native;
+	uint64_t pending_order;
+	uint8_t *aside;			/* the tape, when pending: it goes on after that birth */
+	uint64_t aside_from;
+
+	/* From 3.12 on. */
+	bool checks, check_told;
+	struct tape_place {
+		stack_id native, interp;
+	} *place;			/* by stream                                 */
+	bool enabled;
+
+	uint64_t live, most, next_bytes, next_moment;
+};
+
+/* ---------------------------------------------------------------------------- the tape */
+
+static bool room(struct tape *t, uint64_t n)
+{
+	uint64_t wanted = t->room ? 2 * t->room : 1 << 16;
+	uint8_t *p;
+
+	if (t->room - t->size >= n)
+		return true;
+	p = t->failed ? NULL : realloc(t->op, wanted);
+	if (!p) {
+		t->failed = true;
+		return false;
+	}
+	t->op = p;
+	t->room = wanted;
+	return true;
+}
+
+static void write_birth(struct tape *t, uint8_t list, bool direct)
+{
+	if (room(t, OP_MAX))
+		t->op[t->size++] = (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0));
+}
+
+void tape_birth(struct tape *t, uint8_t list, bool direct)
+{
+	write_birth(t, list, direct);
+	t->clock++;
+}
+
+void tape_death(struct tape *t, uint8_t list, uint64_t order)
+{
+	uint8_t *p;
+
+	if (!room(t, OP_MAX))
+		return;
+	p = t->op + t->size;
+	*p++ = (uint8_t)(TAG_DEATH | list);
+	p = ouro_put_varint(p, t->clock - order);
+	t->size = (uint64_t)(p - t->op);
+}
+
+void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most)
+{
+	uint8_t *p;
+
+	if (!room(t, OP_MAX))
+		return;
+	p = t->op + t->size;
+	*p++ = (uint8_t)(TAG_OTHER | kind);
+	if (kind == TAPE_COLLECT || kind == TAPE_SETTINGS || kind == TAPE_FREED ||
+	    kind == TAPE_BYTES)
+		p = ouro_put_varint(p, value);
+	if (kind == TAPE_BYTES)
+		p = ouro_put_varint(p, most);
+	t->size = (uint64_t)(p - t->op);
+}
+
+void tape_add_garbage(struct tape *t, const struct garbage *g)
+{
+	if (mem_room(&t->garbage, t->garbages, &t->garbage_room, sizeof(*g)))
+		t->failed = true;
+	else
+		t->garbage[t->garbages++] = *g;
+}
+
+void tape_rewind(struct tape_reader *r, const struct tape *t)
+{
+	*r = (struct tape_reader){ .tape = t, .p = t->op, .end = t->op + t->size };
+}
+
+static uint64_t number(struct tape_reader *r)
+{
+	uint64_t v = 0;
+
+	r->p = ouro_get_varint(r->p, r->end, &v);
+	assert(r->p);
+	return v;
+}
+
+bool tape_next(struct tape_reader *r, struct tape_op *ret)
+{
+	uint8_t b;
+
+	if (r->p == r->end)
+		return false;
+	b = *r->p++;
+	*ret = (struct tape_op){ .kind = TAPE_BIRTH, .list = b & 31 };
+	if ((b & TAGS) == TAG_BIRTH) {
+		ret->direct = b & BIT_DIRECT;
+		r->clock++;
+		return true;
+	}
+	if ((b & TAGS) == TAG_DEATH) {
+		ret->kind = TAPE_DEATH;
+		ret->order = r->clock - number(r);
+		return true;
+	}
+	ret->kind = b & 31;
+	ret->list = KIND_NONE;
+	if (ret->kind == TAPE_COLLECT || ret->kind == TAPE_SETTINGS || ret->kind == TAPE_FREED)
+		ret->value = number(r);
+	if (ret->kind == TAPE_BYTES) {
+		r->live += (uint64_t)ouro_unzigzag(number(r));
+		ret->value = r->live;
+		ret->most = r->live + number(r);
+	}
+	return true;
+}
+
+uint64_t tape_clock_at(const struct tape *t, uint64_t ticks)
+{
+	uint32_t low = 0, high = t->moments;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (t->moment[mid].ticks <= ticks)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? t->moment[low - 1].clock : 0;
+}
+
+static int earliest_first(const void *a, const void *b)
+{
+	const struct garbage *x = a, *y = b;
+
+	return x->at != y->at ? (x->at > y->at ? 1 : -1) : x->order > y->order ? 1 : x->order < y->order ? -1 : 0;
+}
+
+void tape_guess(struct tape *t, double part)
+{
+	for (uint32_t i = 0; i < t->garbages; i++)
+		t->garbage[i].at = t->garbage[i].from + (uint64_t)(part * t->garbage[i].span);
+	if (t->garbages)
+		qsort(t->garbage, t->garbages, sizeof(*t->garbage), earliest_first);
+}
+
+/* ------------------------------------------------------------------------ what is known */
+
+static uint32_t row_of(const struct replay *r, const struct object *o)
+{
+	return (uint32_t)(o - r->live.object);
+}
+
+static struct known *known(struct tape *t, uint32_t row)
+{
+	struct tape_writer *w = t->writer;
+
+	if (row >= w->known_room) {
+		uint32_t wanted = row < 1024 ? 2048 : row * 2;
+		struct known *p = realloc(w->known, wanted * sizeof(*p));
+
+		if (!p) {
+			t->failed = true;
+			return NULL;
+		}
+		memset(p + w->known_room, 0, (wanted - w->known_room) * sizeof(*p));
+		w->known = p;
+		w->known_room = wanted;
+	}
+	return &w->known[row];
+}
+
+static uint8_t kind_of_type(struct tape *t, const struct replay *r, uint32_t type)
+{
+	struct tape_writer *w = t->writer;
+	const struct def_type *d = def_type(r->defs, type);
+
+	if (!d)
+		return KIND_NONE;
+	if (!w->kind_of[type])
+		w->kind_of[type] = (uint8_t)(freelists_kind(&t->lists, d) + 1);
+	return w->kind_of[type] - 1;
+}
+
+static uint8_t kind_of(struct tape *t, const struct replay *r, const struct object *o)
+{
+	uint8_t kind = kind_of_type(t, r, o->type);
+	const struct block *b;
+
+	if (kind != KIND_TUPLE)
+		return kind;
+	b = o->block ? live_block(&r->live, o->block) : NULL;
+	return b ? freelists_tuple(&t->lists, b->size, o->addr - o->block) : KIND_NONE;
+}
+
+static bool is_counted(const struct replay *r, uint32_t type)
+{
+	const struct def_type *d = def_type(r->defs, type);
+
+	return d && d->flags & OURO_TYPE_COLLECTED;
+}
+
+/* ------------------------------------------------------- memory taken past a full list */
+
+static uint64_t innermost(const struct replay *r, stack_id native, uint8_t list)
+{
+	uint64_t h = list + 1u;
+
+	for (int i = 0; i < DIRECT_FRAMES && native; i++, native = stack_parent(&r->stacks, native))
+		h = ouro_hash(h, r->stacks.node[native].location);
+	return h ? h : 1;
+}
+
+/* list() and dict() take new memory at any time, [] and {} when the list is empty. */
+static bool is_direct(struct tape *t, const struct replay *r, stack_id native, uint8_t list)
+{
+	struct tape_writer *w = t->writer;
+	uint64_t key = innermost(r, native, list);
+	uint32_t at = (uint32_t)(key >> 40) % DIRECT_SLOTS, n;
+
+	for (n = 0; n < 64 && w->direct[at] && w->direct[at] != key; n++)
+		at = (at + 1) % DIRECT_SLOTS;
+	if (w->direct[at] == key)
+		return true;
+	if (w->kept[list] && !w->direct[at])
+		w->direct[at] = key;
+	return w->kept[list];
+}
+
+/* ------------------------------------------------------------------------------- births */
+
+static void mark_moment(struct tape *t, const struct replay *r)
+{
+	struct tape_writer *w = t->writer;
+
+	if (t->clock >= w->next_bytes) {
+		tape_put(t, TAPE_BYTES, ouro_zigzag((int64_t)(r->total.live_bytes - w->live)),
+			 w->most > r->total.live_bytes ? w->most - r->total.live_bytes : 0);
+		w->live = w->most = r->total.live_bytes;
+		w->next_bytes = t->clock + BIRTHS_PER_BYTES;
+	}
+	if (t->clock < w->next_moment)
+		return;
+	w->next_moment = t->clock + BIRTHS_PER_MOMENT;
+	if (mem_room(&t->moment, t->moments, &t->moments_room, sizeof(*t->moment)))
+		t->failed = true;
+	else
+		t->moment[t->moments++] = (struct tape_moment){ t->clock, r->now };
+}
+
+/* The birth that a collection came before: onto the tape where it was allocated. */
+static void settle_pending(struct tape *t, uint8_t list, bool direct)
+{
+	struct tape_writer *w = t->writer;
+	uint64_t aside = t->size - w->aside_from;
+
+	w->pending = 0;
+	write_birth(t, list, direct);
+	if (t->failed)
+		return;
+	memmove(t->op + w->aside_from + 1, t->op + w->aside_from, aside);
+	t->op[w->aside_from] = (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0));
+}
+
+static void birth(struct tape *t, const struct replay *r, const struct event *e)
+{
+	struct tape_writer *w = t->writer;
+	const struct object *o = &r->live.object[w->born];
+	struct known *k = known(t, w->born);
+	bool reused = o->reused, direct = false, waited;
+	uint8_t list;
+
+	if (!k)
+		return;
+	k->counted = is_counted(r, o->type);
+	if (!k->counted)
+		return;
+	list = kind_of(t, r, o);
+	k->list = list & 31;
+	waited = w->pending && e->stream == w->stream && o->addr - w->pending < PENDING_REACH;
+	if (list && reused)
+		w->kept[list] -= w->kept[list] > 0;
+	else if (list)
+		direct = is_direct(t, r, waited ? w->pending_native : e->native, list);
+	k->order = (waited ? w->pending_order : t->clock) & (((uint64_t)1 << 58) - 1);
+	if (waited) {
+		settle_pending(t, list, direct);
+	} else {
+		tape_birth(t, list, direct);
+		w->check_told = false;
+	}
+	mark_moment(t, r);
+}
+
+/* ------------------------------------------------------------------------------- deaths */
+
+/* When it was found in use for the last time; 0: no collection has seen it. */
+static uint64_t last_seen(const struct tape_writer *w, uint64_t order)
+{
+	uint32_t low = 0, high = w->pasts;
+	uint64_t seen;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (w->past[mid] <= order)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	seen = low < w->pasts ? w->past[low] : 0;
+	if (w->last1_from <= order && w->last1 > order && w->last1 > seen)
+		seen = w->last1;
+	if (w->last2 > order && w->last2 > seen)
+		seen = w->last2;
+	return seen;
+}
+
+static void add_group(struct tape *t, const struct dying *d, uint32_t n)
+{
+	struct tape_writer *w = t->writer;
+	uint64_t from = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t seen = last_seen(w, d[i].order);
+
+		if (d[i].order + 1 > from)
+			from = d[i].order + 1;
+		if (seen > from)
+			from = seen;
+	}
+	if (from > w->began)
+		from = w->began;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t span = w->began - from;
+
+		tape_add_garbage(t, &(struct garbage){ .from = from, .order = d[i].order,
+			.span = span < UINT32_MAX ? (uint32_t)span : UINT32_MAX,
+			.bytes = (uint32_t)(d[i].bytes / 8 < 1 << 27 ? d[i].bytes / 8 : (1 << 27) - 1),
+			.list = d[i].list & 31 });
+	}
+}
+
+/*
+ * A group ends with the object whose turn it was: all that die later are younger.
+ */
+static void add_groups(struct tape *t)
+{
+	struct tape_writer *w = t->writer;
+	uint32_t end = w->dyings;
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = w->dyings; i-- > 0;) {
+		if (w->dying[i].order > least)
+			continue;
+		least = w->dying[i].order;
+		if (end > i + 1)
+			add_group(t, w->dying + i + 1, end - i - 1);
+		end = i + 1;
+	}
+	if (end)
+		add_group(t, w->dying, end);
+	w->dyings = 0;
+	w->carried = 0;
+}
+
+static void died_in_collection(struct tape *t, const struct replay *r, const struct known *k)
+{
+	struct tape_writer *w = t->writer;
+
+	if (mem_room(&w->dying, w->dyings, &w->dying_room, sizeof(*w->dying))) {
+		t->failed = true;
+		return;
+	}
+	w->dying[w->dyings++] = (struct dying){ k->order, w->carried, k->list };
+	w->carried = 0;
+	w->last_death = r->total.events;
+}
+
+static bool in_collection(const struct tape_writer *w, const struct replay *r)
+{
+	return w->running && r->stream == w->stream;
+}
+
+static void dies(void *arg, const struct replay *r, const struct object *o)
+{
+	struct tape *t = arg;
+	struct tape_writer *w = t->writer;
+	struct known *k;
+
+	if (w->next)
+		w->next->dies(w->next_arg, r, o);
+	if (t->failed || w->ended)
+		return;
+	k = known(t, row_of(r, o));
+	if (!k || !k->counted)
+		return;
+	k->counted = false;
+	if (in_collection(w, r) && k->order < w->began)
+		died_in_collection(t, r, k);
+	else if (!r->exiting)
+		tape_death(t, (uint8_t)k->list, k->order);
+}
+
+static void born(void *arg, const struct replay *r, const struct object *o)
+{
+	struct tape *t = arg;
+	struct tape_writer *w = t->writer;
+
+	if (w->next)
+		w->next->born(w->next_arg, r, o);
+	w->born = row_of(r, o);
+}
+
+/* Memory that goes with what a collection frees is the garbage's. */
+static void block(void *arg, const struct replay *r, const struct block *b, bool made)
+{
+	struct tape *t = arg;
+	struct tape_writer *w = t->writer;
+
+	if (w->next)
+		w->next->block(w->next_arg, r, b, made);
+	if (made || !in_collection(w, r) || t->failed)
+		return;
+	if (w->dyings && w->last_death == r->total.events)
+		w->dying[w->dyings - 1].bytes += b->size;
+	else
+		w->carried += b->size;
+}
+
+/* -------------------------------------------------------------------------- collections */
+
+static void collection_begins(struct tape *t, const struct event *e)
+{
+	struct tape_writer *w = t->writer;
+	unsigned cause = (unsigned)(e->arg >> 8) & 255;
+	const struct tape_allocated *a = &w->allocated[e->stream];
+
+	if (w->running || w->ended)
+		return;
+	w->running = true;
+	w->stream = e->stream;
+	if (cause == OURO_CAUSE_THRESHOLD && !w->checks && a->addr && !w->pending) {
+		w->pending = a->addr;
+		w->pending_native = a->native;
+		w->aside_from = t->size;
+		w->pending_order = t->clock++;
+		w->began = w->pending_order;
+	} else {
+		w->began = t->clock;
+	}
+	if (cause == OURO_CAUSE_FINALISATION)
+		return;
+	if (cause == OURO_CAUSE_THRESHOLD && w->checks)
+		tape_put(t, TAPE_CHECK_SEEN, 0, 0);
+	tape_put(t, TAPE_COLLECT, t->collections->n, 0);
+}
+
+static void note_past(struct tape *t, unsigned generation)
+{
+	struct tape_writer *w = t->writer;
+
+	if (mem_room(&w->past, w->pasts, &w->past_room, sizeof(*w->past))) {
+		t->failed = true;
+		return;
+	}
+	w->past[w->pasts++] = w->began;
+	if (generation == 1) {
+		w->last1_from = w->middle;
+		w->last1 = w->began;
+	}
+	if (generation == 2)
+		w->last2 = w->began;
+	if (generation >= 1)
+		w->middle = w->began;
+	w->young = w->began;
+}
+
+static void collection_ended(struct tape *t, const struct event *e)
+{
+	struct tape_writer *w = t->writer;
+	const struct collections *s = t->collections;
+	const struct collection *c = s->n ? &s->c[s->n - 1] : NULL;
+	uint64_t freed = w->carried;
+
+	if (!w->running || e->stream != w->stream || !c)
+		return;
+	w->running = false;
+	for (uint32_t i = 0; i < w->dyings; i++)
+		freed += w->dying[i].bytes;
+	if (c->cause == OURO_CAUSE_FINALISATION) {
+		/* The first of the end frees what the program left; then its own is taken apart. */
+		if (w->enabled)
+			add_groups(t);
+		w->ended = true;
+		return;
+	}
+	add_groups(t);
+	note_past(t, c->generation);
+	tape_put(t, TAPE_FREED, freed, 0);
+	for (unsigned i = 0; i < KINDS && c->generation == 2; i++)
+		if (t->lists.cleared[i])
+			w->kept[i] = 0;
+}
+
+static void settings(struct tape *t, const struct event *e)
+{
+	struct tape_settings s = { .change = (uint8_t)e->ext_arg[OURO_SETTINGS_CHANGE],
+				   .enabled = e->ext_arg[OURO_SETTINGS_ENABLED] };
+
+	if (e->next < OURO_SETTINGS_FIELDS)
+		return;
+	for (unsigned i = 0; i < GENERATIONS; i++)
+		s.threshold[i] = (uint32_t)e->ext_arg[OURO_SETTINGS_THRESHOLD + i];
+	t->writer->enabled = s.enabled;
+	if (mem_room(&t->settings, t->nsettings, &t->settings_room, sizeof(s))) {
+		t->failed = true;
+		return;
+	}
+	t->settings[t->nsettings] = s;
+	tape_put(t, TAPE_SETTINGS, t->nsettings++, 0);
+}
+
+/* --------------------------------------------------------- places between instructions */
+
+/* The evaluator's own frame, and how far inside it the stack ends. */
+static stack_id evaluator(const struct replay *r, stack_id native, unsigned *ret_depth)
+{
+	*ret_depth = 0;
+	for (; native; native = stack_parent(&r->stacks, native), (*ret_depth)++)
+		if (stack_location(&r->stacks, native)->flags & LOCATION_EVAL)
+			break;
+	return native;
+}
+
+enum { SHALLOW = 2 };			/* frames in which one instruction makes one object  */
+
+/*
+ * The evaluator looks at calls, at the end of calls of C functions and at jumps
+ * back.  Two events with the same instruction running are of one call when they are deep.
+ */
+static bool passed_check(const struct replay *r, const struct tape_place *was,
+			 const struct event *e)
+{
+	unsigned depth, before;
+	stack_id now, then;
+
+	if (was->interp != e->interp)
+		return true;
+	if (was->native == e->native) {
+		evaluator(r, e->native, &depth);
+		return depth <= SHALLOW;
+	}
+	now = evaluator(r, e->native, &depth);
+	then = evaluator(r, was->native, &before);
+	return now != then || depth <= SHALLOW || before <= SHALLOW;
+}
+
+static void look_for_check(struct tape *t, const struct replay *r, const struct event *e)
+{
+	struct tape_writer *w = t->writer;
+	struct tape_place *was = &w->place[e->stream];
+
+	if (!w->check_told && passed_check(r, was, e)) {
+		tape_put(t, TAPE_CHECK, 0, 0);
+		w->check_told = true;
+	}
+	*was = (struct tape_place){ e->native, e->interp };
+}
+
+/* -------------------------------------------------------------------------------- all */
+
+void tape_event(struct tape *t, const struct replay *r, const struct event *e)
+{
+	struct tape_writer *w = t->writer;
+
+	if (!w || t->failed || t->refused || w->ended)
+		return;
+	if (r->total.live_bytes > w->most)
+		w->most = r->total.live_bytes;
+	if (w->checks && e->form != OURO_STACK_NONE && !r->exiting && !w->running)
+		look_for_check(t, r, e);
+	if (e->kind == OURO_POOL_ALLOC) {
+		w->allocated[e->stream] = (struct tape_allocated){ e->addr, e->native };
+		return;
+	}
+	if (e->kind == OURO_COLLECT)
+		collection_begins(t, e);
+	else if (e->kind == OURO_COLLECTED)
+		collection_ended(t, e);
+	else if ((e->kind == OURO_BIRTH || e->kind == OURO_POOL_BIRTH) && w->born && !r->exiting)
+		birth(t, r, e);
+	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_SETTINGS)
+		settings(t, e);
+	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_READY) {
+		tape_put(t, TAPE_READY, 0, 0);
+		t->ready = t->clock;
+		t->is_ready = true;
+	} else if (e->kind == OURO_POOL_PLACE) {
+		const struct block *b = live_block(&r->live, e->addr);
+		struct known *k = b && b->object ? known(t, b->object) : NULL;
+
+		if (k && k->counted)
+			k->list = kind_of(t, r, &r->live.object[b->object]) & 31;
+	}
+	if (e->kind != OURO_EXT)
+		w->allocated[e->stream].addr = 0;
+	w->born = 0;
+}
+
+static unsigned minor_version(const struct defs *d)
+{
+	const struct def_runtime *p = def_runtime(d, "cpython");
+
+	if (!p || p->state != OURO_RUNTIME_ACTIVE || p->version.length < 4 ||
+	    memcmp(p->version.s, "3.", 2))
+		return 0;
+	return (unsigned)strtoul(p->version.s + 2, NULL, 10);
+}
+
+int tape_init(struct tape *t, const struct collections *c, struct replay *r)
+{
+	struct tape_writer *w = calloc(1, sizeof(*w));
+
+	*t = (struct tape){ .writer = w, .collections = c };
+	if (!w)
+		return -ENOMEM;
+	w->allocated = mem_array(r->trace->events, sizeof(*w->allocated));
+	w->place = mem_array(r->trace->events, sizeof(*w->place));
+	w->kind_of = mem_array(r->defs->types + 1, 1);
+	if (!w->allocated || !w->place || !w->kind_of) {
+		tape_fini(t);
+		return -ENOMEM;
+	}
+	if (!freelists_init(&t->lists, minor_version(r->defs)))
+		t->refused = "only the collector of CPython 3.8 to 3.13 is known";
+	else if (r->trace->head.sample_bytes)
+		t->refused = "the recording is of a sample";
+	w->checks = t->lists.minor >= 12;
+	w->enabled = true;
+	w->next = r->observer;
+	w->next_arg = r->observer_arg;
+	w->observer = (struct replay_observer){ .born = born, .dies = dies, .block = block };
+	if (!t->refused) {
+		r->observer = &w->observer;
+		r->observer_arg = t;
+	}
+	return 0;
+}
+
+void tape_finish(struct tape *t, const struct replay *r)
+{
+	struct tape_writer *w = t->writer;
+
+	if (!w)
+		return;
+	if (!t->refused && (r->total.lost || r->trace->truncated))
+		t->refused = "the recording is not whole";
+	if (!t->refused && w->pending)
+		settle_pending(t, KIND_NONE, false);
+	mem_free(w->allocated);
+	mem_free(w->place);
+	mem_free(w->kind_of);
+	mem_free(w->dying);
+	mem_free(w->past);
+	free(w->known);
+	free(w);
+	t->writer = NULL;
+}
+
+void tape_fini(struct tape *t)
+{
+	struct tape_writer *w = t->writer;
+
+	if (w) {
+		mem_free(w->allocated);
+		mem_free(w->place);
+		mem_free(w->kind_of);
+		mem_free(w->dying);
+		mem_free(w->past);
+		free(w->known);
+		free(w);
+	}
+	free(t->op);
+	mem_free(t->garbage);
+	mem_free(t->settings);
+	mem_free(t->moment);
+	*t = (struct tape){0};
+}
