@@ -14,7 +14,7 @@
 
 enum {
 	KIND_NONE = 0,			/* has no list                               */
-	KIND_TUPLE = 11,		/* ... + items - 1                           */
+	KIND_TUPLE = 12,		/* ... + items - 1                           */
 	KIND_TUPLE_MAX = 20,		/* items                                     */
 	KINDS = KIND_TUPLE + KIND_TUPLE_MAX,
 };

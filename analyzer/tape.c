@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -17,7 +18,8 @@ enum {
 	BIRTHS_PER_MOMENT = 1024,
 	BIRTHS_PER_BYTES = 128,
 	DIRECT_SLOTS = 1 << 12, DIRECT_FRAMES = 3,
-	PENDING_REACH = 64,		/* bytes from a block's start to its object  */
+	ALLOCATED = 64,			/* remembered: callbacks of the collector may make some */
+	REACH = 64,			/* bytes from a block's start to its object  */
 };
 
 /* One that died in the collection that runs. */
@@ -40,6 +42,7 @@ struct tape_writer {
 	struct known *known;
 	uint32_t known_room;
 	uint32_t born;			/* row, by the event that is being applied   */
+	uint8_t died;			/* kind of what died by it                   */
 	uint8_t *kind_of;		/* by type: 0 not asked; + 1                 */
 
 	uint64_t kept[KINDS];		/* recorded: in each list, now               */
@@ -62,14 +65,11 @@ struct tape_writer {
 
 	/* To 3.11: what is allocated when a collection begins is born after it. */
 	struct tape_allocated {
-		uint64_t addr;
+		uint64_t addr, at, clock;	/* at: where on the tape             */
 		stack_id native;
-	} *allocated;			/* last, by stream                           */
-	uint64_t pending;		/* its address; 0: none                      */
-	stack_id pending_native;
-	uint64_t pending_order;
-	uint8_t *aside;			/* the tape, when pending: it goes on after that birth */
-	uint64_t aside_from;
+	} (*allocated)[ALLOCATED];	/* the last ones, by stream                  */
+	uint32_t nallocated;
+	bool unborn;			/* a collection ran; what it was in was not born yet */
 
 	/* From 3.12 on. */
 	bool checks, check_told;
@@ -326,18 +326,33 @@ static void mark_moment(struct tape *t, const struct replay *r)
 		t->moment[t->moments++] = (struct tape_moment){ t->clock, r->now };
 }
 
-/* The birth that a collection came before: onto the tape where it was allocated. */
-static void settle_pending(struct tape *t, uint8_t list, bool direct)
+static struct tape_allocated *find_allocated(struct tape_writer *w, uint32_t stream, uint64_t object)
 {
-	struct tape_writer *w = t->writer;
-	uint64_t aside = t->size - w->aside_from;
+	for (uint32_t i = 0; i < ALLOCATED; i++) {
+		struct tape_allocated *a = &w->allocated[stream][i];
 
-	w->pending = 0;
-	write_birth(t, list, direct);
-	if (t->failed)
+		if (a->addr && object - a->addr < REACH)
+			return a;
+	}
+	return NULL;
+}
+
+/*
+ * The birth that a collection came before goes to where the memory was taken.
+ * From there to here the collector is busy: its callbacks count, but start nothing.
+ */
+static void insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct)
+{
+	uint8_t op[] = { (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0)),
+			 TAG_OTHER | TAPE_BUSY };
+
+	if (!room(t, OP_MAX))
 		return;
-	memmove(t->op + w->aside_from + 1, t->op + w->aside_from, aside);
-	t->op[w->aside_from] = (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0));
+	memmove(t->op + at + sizeof(op), t->op + at, t->size - at);
+	memcpy(t->op + at, op, sizeof(op));
+	t->size += sizeof(op);
+	t->clock++;
+	tape_put(t, TAPE_IDLE, 0, 0);
 }
 
 static void birth(struct tape *t, const struct replay *r, const struct event *e)
@@ -345,7 +360,8 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	struct tape_writer *w = t->writer;
 	const struct object *o = &r->live.object[w->born];
 	struct known *k = known(t, w->born);
-	bool reused = o->reused, direct = false, waited;
+	bool reused = o->reused, direct = false;
+	const struct tape_allocated *before = NULL;
 	uint8_t list;
 
 	if (!k)
@@ -355,14 +371,18 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		return;
 	list = kind_of(t, r, o);
 	k->list = list & 31;
-	waited = w->pending && e->stream == w->stream && o->addr - w->pending < PENDING_REACH;
+	if (w->unborn && !w->running && e->stream == w->stream && e->kind == OURO_BIRTH && !reused)
+		before = find_allocated(w, e->stream, o->addr);
+	if (getenv("WHATIF_B") && list && !before) { if (reused && !w->kept[list]) fprintf(stderr, "clock %lu list %u reused but kept 0\n", t->clock, list); }
+	if (getenv("WHATIF_B") && list && reused) t->op[t->size++]=TAG_OTHER|TAPE_REUSED;
 	if (list && reused)
 		w->kept[list] -= w->kept[list] > 0;
 	else if (list)
-		direct = is_direct(t, r, waited ? w->pending_native : e->native, list);
-	k->order = (waited ? w->pending_order : t->clock) & (((uint64_t)1 << 58) - 1);
-	if (waited) {
-		settle_pending(t, list, direct);
+		direct = is_direct(t, r, before ? before->native : e->native, list);
+	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 58) - 1);
+	if (before) {
+		insert_birth(t, before->at, list, direct);
+		w->unborn = false;
 	} else {
 		tape_birth(t, list, direct);
 		w->check_told = false;
@@ -474,6 +494,7 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	if (!k || !k->counted)
 		return;
 	k->counted = false;
+	w->died = k->list;
 	if (in_collection(w, r) && k->order < w->began)
 		died_in_collection(t, r, k);
 	else if (!r->exiting)
@@ -512,21 +533,13 @@ static void collection_begins(struct tape *t, const struct event *e)
 {
 	struct tape_writer *w = t->writer;
 	unsigned cause = (unsigned)(e->arg >> 8) & 255;
-	const struct tape_allocated *a = &w->allocated[e->stream];
 
 	if (w->running || w->ended)
 		return;
 	w->running = true;
 	w->stream = e->stream;
-	if (cause == OURO_CAUSE_THRESHOLD && !w->checks && a->addr && !w->pending) {
-		w->pending = a->addr;
-		w->pending_native = a->native;
-		w->aside_from = t->size;
-		w->pending_order = t->clock++;
-		w->began = w->pending_order;
-	} else {
-		w->began = t->clock;
-	}
+	w->unborn = cause == OURO_CAUSE_THRESHOLD && !w->checks;
+	w->began = t->clock;
 	if (cause == OURO_CAUSE_FINALISATION)
 		return;
 	if (cause == OURO_CAUSE_THRESHOLD && w->checks)
@@ -588,8 +601,10 @@ static void settings(struct tape *t, const struct event *e)
 
 	if (e->next < OURO_SETTINGS_FIELDS)
 		return;
-	for (unsigned i = 0; i < GENERATIONS; i++)
+	for (unsigned i = 0; i < GENERATIONS; i++) {
 		s.threshold[i] = (uint32_t)e->ext_arg[OURO_SETTINGS_THRESHOLD + i];
+		s.count[i] = (uint32_t)e->ext_arg[OURO_SETTINGS_COUNT + i];
+	}
 	t->writer->enabled = s.enabled;
 	if (mem_room(&t->settings, t->nsettings, &t->settings_room, sizeof(s))) {
 		t->failed = true;
@@ -658,16 +673,17 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 		w->most = r->total.live_bytes;
 	if (w->checks && e->form != OURO_STACK_NONE && !r->exiting && !w->running)
 		look_for_check(t, r, e);
-	if (e->kind == OURO_POOL_ALLOC) {
-		w->allocated[e->stream] = (struct tape_allocated){ e->addr, e->native };
-		return;
-	}
+	if (e->kind == OURO_POOL_ALLOC && !w->checks)
+		w->allocated[e->stream][w->nallocated++ % ALLOCATED] =
+			(struct tape_allocated){ e->addr, t->size, t->clock, e->native };
 	if (e->kind == OURO_COLLECT)
 		collection_begins(t, e);
 	else if (e->kind == OURO_COLLECTED)
 		collection_ended(t, e);
 	else if ((e->kind == OURO_BIRTH || e->kind == OURO_POOL_BIRTH) && w->born && !r->exiting)
 		birth(t, r, e);
+	else if (e->kind == OURO_DEATH)
+		w->kept[w->died] += w->kept[w->died] < t->lists.room[w->died];
 	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_SETTINGS)
 		settings(t, e);
 	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_READY) {
@@ -681,9 +697,8 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 		if (k && k->counted)
 			k->list = kind_of(t, r, &r->live.object[b->object]) & 31;
 	}
-	if (e->kind != OURO_EXT)
-		w->allocated[e->stream].addr = 0;
 	w->born = 0;
+	w->died = KIND_NONE;
 }
 
 static unsigned minor_version(const struct defs *d)
@@ -734,8 +749,6 @@ void tape_finish(struct tape *t, const struct replay *r)
 		return;
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";
-	if (!t->refused && w->pending)
-		settle_pending(t, KIND_NONE, false);
 	mem_free(w->allocated);
 	mem_free(w->place);
 	mem_free(w->kind_of);

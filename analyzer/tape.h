@@ -30,6 +30,7 @@ enum tape_kind {
 	TAPE_SETTINGS,
 	TAPE_BYTES,
 	TAPE_READY,			/* what follows is the program               */
+	TAPE_REUSED, TAPE_BUSY, TAPE_IDLE,		/* to 3.11: a recorded collection, callbacks and all */
 };
 
 struct tape_op {
@@ -45,7 +46,7 @@ struct tape_op {
 struct tape_settings {
 	uint8_t change;			/* enum ouro_change                          */
 	bool enabled;
-	uint32_t threshold[GENERATIONS];
+	uint32_t threshold[GENERATIONS], count[GENERATIONS];
 };
 
 /* Something that a collection freed. */
