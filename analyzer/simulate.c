@@ -359,7 +359,7 @@ static void recorded_collection(struct play *p, uint64_t row, uint64_t clock)
 static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 {
 	if (op->kind == TAPE_COLLECT) {
-		recorded_collection(p, op->value, clock);
+		recorded_collection(p, op->value, clock - 1);
 		return;
 	}
 	if (op->kind == TAPE_BUSY || op->kind == TAPE_IDLE)
@@ -368,6 +368,7 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 		p->recorded_freed += op->value;
 	static bool reused;
 	if (getenv("WHATIF_B")) { struct sim *s = p->sim; if (op->kind==TAPE_REUSED) reused=true; if (op->kind==TAPE_BIRTH) { if (op->list && reused && !s->list[op->list]) fprintf(stderr,"clock %lu list %u reused, model empty\n", clock, op->list); if (op->list && !op->direct && !reused && s->list[op->list]) fprintf(stderr,"clock %lu list %u fresh, model %u\n", clock, op->list, s->list[op->list]); reused=false; } }
+	if (getenv("WHATIF_C") && op->list==13 && op->kind<2) fprintf(stderr, "M %lu %s list %u direct %d\n", clock, op->kind?"death":"birth", p->sim[0].list[13], op->direct);
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct sim *s = &p->sim[i];
 

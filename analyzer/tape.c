@@ -137,6 +137,7 @@ void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most
 		p = ouro_put_varint(p, value);
 	if (kind == TAPE_BYTES)
 		p = ouro_put_varint(p, most);
+	t->clock += kind == TAPE_COLLECT;
 	t->size = (uint64_t)(p - t->op);
 }
 
@@ -182,6 +183,7 @@ bool tape_next(struct tape_reader *r, struct tape_op *ret)
 	}
 	ret->kind = b & 31;
 	ret->list = KIND_NONE;
+	r->clock += ret->kind == TAPE_COLLECT;
 	if (ret->kind == TAPE_COLLECT || ret->kind == TAPE_SETTINGS || ret->kind == TAPE_FREED)
 		ret->value = number(r);
 	if (ret->kind == TAPE_BYTES) {
@@ -301,8 +303,9 @@ static bool is_direct(struct tape *t, const struct replay *r, stack_id native, u
 	if (w->direct[at] == key)
 		return true;
 	if (w->kept[list] && !w->direct[at])
-		w->direct[at] = key;
-	return w->kept[list];
+{		w->direct[at] = key;
+	if (getenv("WHATIF_B")) { fprintf(stderr, "clock %lu list %u kept %lu direct by", t->clock, list, w->kept[list]); for (int i = 0; i < 6 && native; i++, native = stack_parent(&r->stacks, native)) fprintf(stderr, " %lx", stack_location(&r->stacks, native)->native.address); fprintf(stderr, "\n"); }
+}	return w->kept[list];
 }
 
 /* ------------------------------------------------------------------------------- births */
@@ -375,6 +378,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		before = find_allocated(w, e->stream, o->addr);
 	if (getenv("WHATIF_B") && list && !before) { if (reused && !w->kept[list]) fprintf(stderr, "clock %lu list %u reused but kept 0\n", t->clock, list); }
 	if (getenv("WHATIF_B") && list && reused) t->op[t->size++]=TAG_OTHER|TAPE_REUSED;
+	if (getenv("WHATIF_C") && list == 13) fprintf(stderr, "T %lu birth reused %d kept %lu ticks %lu s%u\n", t->clock, reused, w->kept[13], e->ticks, e->stream);
 	if (list && reused)
 		w->kept[list] -= w->kept[list] > 0;
 	else if (list)
@@ -424,8 +428,8 @@ static void add_group(struct tape *t, const struct dying *d, uint32_t n)
 
 		if (d[i].order + 1 > from)
 			from = d[i].order + 1;
-		if (seen > from)
-			from = seen;
+		if (seen && seen + 1 > from)
+			from = seen + 1;
 	}
 	if (from > w->began)
 		from = w->began;
@@ -682,6 +686,8 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 		collection_ended(t, e);
 	else if ((e->kind == OURO_BIRTH || e->kind == OURO_POOL_BIRTH) && w->born && !r->exiting)
 		birth(t, r, e);
+	else if (e->kind != OURO_DEATH && w->died && getenv("WHATIF_B")) { fprintf(stderr, "clock %lu kind %u died by event %u at %lu addr %lx kept %lu running %d\n", t->clock, w->died, e->kind, e->ticks, e->addr, w->kept[w->died], w->running); }
+	else if (e->kind == OURO_DEATH && w->died==13 && getenv("WHATIF_C") && fprintf(stderr, "T %lu death kept %lu ticks %lu s%u\n", t->clock, w->kept[13], e->ticks, e->stream)) w->kept[13]++;
 	else if (e->kind == OURO_DEATH)
 		w->kept[w->died] += w->kept[w->died] < t->lists.room[w->died];
 	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_SETTINGS)

@@ -4,8 +4,8 @@
  * Made while a recording is replayed, played as often as there are settings to try
  * (simulate.h).  About two bytes for each object the collector knows.
  *
- * Time on the tape is the number of such objects born so far, the clock; an object is
- * known by the clock at its birth.  So a generation is a range of clock.
+ * Time on the tape is the number of such objects born so far and of collections begun, the
+ * clock; an object is known by the clock at its birth.  So a generation is a range of clock.
  *
  * What died in a collection is no event of the tape, as under other settings it would have
  * died in another one.  It became garbage at some moment that nobody saw: after the last
