@@ -15,8 +15,8 @@ static const struct list {
 	{ "dict", 2, 8, 13, 80, true },
 	{ "slice", 3, 8, 13, 1, false },
 	/* To 3.9 a function keeps one of its own, too, through all collections. */
-	{ "frame", 4, 8, 9, 300, false },
-	{ "frame", 4, 10, 10, 200, true },
+	{ "frame", KIND_FRAME, 8, 9, 300, false },
+	{ "frame", KIND_FRAME, 10, 10, 200, true },
 	{ "method", 5, 8, 8, 256, true },
 	{ "builtin_function_or_method", 6, 8, 8, 256, true },
 	{ "Context", 7, 8, 13, 255, true },

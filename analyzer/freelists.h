@@ -14,6 +14,7 @@
 
 enum {
 	KIND_NONE = 0,			/* has no list                               */
+	KIND_FRAME = 4,
 	KIND_TUPLE = 12,		/* ... + items - 1                           */
 	KIND_TUPLE_MAX = 20,		/* items                                     */
 	KINDS = KIND_TUPLE + KIND_TUPLE_MAX,

@@ -66,11 +66,13 @@ static void garbage_until(struct play *p, struct sim *s, uint64_t clock)
 
 	for (; s->next < t->garbages && t->garbage[s->next].at <= clock; s->next++) {
 		const struct garbage *g = &t->garbage[s->next];
-		unsigned part = part_of(s, g->order);
+		unsigned part = part_of(s, g->oldest), own = part_of(s, g->order);
 
+		s->objects[own] -= s->objects[own] > 0;
+		s->objects[part]++;
 		s->waiting[part][g->list]++;
 		s->waiting_n[part]++;
-		s->waiting_bytes[part] += (uint64_t)g->bytes * 8;
+		s->waiting_bytes[part] += (uint64_t)g->words * 8;
 	}
 }
 
@@ -87,6 +89,7 @@ static uint64_t free_garbage(struct play *p, struct sim *s, unsigned generation)
 			s->list[i] = (uint32_t)(n < lists->room[i] ? n : lists->room[i]);
 		}
 		memset(s->waiting[g], 0, sizeof(s->waiting[g]));
+		if (getenv("WHATIF_B") && s == p->sim) fprintf(stderr, "model %lu frees %lu of %u\n", p->told, s->waiting_n[g], g);
 		freed += s->waiting_n[g];
 		s->objects[g] -= s->waiting_n[g] < s->objects[g] ? s->waiting_n[g] : s->objects[g];
 		s->freed_bytes += s->waiting_bytes[g];

@@ -19,6 +19,7 @@ enum {
 	BIRTHS_PER_BYTES = 128,
 	DIRECT_SLOTS = 1 << 12, DIRECT_FRAMES = 3,
 	ALLOCATED = 64,			/* remembered: callbacks of the collector may make some */
+	WORDS_MAX = (1 << 27) - 1,
 	REACH = 64,			/* bytes from a block's start to its object  */
 };
 
@@ -60,7 +61,7 @@ struct tape_writer {
 	/* Where recorded collections were. */
 	uint64_t *past;			/* clock                                     */
 	uint32_t pasts, past_room;
-	uint64_t young, middle;		/* where generations 0 and 1 begin           */
+	uint64_t young, middle, thawed;	/* where generations 0, 1, 2 begin           */
 	uint64_t last1_from, last1, last2;
 
 	/* To 3.11: what is allocated when a collection begins is born after it. */
@@ -363,7 +364,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	struct tape_writer *w = t->writer;
 	const struct object *o = &r->live.object[w->born];
 	struct known *k = known(t, w->born);
-	bool reused = o->reused, direct = false;
+	bool reused = o->reused, direct = false;	/* a frame may be moved to be larger */
 	const struct tape_allocated *before = NULL;
 	uint8_t list;
 
@@ -374,6 +375,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		return;
 	list = kind_of(t, r, o);
 	k->list = list & 31;
+	reused |= list == KIND_FRAME && e->kind == OURO_BIRTH && !w->unborn;
 	if (w->unborn && !w->running && e->stream == w->stream && e->kind == OURO_BIRTH && !reused)
 		before = find_allocated(w, e->stream, o->addr);
 	if (getenv("WHATIF_B") && list && !before) { if (reused && !w->kept[list]) fprintf(stderr, "clock %lu list %u reused but kept 0\n", t->clock, list); }
@@ -418,50 +420,63 @@ static uint64_t last_seen(const struct tape_writer *w, uint64_t order)
 	return seen;
 }
 
-static void add_group(struct tape *t, const struct dying *d, uint32_t n)
+/*
+ * The collection looked at those from `least` on; what is older hung from them.  They
+ * go when the oldest of those is looked at again.
+ */
+static void add_group(struct tape *t, const struct dying *d, uint32_t n, uint64_t least)
 {
 	struct tape_writer *w = t->writer;
-	uint64_t from = 0;
+	uint64_t from = 0, oldest = UINT64_MAX, span;
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t seen = last_seen(w, d[i].order);
+		uint64_t seen = d[i].order >= least ? last_seen(w, d[i].order) : 0;
 
 		if (d[i].order + 1 > from)
 			from = d[i].order + 1;
 		if (seen && seen + 1 > from)
 			from = seen + 1;
+		if (d[i].order >= least && d[i].order < oldest)
+			oldest = d[i].order;
 	}
 	if (from > w->began)
 		from = w->began;
+	span = w->began - from;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t span = w->began - from;
+		uint64_t words = d[i].bytes / 8;
 
 		tape_add_garbage(t, &(struct garbage){ .from = from, .order = d[i].order,
+			.oldest = oldest < UINT64_MAX ? oldest : d[i].order,
 			.span = span < UINT32_MAX ? (uint32_t)span : UINT32_MAX,
-			.bytes = (uint32_t)(d[i].bytes / 8 < 1 << 27 ? d[i].bytes / 8 : (1 << 27) - 1),
+			.words = (uint32_t)(words < WORDS_MAX ? words : WORDS_MAX),
 			.list = d[i].list & 31 });
 	}
 }
 
 /*
- * A group ends with the object whose turn it was: all that die later are younger.
+ * A group ends with the object whose turn it was: all that the collection looked at and
+ * that die later are younger.  What it did not look at goes before what it hung from.
  */
-static void add_groups(struct tape *t)
+static void add_groups(struct tape *t, unsigned generation)
 {
 	struct tape_writer *w = t->writer;
-	uint32_t end = w->dyings;
+	uint64_t from = generation == 0 ? w->young : generation == 1 ? w->middle : w->thawed;
 	uint64_t least = UINT64_MAX;
+	uint32_t end = w->dyings;
 
 	for (uint32_t i = w->dyings; i-- > 0;) {
-		if (w->dying[i].order > least)
+		uint64_t order = w->dying[i].order;
+
+		if (order < from || order > least)
 			continue;
-		least = w->dying[i].order;
-		if (end > i + 1)
-			add_group(t, w->dying + i + 1, end - i - 1);
-		end = i + 1;
+		if (least < UINT64_MAX) {
+			add_group(t, w->dying + i + 1, end - i - 1, from);
+			end = i + 1;
+		}
+		least = order;
 	}
 	if (end)
-		add_group(t, w->dying, end);
+		add_group(t, w->dying, end, from);
 	w->dyings = 0;
 	w->carried = 0;
 }
@@ -586,11 +601,12 @@ static void collection_ended(struct tape *t, const struct event *e)
 	if (c->cause == OURO_CAUSE_FINALISATION) {
 		/* The first of the end frees what the program left; then its own is taken apart. */
 		if (w->enabled)
-			add_groups(t);
+			add_groups(t, c->generation);
 		w->ended = true;
 		return;
 	}
-	add_groups(t);
+	if (getenv("WHATIF_B")) for (uint32_t i = 0; i < w->dyings; i++) fprintf(stderr, "C%u began %lu dies %lu kind %u\n", s->n-1, w->began, w->dying[i].order, w->dying[i].list);
+	add_groups(t, c->generation);
 	note_past(t, c->generation);
 	tape_put(t, TAPE_FREED, freed, 0);
 	for (unsigned i = 0; i < KINDS && c->generation == 2; i++)
@@ -610,6 +626,10 @@ static void settings(struct tape *t, const struct event *e)
 		s.count[i] = (uint32_t)e->ext_arg[OURO_SETTINGS_COUNT + i];
 	}
 	t->writer->enabled = s.enabled;
+	if (s.change == OURO_CHANGE_FREEZE)
+		t->writer->young = t->writer->middle = t->writer->thawed = t->clock;
+	if (s.change == OURO_CHANGE_UNFREEZE)
+		t->writer->thawed = 0;
 	if (mem_room(&t->settings, t->nsettings, &t->settings_room, sizeof(s))) {
 		t->failed = true;
 		return;

@@ -54,8 +54,9 @@ struct garbage {
 	uint64_t at;			/* clock when it became so, as set by tape_guess() */
 	uint64_t from;			/* ... at the earliest                       */
 	uint64_t order;			/* clock at its birth                        */
+	uint64_t oldest;		/* ... and at that of the oldest it hung together with */
 	uint32_t span;			/* from + span: at the latest                */
-	uint32_t bytes : 27;		/* in words of 8                             */
+	uint32_t words : 27;		/* of 8 bytes                                */
 	uint32_t list : 5;
 };
 static_assert(KINDS <= 32, "five bits of struct garbage");
