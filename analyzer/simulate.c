@@ -208,12 +208,12 @@ static void unfreeze(struct sim *s)
 
 static void birth(struct play *p, struct sim *s, const struct tape_op *op, uint64_t clock)
 {
-	bool from_list = op->list && !op->direct && s->list[op->list];
+	bool from_list = op->list && !op->direct && (s->list[op->list] || op->list == KIND_FRAME);
 
 	if (clock == s->setting->freeze)
 		freeze(s, clock);
 	if (from_list) {
-		s->list[op->list]--;
+		s->list[op->list] -= s->list[op->list] > 0;
 	} else if (++s->count[0] > s->threshold[0] && s->threshold[0] && s->enabled && !s->stopped &&
 		   !p->busy) {
 		if (p->tape->lists.minor >= 12)

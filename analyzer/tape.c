@@ -19,6 +19,7 @@ enum {
 	BIRTHS_PER_BYTES = 128,
 	DIRECT_SLOTS = 1 << 12, DIRECT_FRAMES = 3,
 	ALLOCATED = 64,			/* remembered: callbacks of the collector may make some */
+	GONE = 4,			/* objects of one block                      */
 	WORDS_MAX = (1 << 27) - 1,
 	REACH = 64,			/* bytes from a block's start to its object  */
 };
@@ -44,6 +45,9 @@ struct tape_writer {
 	uint32_t known_room;
 	uint32_t born;			/* row, by the event that is being applied   */
 	uint8_t died;			/* kind of what died by it                   */
+	uint64_t gone[GONE];		/* clock at the birth of what died by count, by it */
+	uint8_t gone_list[GONE];
+	uint32_t ngone;
 	uint8_t *kind_of;		/* by type: 0 not asked; + 1                 */
 
 	uint64_t kept[KINDS];		/* recorded: in each list, now               */
@@ -59,10 +63,12 @@ struct tape_writer {
 	uint64_t last_death;		/* number of the event of it                 */
 
 	/* Where recorded collections were. */
-	uint64_t *past;			/* clock                                     */
-	uint32_t pasts, past_room;
+	struct past {
+		uint64_t *clock;
+		uint32_t n, room;
+	} any, middle_too;		/* those of generation 1 and 2               */
+	uint64_t last_full;		/* of generation 2                           */
 	uint64_t young, middle, thawed;	/* where generations 0, 1, 2 begin           */
-	uint64_t last1_from, last1, last2;
 
 	/* To 3.11: what is allocated when a collection begins is born after it. */
 	struct tape_allocated {
@@ -383,6 +389,8 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	if (getenv("WHATIF_C") && list == 13) fprintf(stderr, "T %lu birth reused %d kept %lu ticks %lu s%u\n", t->clock, reused, w->kept[13], e->ticks, e->stream);
 	if (list && reused)
 		w->kept[list] -= w->kept[list] > 0;
+	else if (list == KIND_FRAME)
+		direct = true;
 	else if (list)
 		direct = is_direct(t, r, before ? before->native : e->native, list);
 	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 58) - 1);
@@ -398,26 +406,33 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 
 /* ------------------------------------------------------------------------------- deaths */
 
-/* When it was found in use for the last time; 0: no collection has seen it. */
-static uint64_t last_seen(const struct tape_writer *w, uint64_t order)
+/* The first collection after a moment; 0: there was none. */
+static uint64_t first_after(const struct past *p, uint64_t order)
 {
-	uint32_t low = 0, high = w->pasts;
-	uint64_t seen;
+	uint32_t low = 0, high = p->n;
 
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if (w->past[mid] <= order)
+		if (p->clock[mid] <= order)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	seen = low < w->pasts ? w->past[low] : 0;
-	if (w->last1_from <= order && w->last1 > order && w->last1 > seen)
-		seen = w->last1;
-	if (w->last2 > order && w->last2 > seen)
-		seen = w->last2;
-	return seen;
+	return low < p->n ? p->clock[low] : 0;
+}
+
+/*
+ * When it was found in use for the last time; 0: no collection has seen it.  Each
+ * generation's next collection after it came there looked at it, and the oldest's all.
+ */
+static uint64_t last_seen(const struct tape_writer *w, uint64_t order)
+{
+	uint64_t seen = first_after(&w->any, order), older = first_after(&w->middle_too, order);
+
+	if (older > seen)
+		seen = older;
+	return w->last_full > order && w->last_full > seen ? w->last_full : seen;
 }
 
 /*
@@ -516,8 +531,21 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	w->died = k->list;
 	if (in_collection(w, r) && k->order < w->began)
 		died_in_collection(t, r, k);
-	else if (!r->exiting)
-		tape_death(t, (uint8_t)k->list, k->order);
+	else if (!r->exiting && w->ngone < GONE) {
+		w->gone[w->ngone] = k->order;
+		w->gone_list[w->ngone++] = k->list;
+	}
+}
+
+/* Frames have more than one kind of list: what was recorded of them stands. */
+static void write_gone(struct tape *t, const struct event *e)
+{
+	struct tape_writer *w = t->writer;
+
+	for (uint32_t i = 0; i < w->ngone; i++)
+		tape_death(t, w->gone_list[i] == KIND_FRAME && e->kind != OURO_DEATH ? KIND_NONE
+			   : w->gone_list[i], w->gone[i]);
+	w->ngone = 0;
 }
 
 static void born(void *arg, const struct replay *r, const struct object *o)
@@ -566,24 +594,26 @@ static void collection_begins(struct tape *t, const struct event *e)
 	tape_put(t, TAPE_COLLECT, t->collections->n, 0);
 }
 
+static void add_past(struct tape *t, struct past *p)
+{
+	if (mem_room(&p->clock, p->n, &p->room, sizeof(*p->clock)))
+		t->failed = true;
+	else
+		p->clock[p->n++] = t->writer->began;
+}
+
 static void note_past(struct tape *t, unsigned generation)
 {
 	struct tape_writer *w = t->writer;
 
-	if (mem_room(&w->past, w->pasts, &w->past_room, sizeof(*w->past))) {
-		t->failed = true;
-		return;
-	}
-	w->past[w->pasts++] = w->began;
-	if (generation == 1) {
-		w->last1_from = w->middle;
-		w->last1 = w->began;
-	}
-	if (generation == 2)
-		w->last2 = w->began;
-	if (generation >= 1)
-		w->middle = w->began;
+	add_past(t, &w->any);
 	w->young = w->began;
+	if (generation == 0)
+		return;
+	add_past(t, &w->middle_too);
+	w->middle = w->began;
+	if (generation == 2)
+		w->last_full = w->began;
 }
 
 static void collection_ended(struct tape *t, const struct event *e)
@@ -693,6 +723,7 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 
 	if (!w || t->failed || t->refused || w->ended)
 		return;
+	write_gone(t, e);
 	if (r->total.live_bytes > w->most)
 		w->most = r->total.live_bytes;
 	if (w->checks && e->form != OURO_STACK_NONE && !r->exiting && !w->running)
@@ -737,6 +768,20 @@ static unsigned minor_version(const struct defs *d)
 	return (unsigned)strtoul(p->version.s + 2, NULL, 10);
 }
 
+static void writer_free(struct tape_writer *w)
+{
+	if (!w)
+		return;
+	mem_free(w->allocated);
+	mem_free(w->place);
+	mem_free(w->kind_of);
+	mem_free(w->dying);
+	mem_free(w->any.clock);
+	mem_free(w->middle_too.clock);
+	free(w->known);
+	free(w);
+}
+
 int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 {
 	struct tape_writer *w = calloc(1, sizeof(*w));
@@ -775,13 +820,7 @@ void tape_finish(struct tape *t, const struct replay *r)
 		return;
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";
-	mem_free(w->allocated);
-	mem_free(w->place);
-	mem_free(w->kind_of);
-	mem_free(w->dying);
-	mem_free(w->past);
-	free(w->known);
-	free(w);
+	writer_free(w);
 	t->writer = NULL;
 }
 
@@ -789,15 +828,7 @@ void tape_fini(struct tape *t)
 {
 	struct tape_writer *w = t->writer;
 
-	if (w) {
-		mem_free(w->allocated);
-		mem_free(w->place);
-		mem_free(w->kind_of);
-		mem_free(w->dying);
-		mem_free(w->past);
-		free(w->known);
-		free(w);
-	}
+	writer_free(w);
 	free(t->op);
 	mem_free(t->garbage);
 	mem_free(t->settings);
