@@ -1,8 +1,6 @@
 #include "simulate.h"
 
 #include "mem.h"
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <errno.h>
 #include <string.h>
@@ -89,7 +87,6 @@ static uint64_t free_garbage(struct play *p, struct sim *s, unsigned generation)
 			s->list[i] = (uint32_t)(n < lists->room[i] ? n : lists->room[i]);
 		}
 		memset(s->waiting[g], 0, sizeof(s->waiting[g]));
-		if (getenv("WHATIF_B") && s == p->sim) fprintf(stderr, "model %lu frees %lu of %u\n", p->told, s->waiting_n[g], g);
 		freed += s->waiting_n[g];
 		s->objects[g] -= s->waiting_n[g] < s->objects[g] ? s->waiting_n[g] : s->objects[g];
 		s->freed_bytes += s->waiting_bytes[g];
@@ -324,15 +321,12 @@ static void compare(struct play *p, struct sim *s, const struct collection *c)
 	for (unsigned g = 0; g < GENERATIONS; g++)
 		equal &= s->was_count[g] == c->count[g];
 	k->exact += equal;
-	if (getenv("WHATIF_V") && p->told < (unsigned)atoi(getenv("WHATIF_V")))
 		fprintf(stderr, "%lu: gen %u count %u %u %u model gen %u %lu %lu %lu now %lu lists L%u D%u t1 %u t2 %u t3 %u fr %u\n", p->told, c->generation, c->count[0], c->count[1], c->count[2], s->last, s->was_count[0], s->was_count[1], s->was_count[2], s->count[0], s->list[1], s->list[2], s->list[11], s->list[12], s->list[13], s->list[4]);
 	if (!equal && k->first_wrong == NEVER)
 		k->first_wrong = p->told;
 	p->told++;
 	if (s->last == c->generation) {
 		learn(p, s, c);
-		if (c->kept && c->generation == MIDDLE)
-			s->long_pending += 0;
 		if (c->kept && c->generation == OLD)
 			s->long_total = (double)c->kept - 1;
 	}
@@ -369,9 +363,6 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 		p->busy = op->kind == TAPE_BUSY;
 	if (op->kind == TAPE_FREED)
 		p->recorded_freed += op->value;
-	static bool reused;
-	if (getenv("WHATIF_B")) { struct sim *s = p->sim; if (op->kind==TAPE_REUSED) reused=true; if (op->kind==TAPE_BIRTH) { if (op->list && reused && !s->list[op->list]) fprintf(stderr,"clock %lu list %u reused, model empty\n", clock, op->list); if (op->list && !op->direct && !reused && s->list[op->list]) fprintf(stderr,"clock %lu list %u fresh, model %u\n", clock, op->list, s->list[op->list]); reused=false; } }
-	if (getenv("WHATIF_C") && op->list==13 && op->kind<2) fprintf(stderr, "M %lu %s list %u direct %d\n", clock, op->kind?"death":"birth", p->sim[0].list[13], op->direct);
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct sim *s = &p->sim[i];
 

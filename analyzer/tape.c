@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
 /*
@@ -201,19 +200,39 @@ bool tape_next(struct tape_reader *r, struct tape_op *ret)
 	return true;
 }
 
-uint64_t tape_clock_at(const struct tape *t, uint64_t ticks)
+static double seconds_at(const struct trace *trace, uint64_t ticks)
+{
+	return (double)trace_elapsed(trace, ticks) / 1e9;
+}
+
+uint64_t tape_clock_at(const struct tape *t, const struct trace *trace, double seconds)
 {
 	uint32_t low = 0, high = t->moments;
 
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if (t->moment[mid].ticks <= ticks)
+		if (seconds_at(trace, t->moment[mid].ticks) <= seconds)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	return low ? t->moment[low - 1].clock : 0;
+}
+
+double tape_seconds_at(const struct tape *t, const struct trace *trace, uint64_t clock)
+{
+	uint32_t low = 0, high = t->moments;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (t->moment[mid].clock <= clock)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? seconds_at(trace, t->moment[low - 1].ticks) : 0;
 }
 
 static int earliest_first(const void *a, const void *b)
@@ -310,9 +329,8 @@ static bool is_direct(struct tape *t, const struct replay *r, stack_id native, u
 	if (w->direct[at] == key)
 		return true;
 	if (w->kept[list] && !w->direct[at])
-{		w->direct[at] = key;
-	if (getenv("WHATIF_B")) { fprintf(stderr, "clock %lu list %u kept %lu direct by", t->clock, list, w->kept[list]); for (int i = 0; i < 6 && native; i++, native = stack_parent(&r->stacks, native)) fprintf(stderr, " %lx", stack_location(&r->stacks, native)->native.address); fprintf(stderr, "\n"); }
-}	return w->kept[list];
+		w->direct[at] = key;
+	return w->kept[list];
 }
 
 /* ------------------------------------------------------------------------------- births */
@@ -336,15 +354,19 @@ static void mark_moment(struct tape *t, const struct replay *r)
 		t->moment[t->moments++] = (struct tape_moment){ t->clock, r->now };
 }
 
-static struct tape_allocated *find_allocated(struct tape_writer *w, uint32_t stream, uint64_t object)
+/* The last block taken there: others may have been, and given back. */
+static const struct tape_allocated *find_allocated(const struct tape_writer *w, uint32_t stream,
+						   uint64_t object)
 {
-	for (uint32_t i = 0; i < ALLOCATED; i++) {
-		struct tape_allocated *a = &w->allocated[stream][i];
+	const struct tape_allocated *found = NULL;
 
-		if (a->addr && object - a->addr < REACH)
-			return a;
+	for (uint32_t i = 0; i < ALLOCATED; i++) {
+		const struct tape_allocated *a = &w->allocated[stream][i];
+
+		if (a->addr && object - a->addr < REACH && (!found || a->at >= found->at))
+			found = a;
 	}
-	return NULL;
+	return found;
 }
 
 /*
@@ -384,9 +406,6 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	reused |= list == KIND_FRAME && e->kind == OURO_BIRTH && !w->unborn;
 	if (w->unborn && !w->running && e->stream == w->stream && e->kind == OURO_BIRTH && !reused)
 		before = find_allocated(w, e->stream, o->addr);
-	if (getenv("WHATIF_B") && list && !before) { if (reused && !w->kept[list]) fprintf(stderr, "clock %lu list %u reused but kept 0\n", t->clock, list); }
-	if (getenv("WHATIF_B") && list && reused) t->op[t->size++]=TAG_OTHER|TAPE_REUSED;
-	if (getenv("WHATIF_C") && list == 13) fprintf(stderr, "T %lu birth reused %d kept %lu ticks %lu s%u\n", t->clock, reused, w->kept[13], e->ticks, e->stream);
 	if (list && reused)
 		w->kept[list] -= w->kept[list] > 0;
 	else if (list == KIND_FRAME)
@@ -635,7 +654,6 @@ static void collection_ended(struct tape *t, const struct event *e)
 		w->ended = true;
 		return;
 	}
-	if (getenv("WHATIF_B")) for (uint32_t i = 0; i < w->dyings; i++) fprintf(stderr, "C%u began %lu dies %lu kind %u\n", s->n-1, w->began, w->dying[i].order, w->dying[i].list);
 	add_groups(t, c->generation);
 	note_past(t, c->generation);
 	tape_put(t, TAPE_FREED, freed, 0);
@@ -724,6 +742,12 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 	if (!w || t->failed || t->refused || w->ended)
 		return;
 	write_gone(t, e);
+	if (!t->is_ready && t->collections->program) {
+		tape_put(t, TAPE_READY, 0, 0);
+		t->is_ready = true;
+	}
+	if (e->kind == OURO_EXT && e->ext == OURO_EXT_EXITING)
+		settle(t);
 	if (r->total.live_bytes > w->most)
 		w->most = r->total.live_bytes;
 	if (w->checks && e->form != OURO_STACK_NONE && !r->exiting && !w->running)
@@ -737,17 +761,11 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 		collection_ended(t, e);
 	else if ((e->kind == OURO_BIRTH || e->kind == OURO_POOL_BIRTH) && w->born && !r->exiting)
 		birth(t, r, e);
-	else if (e->kind != OURO_DEATH && w->died && getenv("WHATIF_B")) { fprintf(stderr, "clock %lu kind %u died by event %u at %lu addr %lx kept %lu running %d\n", t->clock, w->died, e->kind, e->ticks, e->addr, w->kept[w->died], w->running); }
-	else if (e->kind == OURO_DEATH && w->died==13 && getenv("WHATIF_C") && fprintf(stderr, "T %lu death kept %lu ticks %lu s%u\n", t->clock, w->kept[13], e->ticks, e->stream)) w->kept[13]++;
 	else if (e->kind == OURO_DEATH)
 		w->kept[w->died] += w->kept[w->died] < t->lists.room[w->died];
 	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_SETTINGS)
 		settings(t, e);
-	else if (e->kind == OURO_EXT && e->ext == OURO_EXT_READY) {
-		tape_put(t, TAPE_READY, 0, 0);
-		t->ready = t->clock;
-		t->is_ready = true;
-	} else if (e->kind == OURO_POOL_PLACE) {
+	else if (e->kind == OURO_POOL_PLACE) {
 		const struct block *b = live_block(&r->live, e->addr);
 		struct known *k = b && b->object ? known(t, b->object) : NULL;
 
@@ -756,6 +774,35 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 	}
 	w->born = 0;
 	w->died = KIND_NONE;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x > y ? 1 : x < y ? -1 : 0;
+}
+
+/* When had nine of ten of those that live now been made? */
+static void settle(struct tape *t)
+{
+	struct tape_writer *w = t->writer;
+	uint64_t *order = mem_array(w->known_room, sizeof(*order));
+	uint32_t n = 0;
+
+	if (!order) {
+		t->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < w->known_room; i++)
+		if (w->known[i].counted)
+			order[n++] = w->known[i].order;
+	if (n) {
+		qsort(order, n, sizeof(*order), by_number);
+		t->settled = order[n - 1 - n / 10] + 1;
+		t->living = n;
+	}
+	mem_free(order);
 }
 
 static unsigned minor_version(const struct defs *d)
@@ -818,6 +865,8 @@ void tape_finish(struct tape *t, const struct replay *r)
 
 	if (!w)
 		return;
+	if (!t->refused && !t->is_ready)
+		t->refused = "the program's first line was not seen";
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";
 	writer_free(w);

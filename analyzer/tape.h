@@ -30,7 +30,7 @@ enum tape_kind {
 	TAPE_SETTINGS,
 	TAPE_BYTES,
 	TAPE_READY,			/* what follows is the program               */
-	TAPE_REUSED, TAPE_BUSY, TAPE_IDLE,		/* to 3.11: a recorded collection, callbacks and all */
+	TAPE_BUSY, TAPE_IDLE,		/* to 3.11: a recorded collection, callbacks and all */
 };
 
 struct tape_op {
@@ -73,8 +73,9 @@ struct tape {
 	} *moment;			/* now and then                              */
 	uint32_t moments, moments_room;
 	uint64_t clock;			/* at the end                                */
-	uint64_t ready;			/* clock                                     */
-	bool is_ready;
+	bool is_ready;			/* the program began                         */
+	uint64_t settled;		/* clock: nine of ten that lived at the end were made */
+	uint32_t living;		/* objects, at the end                       */
 	struct freelists lists;
 	const char *refused;		/* why there is none: words for the user; or NULL */
 	bool failed;			/* there was no memory                       */
@@ -103,8 +104,9 @@ struct tape_reader {
 void tape_rewind(struct tape_reader *r, const struct tape *t);
 bool tape_next(struct tape_reader *r, struct tape_op *ret);
 
-/* The clock at a moment of the recording. */
-uint64_t tape_clock_at(const struct tape *t, uint64_t ticks);
+/* The clock at a moment of the recording, and the moment. */
+uint64_t tape_clock_at(const struct tape *t, const struct trace *trace, double seconds);
+double tape_seconds_at(const struct tape *t, const struct trace *trace, uint64_t clock);
 
 /* ---------------------------------------------------- for tests, and for tape.c itself */
 
