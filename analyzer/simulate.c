@@ -321,7 +321,6 @@ static void compare(struct play *p, struct sim *s, const struct collection *c)
 	for (unsigned g = 0; g < GENERATIONS; g++)
 		equal &= s->was_count[g] == c->count[g];
 	k->exact += equal;
-		fprintf(stderr, "%lu: gen %u count %u %u %u model gen %u %lu %lu %lu now %lu lists L%u D%u t1 %u t2 %u t3 %u fr %u\n", p->told, c->generation, c->count[0], c->count[1], c->count[2], s->last, s->was_count[0], s->was_count[1], s->was_count[2], s->count[0], s->list[1], s->list[2], s->list[11], s->list[12], s->list[13], s->list[4]);
 	if (!equal && k->first_wrong == NEVER)
 		k->first_wrong = p->told;
 	p->told++;
