@@ -146,6 +146,7 @@ char *advice_for(const struct finding *f, const struct naming *w)
 		break;
 	case FINDING_COLLECTED_CYCLE:	/* find_collector.c has its own words */
 	case FINDING_COLLECTOR_WASTE:
+	case FINDING_COLLECTOR_TUNING:	/* ... and whatif.c */
 	case FINDING_LOST:		/* find_lost.c says it: blocks have no names */
 	case FINDING_KINDS:
 		break;

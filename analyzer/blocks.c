@@ -24,18 +24,28 @@ static int by_address(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-static int collect(struct blocks *b, const struct replay *r)
+static bool has_object(const struct replay *r, const struct block *x)
+{
+	for (uint32_t row = x->object; row; row = r->live.object[row].next)
+		if (r->live.object[row].alive)
+			return true;
+	return false;
+}
+
+/* Blocks of a pool are C code's as well where a runtime says which ones its objects fill. */
+static int collect(struct blocks *b, const struct replay *r, bool pools)
 {
 	const struct block *x;
 	uint32_t cap = 0;
 	size_t at = 0;
 
 	while ((x = replay_each_block(r, &at))) {
-		if (x->pool)
+		if (x->pool && !pools)
 			continue;
 		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
 			return -ENOMEM;
-		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, x->site };
+		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, block_site(r, x),
+			x->pool, has_object(r, x) };
 		b->bytes += x->size;
 	}
 	if (b->n)
@@ -105,6 +115,21 @@ node_id blocks_at(const struct blocks *b, uint64_t addr)
 	return p->n ? among(b, p->first, p->first + p->n, addr) : among(b, 0, b->n, addr);
 }
 
+/* Some births are not seen: the walk of the heap knows those objects, too. */
+static void mark_objects(struct blocks *b, const struct snap *s)
+{
+	for (uint32_t i = 0; i < s->nodes; i++) {
+		node_id v = blocks_at(b, s->node[i].addr);
+
+		if (v != NODE_NONE)
+			b->row[v].object = true;
+	}
+	for (uint32_t i = 0; i < b->n; i++) {
+		b->objects += b->row[i].object;
+		b->object_bytes += b->row[i].object ? b->row[i].size : 0;
+	}
+}
+
 /* --- who holds whom ---------------------------------------------------------------- */
 
 struct drawing {
@@ -164,6 +189,16 @@ static int draw_words(struct drawing *d, const struct snap *s)
 	return 0;
 }
 
+static int draw_objects(struct drawing *d)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < d->b->n && !r; i++)
+		if (d->b->row[i].object)
+			r = draw_root(d, i, BLOCKS_OBJECT);
+	return r;
+}
+
 static int draw(struct blocks *b, const struct snap *s)
 {
 	struct drawing d = { .b = b, .holder = NODE_NONE };
@@ -171,6 +206,8 @@ static int draw(struct blocks *b, const struct snap *s)
 
 	for (uint32_t i = 0; i < b->n && !r; i++)
 		r = draft_node(&d.draft, 0, b->row[i].size, NODE_UNCOUNTED);
+	if (!r)
+		r = draw_objects(&d);
 	if (!r)
 		r = draw_words(&d, s);
 	if (!r)
@@ -185,11 +222,13 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 	int result;
 
 	*b = (struct blocks){ 0 };
-	result = collect(b, r);
+	result = collect(b, r, s->nodes);
 	if (!result)
 		result = make_index(b);
-	if (!result)
+	if (!result) {
+		mark_objects(b, s);
 		result = draw(b, s);
+	}
 	if (result)
 		blocks_fini(b);
 	return result;

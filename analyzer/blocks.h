@@ -5,6 +5,10 @@
  * addresses.  A word in a block is an edge, to whatever block it points into;
  * a word elsewhere in memory that is in use is a root.  One in memory of
  * malloc that is no block is left over and means nothing.
+ *
+ * Beside a runtime's objects: what these lie in counts as held, for who holds
+ * them is another question, which the exact walk answers.  The words in them
+ * are edges all the same.
  */
 #ifndef BLOCKS_H
 #define BLOCKS_H
@@ -13,15 +17,22 @@
 #include "replay.h"
 #include "snap.h"
 
+/* A root's number: the region in which a word stands, or this one. */
+#define BLOCKS_OBJECT 128
+
 struct blocks_row {
 	uint64_t addr, size, born;
 	site_id site;
+	bool pool;			/* of the runtime's own allocator            */
+	bool object;			/* an object of the runtime lies in it       */
 };
 
 struct blocks {
 	struct blocks_row *row;		/* by address; the graph's nodes             */
 	uint32_t n;
 	uint64_t bytes;
+	uint32_t objects;		/* of the rows: blocks with an object in them */
+	uint64_t object_bytes;
 	struct graph graph;		/* edges are named by their offset in the holder */
 	uint64_t words, roots;		/* looked at; that hold a block from outside */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */

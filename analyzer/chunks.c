@@ -10,7 +10,7 @@
 
 /* --- the list ---------------------------------------------------------------------- */
 
-static const struct chunk_copy *find_copy(const struct trace_memory *m, uint64_t offset)
+const struct chunk_copy *chunks_find_copy(const struct trace_memory *m, uint64_t offset)
 {
 	size_t low = 0, high = m->copies;
 
@@ -42,23 +42,33 @@ static uint32_t applied(const struct ouro_chunk *c, uint32_t step)
 	return c->applied[!whole].bytes;
 }
 
+/* Of the last chunk maybe not all of it: `left` bytes of the file are. */
+static const void *head_at(const struct trace *t, uint64_t offset)
+{
+	const struct trace_memory *m = t->memory;
+
+	return m->pack ? pack_head(m->pack,
+		(offset - t->head.header_size) / t->head.chunk_size)
+		: (const void *)(m->bytes + offset);
+}
+
 /* False: there is no chunk here that could be read. */
 static bool read_entry(struct trace *t, uint64_t offset, struct chunk_entry *e)
 {
 	const struct trace_memory *m = t->memory;
+	const void *head = head_at(t, offset);
 	const uint32_t room = t->head.chunk_size - sizeof(struct ouro_chunk);
-	const struct chunk_copy *copy = find_copy(m, offset);
+	const struct chunk_copy *copy = chunks_find_copy(m, offset);
 	uint64_t left = m->size - offset;
 
 	if (left < sizeof(e->head)) {
-		if (!is_zero(m->bytes + offset, left))
+		if (!is_zero(head, left))
 			damaged_at(t, offset, "the file ends inside its head");
 		return false;
 	}
 	*e = (struct chunk_entry){ .offset = offset };
-	memcpy(&e->head, copy ? (const void *)&copy->head : m->bytes + offset,
-		sizeof(e->head));
-	e->data = copy ? copy->data : m->bytes + offset + sizeof(e->head);
+	memcpy(&e->head, copy ? &copy->head : head, sizeof(e->head));
+	e->data = copy ? copy->data : m->pack ? NULL : (const uint8_t *)head + sizeof(e->head);
 	if (!e->head.magic)
 		return false;
 	if (e->head.magic != OURO_CHUNK_MAGIC) {
@@ -192,7 +202,7 @@ int chunks_copy(struct trace *t, const struct chunk_list *l)
 	for (size_t i = l->count; i-- > 0; ) {
 		const struct chunk_entry *e = &l->entry[i];
 		bool last = ring || i + 1 == l->count || !chunks_same_stream(e, e + 1) ||
-			(e->head.seq == e[1].head.seq && find_copy(m, e[1].offset));
+			(e->head.seq == e[1].head.seq && chunks_find_copy(m, e[1].offset));
 
 		if (e->head.kind == OURO_CHUNK_DEFS || !last)
 			continue;

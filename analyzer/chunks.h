@@ -9,6 +9,7 @@
 #ifndef CHUNKS_H
 #define CHUNKS_H
 
+#include "pack.h"
 #include "trace.h"
 
 /* A chunk that may still be written to, as it was when we looked. */
@@ -20,8 +21,15 @@ struct chunk_copy {
 
 struct trace_memory {
 	const uint8_t *bytes;
-	uint64_t size;
+	uint64_t size;			/* of the trace, unpacked                    */
+	uint64_t stored;		/* of `bytes`                                */
 	bool mapped;
+	struct pack *pack;		/* NULL: the bytes are the trace itself      */
+	struct trace_kept {
+		struct trace_kept *next;
+		struct trace_bytes bytes;
+	} *kept;			/* until the trace is closed                 */
+	bool *read;			/* by slot, for who packs a file in use; or NULL */
 	struct chunk_copy *copy;		/* by offset */
 	size_t copies;
 	struct trace_chunk *chunk;	/* of all streams */
@@ -32,7 +40,7 @@ struct trace_memory {
 struct chunk_entry {
 	struct ouro_chunk head;
 	uint64_t offset;
-	const uint8_t *data;
+	const uint8_t *data;		/* NULL: packed                              */
 	uint32_t used, applied;
 	bool cut;
 };
@@ -48,6 +56,9 @@ bool chunks_same_stream(const struct chunk_entry *a, const struct chunk_entry *b
 
 /* Copies those in use; the next list has the copies in their place.  0 or -ENOMEM. */
 int chunks_copy(struct trace *t, const struct chunk_list *l);
+
+/* The copy of a chunk, or NULL. */
+const struct chunk_copy *chunks_find_copy(const struct trace_memory *m, uint64_t offset);
 
 /* Leaves out streams that began after the copies were made. */
 void chunks_drop_newborn(const struct trace_memory *m, struct chunk_list *l);

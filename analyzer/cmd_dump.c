@@ -37,7 +37,7 @@ static const char *const kinds[32] = {
 };
 
 static const char *const exts[] = { "?", "thread", "snapshot", "fork", "ready", "exiting",
-	"gap", "mark", "collected", "collector", "?", "settings" };
+	"gap", "mark", "collected", "collector", "reference", "edge", "unedge", "settings" };
 static const char *const states[] = { "?", "running", "exited", "aborted", "execed",
 	"inert" };
 static const char *const losses[] = { "space", "memory", "nested", "size", "ring" };
@@ -139,7 +139,8 @@ static void dump_process(const struct defs *d)
 		putchar('\n');
 	}
 	for (uint32_t i = 0; i < d->runtimes; i++) {
-		printf("runtime state=%" PRIu32, d->runtime[i].state);
+		printf("runtime %" PRIu32 " state=%" PRIu32, d->runtime[i].number,
+			d->runtime[i].state);
 		named_text("name", d->runtime[i].name);
 		named_text("version", d->runtime[i].version);
 		named_text("reason", d->runtime[i].reason);
@@ -215,6 +216,8 @@ static void dump_definitions(const struct defs *d, struct symbols *names)
 	for (uint32_t i = 1; i < d->types; i++) {
 		printf("type %" PRIu32 " same=%" PRIu32 " address=%#" PRIx64, i,
 			d->type[i].same, d->type[i].address);
+		if (d->type[i].runtime)
+			printf(" runtime=%" PRIu32, d->type[i].runtime);
 		named_text("name", d->type[i].name);
 		putchar('\n');
 	}

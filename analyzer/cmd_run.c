@@ -6,20 +6,18 @@
  */
 #include "command.h"
 #include "launch.h"
+#include "runtimes.h"
+#include "recorded.h"
 #include "summary.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <glob.h>
-#include <ouro/trace.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 
 static const char usage[] =
 "usage: ouro run [OPTIONS] [--] COMMAND [ARGUMENT...]\n"
@@ -33,13 +31,18 @@ static const char usage[] =
 "      --ring-size SIZE   bytes of that file, K M G allowed (default 64M)\n"
 "      --sample SIZE      record about one allocation in every SIZE bytes\n"
 "      --snapshot WHEN    exit (default), never, SIGNAL (USR1, ...), every=SECONDS,\n"
-"                         call=MODULE.FUNCTION; several parted by `+`\n"
+"                         call=MODULE.FUNCTION, collection (before some that free much;\n"
+"                         of itself, with `exit`, while a program is small); several\n"
+"                         parted by `+`\n"
+"      --runtime NAME     follow the objects of a runtime that a description tells of:\n"
+"                         one that came with ouro (cairo, ...), a FILE, or all; repeated\n"
 "      --no-follow        do not record programs that COMMAND executes\n"
 "      --format FORMAT    text (default) or json, for the summary\n"
 "  -q, --quiet            no summary\n"
 "  -h, --help             this text\n";
 
-enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG };
+enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG,
+	OPT_RUNTIME };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -47,6 +50,7 @@ static const struct option options[] = {
 	{ "ring-size", required_argument, NULL, OPT_RING },
 	{ "sample", required_argument, NULL, OPT_SAMPLE },
 	{ "snapshot", required_argument, NULL, OPT_SNAPSHOT },
+	{ "runtime", required_argument, NULL, OPT_RUNTIME },
 	{ "no-follow", no_argument, NULL, OPT_NO_FOLLOW },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "debug", required_argument, NULL, OPT_DEBUG },
@@ -58,6 +62,7 @@ static const struct option options[] = {
 struct run {
 	struct launch launch;
 	char ring[24], sample[24], snapshot[256];
+	char *runtimes;
 	bool quiet, json;
 };
 
@@ -115,7 +120,7 @@ static bool snapshot_text(const char *given, char *to, size_t room)
 		const char *comma = n ? "+" : "";
 		int sig;
 
-		if (!strcmp(word, "exit") || !strcmp(word, "never"))
+		if (!strcmp(word, "exit") || !strcmp(word, "never") || !strcmp(word, "collection"))
 			n += (size_t)snprintf(to + n, room - n, "%s%s", comma, word);
 		else if (!strncmp(word, "every=", 6) && strtod(word + 6, NULL) > 0)
 			n += (size_t)snprintf(to + n, room - n, "%severy:%s", comma, word + 6);
@@ -129,6 +134,18 @@ static bool snapshot_text(const char *given, char *to, size_t room)
 	}
 	free(copy);
 	return good;
+}
+
+static int add_runtime(struct run *r, const char *given)
+{
+	char *what;
+	int err = runtimes_add(&r->runtimes, given, &what);
+
+	if (err)
+		complain(0, "%s", what ? what : strerror(-err));
+	free(what);
+	r->launch.runtimes = r->runtimes;
+	return err;
 }
 
 static int parse(struct run *r, int argc, char **argv)
@@ -159,8 +176,12 @@ static int parse(struct run *r, int argc, char **argv)
 		case OPT_SNAPSHOT:
 			if (!snapshot_text(optarg, r->snapshot, sizeof(r->snapshot)))
 				return complain(STATUS_USAGE, "--snapshot %s: exit, never, a signal, "
-					"every=SECONDS or call=MODULE.FUNCTION", optarg);
+					"collection, every=SECONDS or call=MODULE.FUNCTION", optarg);
 			r->launch.snapshot = r->snapshot;
+			break;
+		case OPT_RUNTIME:
+			if (add_runtime(r, optarg))
+				return STATUS_USAGE;
 			break;
 		case OPT_NO_FOLLOW:
 			r->launch.follow = false;
@@ -191,106 +212,21 @@ static int parse(struct run *r, int argc, char **argv)
 
 /* --- after the program ---------------------------------------------------------------- */
 
-/* The header of a trace, mapped; NULL when there is none. */
-static const volatile struct ouro_file *map_header(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *page = MAP_FAILED;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && st.st_size >= OURO_HEADER_SIZE)
-		page = mmap(NULL, OURO_HEADER_SIZE, PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (page == MAP_FAILED)
-		return NULL;
-	if (memcmp(page, OURO_MAGIC, 8)) {
-		munmap(page, OURO_HEADER_SIZE);
-		return NULL;
-	}
-	return page;
-}
-
-/* Gone, or a zombie that nobody has waited for. */
-static bool process_over(pid_t pid)
-{
-	char path[40], stat[256], *after;
-	FILE *in;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	in = fopen(path, "r");
-	if (!in)
-		return true;
-	n = fread(stat, 1, sizeof(stat) - 1, in);
-	fclose(in);
-	stat[n] = 0;
-	after = strrchr(stat, ')');
-	return !after || after[1] != ' ' || after[2] == 'Z' || after[2] == 'X';
-}
-
-/* The snapshot's own process outlives the program: give it time to finish. */
-static void await_snapshot(const char *path)
-{
-	const volatile struct ouro_file *head = map_header(path);
-	bool said = false;
-
-	if (!head)
-		return;
-	for (unsigned ms = 0; head->snapshots_done < head->snapshots_begun; ms += 10) {
-		if (ms % 100 == 0 && process_over((pid_t)head->snapshot_pid))
-			break;
-		if (ms == 1000 && isatty(STDERR_FILENO))
-			said = fputs("ouro: writing the snapshot ...", stderr) >= 0;
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	}
-	if (said)
-		fputs("\r\033[K", stderr);
-	munmap((void *)head, OURO_HEADER_SIZE);
-}
-
-/* How many traces of other processes stand in the folder beside `path`; forgotten if so asked. */
-static size_t others(const char *path, bool forget)
-{
-	char *pattern = NULL;
-	glob_t names = { 0 };
-	size_t n = 0;
-
-	if (asprintf(&pattern, "%s.d/*", path) < 0)
-		return 0;
-	if (!glob(pattern, GLOB_NOSORT, NULL, &names)) {
-		for (size_t i = 0; i < names.gl_pathc; i++) {
-			const volatile struct ouro_file *head = map_header(names.gl_pathv[i]);
-
-			if (!head)
-				continue;
-			munmap((void *)head, OURO_HEADER_SIZE);
-			if (forget)
-				unlink(names.gl_pathv[i]);
-			n++;
-		}
-	}
-	globfree(&names);
-	free(pattern);
-	return n;
-}
-
 /* A trace that is asked for by name replaces an earlier one, and what belongs to that. */
 static void forget_earlier(const struct launch *l)
 {
 	if (l->output && !strstr(l->output, "%p"))
-		others(l->pattern, true);
+		recorded_forget_others(l->pattern);
 }
 
 static void summarise(const struct run *r, pid_t pid)
 {
 	char *path = launch_trace_path(&r->launch, pid);
-	size_t n;
+	struct recorded all = { 0 };
 
 	if (!path)
 		return;
-	await_snapshot(path);
+	recorded_await(path);
 	if (r->quiet) {
 		free(path);
 		return;
@@ -300,10 +236,10 @@ static void summarise(const struct run *r, pid_t pid)
 			path);
 	} else {
 		report_summary(stderr, path, r->json);
-		n = others(path, false);
-		if (n && !r->json)
-			fprintf(stderr, "also recorded: %zu other process%s, in %s.d/\n", n,
-				n == 1 ? "" : "es", path);
+		if (!r->json && !recorded_list(&all, path) && all.n > 1)
+			fprintf(stderr, "also recorded: %u other process%s, in %s.d/\n",
+				all.n - 1, all.n == 2 ? "" : "es", path);
+		recorded_fini(&all);
 	}
 	free(path);
 }
@@ -330,14 +266,17 @@ int cmd_run(int argc, char **argv)
 	int status = parse(&r, argc, argv), err;
 	pid_t pid;
 
-	if (status)
+	if (status) {
+		free(r.runtimes);
 		return status < 0 ? STATUS_DONE : status;
+	}
 	err = launch_prepare(&r.launch, argv[optind], &what);
 	if (err) {
 		complain(0, "%s", what ? what : strerror(-err));
 		free(what);
 		status = r.launch.program ? STATUS_USAGE : err == -EACCES ? 126 : 127;
 		launch_fini(&r.launch);
+		free(r.runtimes);
 		return status;
 	}
 	if (r.launch.target != OURO_TARGET_OK)
@@ -349,11 +288,13 @@ int cmd_run(int argc, char **argv)
 	if (pid < 0) {
 		complain(0, "%s: %s", r.launch.program, strerror(-pid));
 		launch_fini(&r.launch);
+		free(r.runtimes);
 		return pid == -EACCES ? 126 : 127;
 	}
 	status = launch_wait(pid);
 	if (r.launch.target == OURO_TARGET_OK)
 		summarise(&r, pid);
 	launch_fini(&r.launch);
+	free(r.runtimes);
 	return leave(status);
 }

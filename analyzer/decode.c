@@ -39,6 +39,7 @@ void cursor_fini(struct cursor *c)
 		free(c->path[i].at);
 		free(c->path[i].location);
 	}
+	trace_let_go(&c->bytes);
 	*c = (struct cursor){ 0 };
 }
 
@@ -47,16 +48,21 @@ static const struct trace_chunk *chunk_of(const struct cursor *c)
 	return &c->stream->chunk[c->chunk];
 }
 
-/* Everything starts over with a chunk; false: there is none. */
-static bool enter_chunk(struct cursor *c)
+/* Everything starts over with a chunk.  1, 0: there is none, -ENOMEM. */
+static int enter_chunk(struct cursor *c)
 {
 	const struct trace_chunk *k;
+	int r;
 
+	trace_let_go(&c->bytes);
 	if (c->chunk >= c->stream->count)
-		return false;
+		return 0;
 	k = chunk_of(c);
-	c->start = c->p = k->data;
-	c->end = k->data + k->used;
+	r = trace_hold(c->trace, k, &c->bytes);
+	if (r)
+		return r;
+	c->start = c->p = c->bytes.data;
+	c->end = c->start + c->bytes.used;
 	if (k->applied == k->used)
 		c->p = c->end;
 	c->ticks = k->ticks;
@@ -66,7 +72,7 @@ static bool enter_chunk(struct cursor *c)
 	c->path[NATIVE].depth = c->path[INTERP].depth = 0;
 	c->hashed &= !k->lost;
 	memset(&c->recent, 0, sizeof(c->recent));
-	return true;
+	return 1;
 }
 
 static uint32_t position(const struct cursor *c)
@@ -356,9 +362,10 @@ int cursor_next(struct cursor *c, struct event *ret)
 			if (c->start)
 				c->chunk++;
 			c->start = NULL;
-			if (!enter_chunk(c)) {
+			r = enter_chunk(c);
+			if (r <= 0) {
 				c->p = c->end = NULL;
-				return 0;
+				return r;
 			}
 		}
 		start = position(c);
@@ -368,6 +375,28 @@ int cursor_next(struct cursor *c, struct event *ret)
 		if (r)			/* what was lost before it is told with the next */
 			c->lost = ret->lost;
 	}
+}
+
+int cursor_last_ticks(struct trace *t, uint32_t index, uint64_t *ret)
+{
+	struct trace quiet = *t;	/* damages are noted when all is read */
+	struct cursor c;
+	struct event e;
+	int r;
+
+	*ret = 0;
+	if (!t->event[index].count)
+		return 0;
+	r = cursor_init(&c, &quiet, index, NULL);
+	if (r)
+		return r;
+	c.chunk = c.stream->count - 1;
+	*ret = chunk_of(&c)->ticks;
+	while ((r = cursor_next(&c, &e)) > 0)
+		if (e.ticks > *ret)
+			*ret = e.ticks;
+	cursor_fini(&c);
+	return r;
 }
 
 /* --- all streams ------------------------------------------------------------------- */

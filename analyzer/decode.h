@@ -36,6 +36,7 @@ struct cursor {
 	const struct trace_stream *stream;
 	uint32_t index;			/* of the stream in trace.event              */
 	uint32_t chunk;			/* being read                                */
+	struct trace_bytes bytes;	/* of that chunk                             */
 	const uint8_t *start, *p, *end;
 	uint64_t ticks, addr;		/* of the record before                      */
 	uint64_t lost;			/* since the record before                   */
@@ -58,6 +59,9 @@ void cursor_fini(struct cursor *c);
  * sense is noted in the trace and left; reading goes on with the next one.
  */
 int cursor_next(struct cursor *c, struct event *ret);
+
+/* The time of a stream's last event; of its last chunk, when that makes no sense.  0 or -ENOMEM. */
+int cursor_last_ticks(struct trace *t, uint32_t index, uint64_t *ret);
 
 struct merge {
 	struct trace *trace;

@@ -13,7 +13,6 @@ struct range {
 };
 
 struct defs_private {
-	struct trace *trace;
 	uint32_t limit;			/* no number of a sane file is as high       */
 	uint32_t *code_same;
 	struct range *eval;
@@ -69,7 +68,7 @@ static bool sane_id(struct defs *d, const struct raw *raw, uint32_t id, uint32_t
 {
 	if (id >= first && id < d->private->limit)
 		return true;
-	trace_damaged(d->private->trace, raw->chunk, "definition at byte %" PRIu32
+	trace_damaged(d->trace, raw->chunk, "definition at byte %" PRIu32
 		" (kind %u) has number %" PRIu32, raw->offset, raw->kind, id);
 	return false;
 }
@@ -81,7 +80,7 @@ static bool take(struct defs *d, const struct raw *raw, void *ret, size_t size)
 		memcpy(ret, raw->bytes, size);
 		return true;
 	}
-	trace_damaged(d->private->trace, raw->chunk,
+	trace_damaged(d->trace, raw->chunk,
 		"definition at byte %" PRIu32 " (kind %u) has only %" PRIu32 " bytes",
 		raw->offset, raw->kind, raw->size);
 	return false;
@@ -95,7 +94,7 @@ static int read_string(struct defs *d, const struct raw *raw)
 	if (!take(d, raw, &def, sizeof(def)) || !sane_id(d, raw, def.id, 1))
 		return 0;
 	if (def.length > raw->size - sizeof(def)) {
-		trace_damaged(d->private->trace, raw->chunk,
+		trace_damaged(d->trace, raw->chunk,
 			"string at byte %" PRIu32 " has %" PRIu32
 			" bytes and is too short for them",
 			raw->offset, def.length);
@@ -188,7 +187,8 @@ static int read_type(struct defs *d, const struct raw *raw)
 	r = REACH(d->type, d->types, def.id);
 	if (!r)
 		d->type[def.id] = (struct def_type){ .name = { NULL, def.name },
-			.address = def.address, .flags = def.def.flags };
+			.address = def.address, .runtime = def.def.flags & OURO_TYPE_RUNTIME,
+			.flags = def.def.flags };
 	return r;
 }
 
@@ -225,7 +225,7 @@ static int read_process(struct defs *d, const struct raw *raw)
 	if (!take(d, raw, &def, sizeof(def)))
 		return 0;
 	if (def.argc > (raw->size - sizeof(def)) / sizeof(uint32_t)) {
-		trace_damaged(d->private->trace, raw->chunk,
+		trace_damaged(d->trace, raw->chunk,
 			"process at byte %" PRIu32 " has %" PRIu32
 			" arguments and is too short for them",
 			raw->offset, def.argc);
@@ -256,7 +256,8 @@ static int read_runtime(struct defs *d, const struct raw *raw)
 	d->runtime[d->runtimes - 1] = (struct def_runtime){ .name = { NULL, def.name },
 		.version = { NULL, def.version },
 		.reason = { NULL, def.reason },
-		.state = def.state };
+		.state = def.state,
+		.number = def.def.flags };
 	return 0;
 }
 
@@ -319,19 +320,23 @@ static int read_definition(struct defs *d, const struct raw *raw)
 	}
 }
 
+/* Texts are ranges of what is read here: it stays. */
 static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 {
+	struct trace_bytes b;
 	struct ouro_def head;
 	uint32_t at = 0, size;
-	int r;
+	int r = trace_keep(d->trace, chunk, &b);
 
-	for (; chunk->used - at >= sizeof(head); at += size) {
-		memcpy(&head, chunk->data + at, sizeof(head));
+	if (r)
+		return r;
+	for (; b.used - at >= sizeof(head); at += size) {
+		memcpy(&head, b.data + at, sizeof(head));
 		if (!head.size)
 			return 0;
 		size = head.size & ~OURO_DEF_OPEN;
-		if (size < sizeof(head) || size % 8 || size > chunk->used - at) {
-			trace_damaged(d->private->trace, chunk,
+		if (size < sizeof(head) || size % 8 || size > b.used - at) {
+			trace_damaged(d->trace, chunk,
 				"definition at byte %" PRIu32 " has %" PRIu32 " bytes",
 				at, size);
 			return 0;
@@ -340,7 +345,7 @@ static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 			continue;	/* its writer died in it, or is in it now */
 		r = read_definition(d,
 			&(struct raw){ .chunk = chunk,
-				.bytes = chunk->data + at,
+				.bytes = b.data + at,
 				.size = size,
 				.offset = at,
 				.kind = head.kind,
@@ -506,12 +511,13 @@ static bool location_equal(const struct defs *d, uint32_t i, uint32_t j)
 
 static uint64_t type_hash(const struct defs *d, uint32_t i)
 {
-	return mix_text(mix(2, d->type[i].address), d->type[i].name);
+	return mix_text(mix(mix(2, d->type[i].address), d->type[i].runtime), d->type[i].name);
 }
 
 static bool type_equal(const struct defs *d, uint32_t i, uint32_t j)
 {
 	return d->type[i].address == d->type[j].address &&
+		d->type[i].runtime == d->type[j].runtime &&
 		text_same(d->type[i].name, d->type[j].name);
 }
 
@@ -584,6 +590,7 @@ static int load(struct defs *d, struct trace *t)
 
 int defs_load(struct defs *d, struct trace *t)
 {
+	uint64_t most;
 	int r;
 
 	*d = (struct defs){ 0 };
@@ -591,14 +598,14 @@ int defs_load(struct defs *d, struct trace *t)
 	d->private = calloc(1, sizeof(*d->private));
 	if (!d->private)
 		return -ENOMEM;
-	d->private->trace = t;
+	d->trace = t;
 	/*
 	 * Numbers are given in a row, to things that take 16 bytes or more of
-	 * some chunk, here or in a part of the file that is lost.
+	 * some chunk, here or in a part of the file that is lost.  Packed, none takes
+	 * less than half a byte: numbers and addresses differ.
 	 */
-	d->private->limit = t->size / 16 < UINT32_MAX / 4
-		? (uint32_t)(t->size / 16) + 65536
-		: UINT32_MAX / 4;
+	most = t->size / 16 < t->stored * 2 ? t->size / 16 : t->stored * 2;
+	d->private->limit = most < UINT32_MAX / 4 ? (uint32_t)most + 65536 : UINT32_MAX / 4;
 	r = load(d, t);
 	if (r)
 		defs_free(d);

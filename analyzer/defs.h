@@ -68,6 +68,7 @@ struct def_type {
 	struct text name;
 	uint64_t address;
 	uint32_t same;			/* number that stands for all equal ones     */
+	uint32_t runtime;		/* number of the runtime it belongs to       */
 	uint16_t flags;			/* enum ouro_type_flags                      */
 };
 
@@ -80,6 +81,7 @@ struct def_thread {
 struct def_runtime {
 	struct text name, version, reason;
 	uint32_t state;			/* enum ouro_runtime_state                   */
+	uint32_t number;		/* what types say; 0: CPython                */
 };
 
 struct def_note {
@@ -118,6 +120,7 @@ struct defs {
 	struct text *argv;
 	uint32_t argc;
 
+	struct trace *trace;		/* what it was read from; NULL: nothing      */
 	struct defs_private *private;	/* defs.c's                                  */
 };
 

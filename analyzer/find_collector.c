@@ -303,10 +303,11 @@ int find_collector_waste(struct findings *to, const struct collections *s,
 /* --- collected-cycle ----------------------------------------------------------------------- */
 
 /* What was made in one function and freed by the collector. */
-struct garbage {
+struct garbage_sum {
 	struct findings *to;
 	const struct heap *h;
 	const struct survival_table *t;
+	const struct garbage *seen;
 	uint64_t all;			/* objects that collections freed            */
 	double run;
 };
@@ -328,19 +329,17 @@ static void add_type(struct finding *f, const char *name, uint64_t n)
 	f->type[i].objects += n;
 }
 
-/* A dead cycle of the snapshot that was made there shows how such garbage holds itself. */
-static const struct finding *one_like(const struct findings *all, const struct finding *f)
+/* What is made in that place, seen before a collection or waiting for one at the end. */
+static struct finding *one_like(const struct garbage_sum *g, const char *function,
+				const char *file, uint32_t line)
 {
-	for (uint32_t i = 0; i < all->n; i++) {
-		const struct finding *x = &all->f[i];
+	struct finding *like = garbage_like(g->seen, function, file, line);
 
-		for (uint32_t k = 0; x->kind == FINDING_DEAD_CYCLE && k < x->nsites; k++)
-			if (f->nsites && x->site[k].line == f->site[0].line &&
-			    !strcmp(x->site[k].function, f->site[0].function) &&
-			    !strcmp(x->site[k].file, f->site[0].file))
-				return x;
-	}
-	return NULL;
+	for (uint32_t i = 0; i < g->to->n && !like; i++)
+		if (g->to->f[i].kind == FINDING_DEAD_CYCLE &&
+		    finding_nearness(&g->to->f[i], function, file, line))
+			like = &g->to->f[i];
+	return like;
 }
 
 static void add_line(struct finding *f, const struct heap *h, const struct survival_place *p)
@@ -373,7 +372,7 @@ static int more_sites_first(const void *a, const void *b)
 }
 
 /* The place of which most objects came shows its stack. */
-static int sum_up(struct finding *f, const struct garbage *g, const struct shaped *run, uint32_t n)
+static int sum_up(struct finding *f, const struct garbage_sum *g, const struct shaped *run, uint32_t n)
 {
 	uint64_t most = 0;
 
@@ -397,13 +396,35 @@ static int sum_up(struct finding *f, const struct garbage *g, const struct shape
 	return 0;
 }
 
+/* Of a look at garbage, it is told nowhere else: what it shows of one cycle is taken over. */
+static void take_members(struct finding *f, struct finding *like)
+{
+	f->heap = like->heap;
+	f->member = like->member;
+	f->edge = like->edge;
+	f->nmembers = like->nmembers;
+	f->nedges = like->nedges;
+	f->members_all = like->members_all;
+	like->member = NULL;
+	like->edge = NULL;
+	like->nmembers = like->nedges = 0;
+}
+
+static void tell_rate(struct buf *b, const struct finding *f)
+{
+	buf_puts(b, "; ");
+	buf_number(b, (uint64_t)f->rate.objects);
+	buf_puts(b, " objects and ");
+	buf_bytes(b, (uint64_t)f->rate.bytes);
+	buf_puts(b, " a second");
+}
+
 static int tell_garbage(void *arg, const struct shaped *run, uint32_t n)
 {
-	const struct garbage *g = arg;
+	const struct garbage_sum *g = arg;
 	struct buf headline = {0}, story = {0}, advice = {0};
 	uint64_t objects = 0, births = 0;
-	const struct finding *like;
-	struct finding *f;
+	struct finding *like, *f;
 	double cost = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -423,6 +444,11 @@ static int tell_garbage(void *arg, const struct shaped *run, uint32_t n)
 	f->count = 1;
 	f->objects = f->retained_objects = objects;
 	f->retained_bytes = f->bytes;
+	f->rate.collecting = cost;
+	if (g->run > 0) {
+		f->rate.objects = (double)objects / g->run;
+		f->rate.bytes = (double)f->bytes / g->run;
+	}
 	buf_puts(&headline, "only the collector freed ");
 	describe_types(&headline, f->type, f->ntypes);
 	buf_puts(&headline, ", made ");
@@ -431,31 +457,52 @@ static int tell_garbage(void *arg, const struct shaped *run, uint32_t n)
 	buf_puts(&story, " of ");
 	buf_number(&story, births);
 	buf_printf(&story, " objects made there lay in cycles or hung from them until a collection "
-		   "came, %.1f %% of all that collections freed; their part of automatic collections is "
-		   "%.3f s, %.1f %% of the run. ", percent((double)objects, (double)g->all), cost,
-		   percent(cost, g->run));
-	like = one_like(g->to, f);
+		   "came, %.1f %% of all that collections freed", percent((double)objects,
+		   (double)g->all));
+	tell_rate(&story, f);
+	buf_printf(&story, "; their part of automatic collections is %.3f s, %.1f %% of the run. ",
+		   cost, percent(cost, g->run));
+	like = one_like(g, f->site[0].function, f->site[0].file, f->site[0].line);
 	if (like)
-		buf_printf(&story, "The snapshot has one that waits: %s", like->story);
+		buf_printf(&story, "One of them, %s: %s", like->heap ? "just before a collection"
+			   : "still waiting in the snapshot", like->story);
 	else
-		buf_puts(&story, "Their shape is not known: the snapshot has none of them");
-	buf_puts(&advice, "Break the cycle when the work is done (set the reference back to None, "
-		 "clear the container), or make the reference that leads back a weakref: then they "
-		 "go at once, and no collector is needed for them.");
+		buf_puts(&story, "Their shape is not known: no snapshot has one of them "
+			 "(--snapshot exit+collection takes some before collections)");
+	buf_puts(&advice, like ? like->advice :
+		 "Break the cycle when the work is done (set the reference back to None, "
+		 "clear the container), or make the reference that leads back a weakref.");
+	buf_puts(&advice, " Then they go at once, and no collector is needed for them.");
+	if (like && like->heap)
+		take_members(f, like);
 	return take_texts(f, &headline, &story, &advice);
 }
 
-static void by_function(const struct survival_table *t, const struct heap *h, struct shaped *key)
+static uint64_t hash_of(const char *text)
 {
-	for (uint32_t i = 0; i < t->n; i++) {
-		const struct heap_frame *at = heap_place(h, t->place[i].site);
+	uint64_t h = 2;
+
+	while (*text)
+		h = shape_mix(h, (unsigned char)*text++);
+	return h;
+}
+
+/* Places of one shape of cycle together; where none is known, those of one function. */
+static void by_shape(const struct garbage_sum *g, struct shaped *key)
+{
+	for (uint32_t i = 0; i < g->t->n; i++) {
+		const struct heap_frame *at = heap_place(g->h, g->t->place[i].site);
+		const struct finding *like = at ? one_like(g, heap_text(g->h, at->function),
+			heap_text(g->h, at->file), at->line) : NULL;
 
 		key[i] = (struct shaped){ at ? shape_mix(at->function, at->file) : 1, i };
+		if (like)
+			key[i].shape = hash_of(like->story);
 	}
 }
 
 int find_collected_cycles(struct findings *to, const struct survival *lives,
-			  struct heap_loader *l, double run)
+			  struct heap_loader *l, const struct garbage *seen, double run)
 {
 	struct survival_table t;
 	struct shaped *key;
@@ -467,9 +514,11 @@ int find_collected_cycles(struct findings *to, const struct survival *lives,
 	if (!key)
 		e = -ENOMEM;
 	else if (t.all.garbage >= GARBAGE_MIN) {
-		by_function(&t, l->h, key);
-		e = shape_runs(key, t.n, tell_garbage, &(struct garbage){ .to = to, .h = l->h,
-			.t = &t, .all = t.all.garbage, .run = run });
+		struct garbage_sum g = { .to = to, .h = l->h, .t = &t, .seen = seen,
+					 .all = t.all.garbage, .run = run };
+
+		by_shape(&g, key);
+		e = shape_runs(key, t.n, tell_garbage, &g);
 	}
 	mem_free(key);
 	survival_table_fini(&t);

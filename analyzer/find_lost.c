@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "cycles.h"
 #include "mem.h"
+#include "places.h"
 #include "words.h"
 
 #include <errno.h>
@@ -71,7 +72,7 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */
@@ -85,22 +86,6 @@ static int collect(struct finder *f)
 }
 
 /* --- where ------------------------------------------------------------------------- */
-
-/* Frames of the allocator's own side: what asked for memory is behind them. */
-static bool is_allocator(const char *function)
-{
-	return !strncmp(function, "operator new", 12) || !strncmp(function, "__gnu_cxx::", 11) ||
-		!strncmp(function, "std::", 5) || !strncmp(function, "_Zn", 3) ||
-		!strncmp(function, "_IO_", 4) || !strncmp(function, "__GI_", 5);
-}
-
-static bool is_library(const char *module)
-{
-	const char *name = words_file(module);
-
-	return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
-		!strncmp(name, "libstdc++", 9) || !strncmp(name, "ld-linux", 8);
-}
 
 /* The place that tells a reader most: the innermost of what he may have written. */
 static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_site)
@@ -116,8 +101,8 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
 		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
 
-		if (!is_library(heap_text(h, x->module)) &&
-		    !is_allocator(heap_text(h, x->function)))
+		if (!place_is_library(heap_text(h, x->module)) &&
+		    !place_is_allocator(heap_text(h, x->function)))
 			at = x;
 	}
 	if (!at && h->site[*ret_site].n)
@@ -388,8 +373,8 @@ int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
 	r = dead_find(&b->graph, &dead);
 	if (r)
 		return r;
-	ret->reached = b->n - dead.nodes;
-	ret->reached_bytes = b->bytes - dead.bytes;
+	ret->reached = b->n - b->objects - dead.nodes;
+	ret->reached_bytes = b->bytes - b->object_bytes - dead.bytes;
 	r = groups_find(&b->graph, &dead, &f.groups);
 	if (!r) {
 		r = collect(&f);

@@ -17,8 +17,9 @@ enum finding_kind {
 	FINDING_OVER_RETAINED,
 	FINDING_LOST,			/* blocks of malloc                        */
 	FINDING_LIVE_CYCLE,		/* no mistake, and kept apart              */
-	FINDING_COLLECTED_CYCLE,	/* no members: what is told is from the events */
+	FINDING_COLLECTED_CYCLE,	/* numbers are from the events, members from a snapshot */
 	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
+	FINDING_COLLECTOR_TUNING,	/* no objects: other settings, predicted   */
 	FINDING_KINDS,
 };
 
@@ -74,6 +75,12 @@ struct finding {
 	uint32_t ntypes, nsites, nmembers, nedges, nall;
 	uint64_t members_all;		/* as many the one shown has; more than nmembers: cut */
 
+	const struct heap *heap;	/* the members' and their sites'; NULL: the report's own */
+	struct finding_rate {		/* collected-cycle: what it comes to       */
+		double objects, bytes;	/* per second of the run                   */
+		double collecting;	/* s of automatic collections: its part    */
+	} rate;
+
 	uint32_t stack;			/* birth site of the first member          */
 	struct finding_site caller;	/* where the program came in, when the site is a library's */
 	char *headline;			/* "dead cycle of 2 lists, made in entangle() (cycle.py:8)" */
@@ -89,6 +96,10 @@ struct findings {
 /* Is it in this part of a report? */
 enum report_part { REPORT_ALL, REPORT_CYCLES, REPORT_LEAKS };
 bool finding_is_part(const struct finding *f, enum report_part part);
+
+/* Has it members made at that line (2), or in that function (1)?  Else 0. */
+int finding_nearness(const struct finding *f, const char *function, const char *file,
+		     uint32_t line);
 
 /* A new one of zeroes at the end; NULL: no memory. */
 struct finding *findings_add(struct findings *s);

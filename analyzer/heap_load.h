@@ -24,6 +24,7 @@ struct heap_loader {
 	text_id *string;		/* by snapshot row */
 	uint64_t (*guest)[2];		/* memory of the library itself: nothing there counts */
 	uint32_t guests;
+	uint64_t warm;			/* ticks: what was made before counts as the start-up's; 0 */
 };
 
 /* snap may be NULL: then only sites can be asked for.  -ENOMEM. */

@@ -2,8 +2,7 @@
 
 #include <math.h>
 
-/* How many bytes the character at s takes, 0 when it is not well-formed UTF-8. */
-static unsigned utf8_length(const unsigned char *s)
+unsigned json_utf8_length(const unsigned char *s)
 {
 	unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
 		s[0] < 0xf5 ? 4 : 0;
@@ -25,7 +24,7 @@ static void put_string(FILE *out, const char *text)
 
 	putc('"', out);
 	for (; *s; s += n ? n : 1) {
-		n = utf8_length(s);
+		n = json_utf8_length(s);
 		if (!n)
 			fputs("\xef\xbf\xbd", out);
 		else if (*s == '"' || *s == '\\')

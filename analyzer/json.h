@@ -28,4 +28,7 @@ void json_real(struct json *j, const char *key, double v);
 void json_bool(struct json *j, const char *key, bool v);
 void json_null(struct json *j, const char *key);
 
+/* How many bytes the character at s takes, 0 when it is not well-formed UTF-8. */
+unsigned json_utf8_length(const unsigned char *s);
+
 #endif

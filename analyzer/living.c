@@ -7,11 +7,12 @@
 
 static int add_nodes(struct living_rows *l, const struct trace_chunk *c, struct stacks *s)
 {
-	uint32_t n = c->used / sizeof(struct ouro_stack_node);
 	struct ouro_stack_node node;
+	struct trace_bytes b;
+	int r = trace_hold(l->trace, c, &b);
 
-	for (uint32_t i = 0; i < n; i++, l->nodes++) {
-		memcpy(&node, c->data + i * sizeof(node), sizeof(node));
+	for (uint32_t i = 0; !r && i < b.used / sizeof(node); i++, l->nodes++) {
+		memcpy(&node, b.data + i * sizeof(node), sizeof(node));
 		l->stack[l->nodes] = STACK_EMPTY;
 		if (node.parent >= l->nodes) {
 			trace_damaged(l->trace, c, "stack %u hangs from stack %u",
@@ -20,9 +21,10 @@ static int add_nodes(struct living_rows *l, const struct trace_chunk *c, struct 
 		}
 		l->stack[l->nodes] = stacks_push(s, l->stack[node.parent], node.location);
 		if (!l->stack[l->nodes])
-			return -ENOMEM;
+			r = -ENOMEM;
 	}
-	return 0;
+	trace_let_go(&b);
+	return r;
 }
 
 int living_init(struct living_rows *l, struct trace *t, struct stacks *s)
@@ -46,6 +48,7 @@ int living_init(struct living_rows *l, struct trace *t, struct stacks *s)
 void living_fini(struct living_rows *l)
 {
 	free(l->stack);
+	trace_let_go(&l->bytes);
 	*l = (struct living_rows){ 0 };
 }
 
@@ -63,29 +66,43 @@ static unsigned kind_of(const struct ouro_living *row)
 	return row->flags & OURO_LIVING_OBJECT ? OURO_POOL_BIRTH : OURO_POOL_ALLOC;
 }
 
-bool living_next(struct living_rows *l, const struct stacks *s, struct event *ret)
+/* The next row; 1, 0: there is none, -ENOMEM. */
+static int next_row(struct living_rows *l, struct ouro_living *ret)
 {
 	const struct trace_stream *all = &l->trace->living;
-	struct ouro_living row;
+	int r;
 
 	for (; l->chunk < all->count; l->chunk++, l->row = 0) {
-		const struct trace_chunk *c = &all->chunk[l->chunk];
-
-		while (l->row < c->used / sizeof(row)) {
-			memcpy(&row, c->data + l->row++ * sizeof(row), sizeof(row));
-			if (!row.addr)
-				continue;
-			*ret = (struct event){ .ticks = row.ticks, .addr = row.addr,
-				.arg = row.size, .stream = l->trace->events,
-				.kind = (uint8_t)kind_of(&row), .form = OURO_STACK_BOTH,
-				.native = stack_of(l, row.native),
-				.interp = stack_of(l, row.interp) };
-			if (row.flags & OURO_LIVING_OBJECT) {
-				ret->object = row.addr + row.object * 8u;
-				ret->type = type_same(s->defs, row.type);
-			}
-			return true;
+		r = l->row ? 0 : trace_hold(l->trace, &all->chunk[l->chunk], &l->bytes);
+		if (r)
+			return r;
+		if (l->row < l->bytes.used / sizeof(*ret)) {
+			memcpy(ret, l->bytes.data + l->row++ * sizeof(*ret), sizeof(*ret));
+			return 1;
 		}
+		trace_let_go(&l->bytes);
 	}
-	return false;
+	return 0;
+}
+
+int living_next(struct living_rows *l, const struct stacks *s, struct event *ret)
+{
+	struct ouro_living row;
+	int r;
+
+	do {
+		r = next_row(l, &row);
+		if (r <= 0)
+			return r;
+	} while (!row.addr);
+	*ret = (struct event){ .ticks = row.ticks, .addr = row.addr,
+		.arg = row.size, .stream = l->trace->events,
+		.kind = (uint8_t)kind_of(&row), .form = OURO_STACK_BOTH,
+		.native = stack_of(l, row.native),
+		.interp = stack_of(l, row.interp) };
+	if (row.flags & OURO_LIVING_OBJECT) {
+		ret->object = row.addr + row.object * 8u;
+		ret->type = type_same(s->defs, row.type);
+	}
+	return 1;
 }

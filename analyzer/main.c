@@ -21,6 +21,13 @@ static const struct command {
 	{ "holders", cmd_holders, "who holds an object, and whether that is all" },
 	{ "gc", cmd_gc, "what the collector did, what it cost, and who called it" },
 	{ "survival", cmd_survival, "how long objects live, by type and place" },
+	{ "diff", cmd_diff, "what is new, gone or grown between two traces" },
+	{ "sites", cmd_sites, "who made how much, what of it is left, how long it lived" },
+	{ "tree", cmd_tree, "the same as a tree of stacks" },
+	{ "timeline", cmd_timeline, "memory over time, and what it was at its highest" },
+	{ "audit", cmd_audit, "the gate before a release: fails on what is new or has grown" },
+	{ "pack", cmd_pack, "make a trace smaller; every command reads it as it is" },
+	{ "unpack", cmd_unpack, "the trace as it was before it was packed" },
 	{ NULL, NULL, NULL },
 };
 

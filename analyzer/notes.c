@@ -34,7 +34,7 @@ static int take_state(struct report *r)
 	struct buf b = {0};
 
 	if (r->trace.running)
-		buf_puts(&b, "still runs");
+		buf_puts(&b, r->trace.packed ? "still ran when it was packed" : "still runs");
 	else if (r->trace.killed)
 		buf_puts(&b, "was killed");
 	else if (f->state == OURO_STATE_EXITED)
@@ -53,6 +53,9 @@ static int take_state(struct report *r)
 
 static int note_end(struct report *r)
 {
+	if (r->trace.running && r->trace.packed)
+		return note_add(r, true, "The program still ran when its trace was packed: this is what "
+				"the trace had then.");
 	if (r->trace.running)
 		return note_add(r, true, "The program still runs: this is what the trace had when it "
 				"was read.");
@@ -130,6 +133,8 @@ static int note_snapshots(struct report *r)
 			"may be held.");
 	if (e)
 		return e;
+	if (r->events)			/* nobody asked for one */
+		return 0;
 	if (!r->graph && !r->scanned && f->snapshots_begun)
 		return note_add(r, true, "No snapshot is complete%s: who holds what is not known, and "
 				"what follows is what the events alone tell.",
@@ -147,7 +152,8 @@ static int note_snapshots(struct report *r)
 			     "%llu objects twice.", r->snapshot,
 			     (unsigned long long)r->snap.dropped_edges,
 			     (unsigned long long)r->snap.double_nodes);
-	if (f->snapshots_begun > 1 && !e)
+	/* Those before collections show garbage, and are not chosen among. */
+	if (f->snapshots_begun > 1 + r->garbage.n && !e)
 		e = note_add(r, false, "Snapshot %u of %u is used (%s); --snapshot N shows another.",
 			     r->snapshot, f->snapshots_begun, r->reason);
 	return e;
@@ -161,12 +167,19 @@ static int note_stacks(struct report *r)
 	if (f->sample_bytes && note_add(r, false, "Sampled, about one allocation in %llu bytes: "
 					"counts and bytes are estimates, and where an object was made is known "
 					"for those that were sampled%s.", (unsigned long long)f->sample_bytes,
-					r->runtime ? "" : "; which blocks are lost cannot be told"))
+					r->interpreter ? "" : "; which blocks are lost cannot be told"))
 		return -ENOMEM;
 	if (cut && all && cut * 1000 > all)
 		return note_add(r, false, "%.1f %% of native stacks do not reach the outermost frame.",
 				100.0 * (double)cut / (double)all);
 	return 0;
+}
+
+static int note_symbols(struct report *r)
+{
+	const char *advice = symbols_advice(r->symbols);
+
+	return advice ? note_add(r, false, "%s", advice) : 0;
 }
 
 int notes_take(struct report *r)
@@ -181,5 +194,7 @@ int notes_take(struct report *r)
 		e = note_runtimes(r);
 	if (!e)
 		e = note_snapshots(r);
-	return e ? e : note_stacks(r);
+	if (!e)
+		e = note_stacks(r);
+	return e ? e : note_symbols(r);
 }

@@ -4,11 +4,12 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 enum { ROUNDS = 6, TERMS = 3 };
 
 /* Times that far above the line are the machine's doing, not the collector's. */
-#define OUTLIER 3.0
+#define OUTLIER 2.0
 
 struct sample {
 	double examined, freed, seconds;
@@ -72,17 +73,49 @@ static unsigned size_class(double examined)
 	return c < PAUSE_SIZES ? c : PAUSE_SIZES - 1;
 }
 
-/* Sums, not means: what is fitted adds up to what was measured.  Gaps are as their neighbours. */
-static void fit_factors(struct pauses *p, const struct sample *x, uint32_t n)
+static int smaller_first(const void *a, const void *b)
 {
-	double measured[PAUSE_SIZES] = {0}, expected[PAUSE_SIZES] = {0}, last = 0;
+	double x = *(const double *)a, y = *(const double *)b;
 
+	return x < y ? -1 : x > y;
+}
+
+/* Of one class: measured times to those of the line, what is far off counted as far as OUTLIER. */
+static double factor_of(const struct pauses *p, const struct sample *x, uint32_t n, unsigned class,
+			double *ratio)
+{
+	double measured = 0, expected = 0, most;
+	uint32_t m = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (size_class(x[i].examined) == class && line(p, &x[i]) > 0)
+			ratio[m++] = x[i].seconds / line(p, &x[i]);
+	if (!m)
+		return 0;
+	qsort(ratio, m, sizeof(*ratio), smaller_first);
+	most = OUTLIER * ratio[m / 2];
 	for (uint32_t i = 0; i < n; i++) {
-		measured[size_class(x[i].examined)] += x[i].seconds;
-		expected[size_class(x[i].examined)] += line(p, &x[i]);
+		double is = line(p, &x[i]);
+
+		if (size_class(x[i].examined) != class || is <= 0)
+			continue;
+		expected += is;
+		measured += x[i].seconds < most * is ? x[i].seconds : most * is;
 	}
+	return measured / expected;
+}
+
+/* Gaps are as their neighbours. */
+static int fit_factors(struct pauses *p, const struct sample *x, uint32_t n)
+{
+	double *ratio = mem_array(n, sizeof(*ratio)), last = 0;
+
+	if (!ratio)
+		return -ENOMEM;
 	for (unsigned c = 0; c < PAUSE_SIZES; c++) {
-		p->factor[c] = expected[c] > 0 ? measured[c] / expected[c] : last;
+		p->factor[c] = factor_of(p, x, n, c, ratio);
+		if (p->factor[c] <= 0)
+			p->factor[c] = last;
 		last = p->factor[c];
 	}
 	for (unsigned c = PAUSE_SIZES; c-- > 0;) {
@@ -90,6 +123,8 @@ static void fit_factors(struct pauses *p, const struct sample *x, uint32_t n)
 			p->factor[c] = last > 0 ? last : 1;
 		last = p->factor[c];
 	}
+	mem_free(ratio);
+	return 0;
 }
 
 int pauses_fit(struct pauses *p, const struct collections *s, const struct trace *t)
@@ -97,6 +132,7 @@ int pauses_fit(struct pauses *p, const struct collections *s, const struct trace
 	struct sample *x = mem_array(s->n, sizeof(*x));
 	double record = collections_record_seconds(s, t);
 	uint32_t n = 0;
+	int e = 0;
 
 	*p = (struct pauses){0};
 	if (!x)
@@ -112,11 +148,11 @@ int pauses_fit(struct pauses *p, const struct collections *s, const struct trace
 	}
 	if (n) {
 		fit_line(p, x, n);
-		fit_factors(p, x, n);
+		e = fit_factors(p, x, n);
 	}
 	p->fitted = n;
 	mem_free(x);
-	return 0;
+	return e;
 }
 
 /* Between the middles of two classes the factor goes over from one to the other. */

@@ -4,6 +4,7 @@
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
+#include "warm.h"
 #include "words.h"
 
 #include <errno.h>
@@ -53,11 +54,21 @@ static char *name_program(const struct defs *d)
 	}
 }
 
+/* The one that the process is said to be of: the interpreter, else the first that is there. */
+static const struct def_runtime *main_runtime(const struct defs *d)
+{
+	const struct def_runtime *first = NULL;
+
+	for (uint32_t i = 0; i < d->runtimes; i++)
+		if (!first || d->runtime[i].number < first->number)
+			first = &d->runtime[i];
+	return first;
+}
+
 static int take_facts(struct report *r)
 {
 	const struct defs *d = &r->defs;
-	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
-	uint32_t i;
+	const struct def_runtime *runtime = main_runtime(d);
 
 	r->program = name_program(d);
 	r->directory = copy(d->directory);
@@ -69,10 +80,8 @@ static int take_facts(struct report *r)
 		if (!r->argv[r->argc])
 			return -ENOMEM;
 	}
-	for (i = 0; i < d->runtimes; i++)
-		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			runtime = &d->runtime[i];
 	if (runtime) {
+		r->interpreter = !runtime->number;
 		r->runtime = copy(runtime->name);
 		r->version = copy(runtime->version);
 		if (!r->runtime || !r->version)
@@ -102,7 +111,7 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 {
 	int e;
 
-	r->snapshot = asked ? asked : snap_newest(&r->trace);
+	r->snapshot = asked ? asked : snap_newest(&r->trace, &r->defs);
 	if (!r->snapshot)
 		return 0;
 	e = snap_load(&r->snap, &r->trace, &r->defs, r->snapshot);
@@ -117,7 +126,8 @@ static int choose_snapshot(struct report *r, uint32_t asked, char error[200])
 		return -ENOENT;
 	}
 	r->scanned = !e && r->snap.scan.there;
-	r->graph = !e && !r->scanned;
+	/* An empty one is a runtime's that has no object. */
+	r->graph = !e && (r->snap.nodes || !r->scanned);
 	return e;
 }
 
@@ -133,11 +143,26 @@ static int replay_to_moment(struct report *r)
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
+/* On the way to a moment, garbage is looked at as it was at others. */
+static int gather(struct report *r, uint64_t until)
+{
+	return garbage_gather(&r->garbage, &r->replay, r->symbols, until);
+}
+
+static int go_to_end(struct report *r)
+{
+	int e = gather(r, UINT64_MAX);
+
+	return e ? e : replay_to_end(&r->replay);
+}
+
 /* The events up to the snapshot. */
 static int go_to_snapshot(struct report *r)
 {
-	int e = replay_to_moment(r);
+	int e = gather(r, r->snap.def ? r->snap.def->ticks : 0);
 
+	if (!e)
+		e = replay_to_moment(r);
 	if (!e)
 		e = note_add(r, true, "the events do not show when snapshot %u was taken: births "
 			     "are those at the end", r->snapshot);
@@ -148,21 +173,34 @@ static int go_to_snapshot(struct report *r)
 	return 0;
 }
 
+static int find_blocks(struct report *r, bool each)
+{
+	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+
+	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+}
+
+static int load_heap(struct report *r, const struct snap *snap)
+{
+	int e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, snap);
+
+	r->loader.warm = r->work.warm;
+	return e;
+}
+
 static int analyse_blocks(struct report *r, bool each)
 {
 	int e = go_to_snapshot(r);
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
-		e = blocks_init(&r->blocks, &r->replay, &r->snap);
-	if (!e)
-		e = find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 static int analyse_snapshot(struct report *r, bool each)
@@ -171,7 +209,7 @@ static int analyse_snapshot(struct report *r, bool each)
 
 	if (e)
 		return e;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -184,10 +222,12 @@ static int analyse_snapshot(struct report *r, bool each)
 		e = find_live_cycles(&r->analysis);
 	if (!e)
 		e = find_retained(&r->analysis);
+	if (!e && r->scanned)
+		e = find_blocks(r, each);
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
-	return e ? e : replay_to_end(&r->replay);
+	return e ? e : go_to_end(r);
 }
 
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
@@ -197,6 +237,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 
 	collections_event(&r->collections, replay, e);
 	tape_event(&r->tape, replay, e);
+	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
 }
@@ -204,14 +245,19 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 /* The replay stands at its beginning: what is told of it is told from there. */
 static int observe(struct report *r)
 {
+	uint64_t warm = r->work.warm;
 	int e;
 
 	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	work_fini(&r->work);
+	r->work.warm = warm;
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
+	if (r->events)
+		return e;
 	if (!e)
 		e = survival_init(&r->survival, &r->collections, &r->replay);
 	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
@@ -228,7 +274,43 @@ static double seconds_of_program(const struct report *r)
 }
 
 /* The replay is at its end. */
-static int analyse_collector(struct report *r)
+static int measure_work(struct report *r)
+{
+	uint64_t to = r->replay.exiting ? r->replay.exiting : r->replay.now;
+
+	if (r->work.from)
+		r->warm_seconds = to > r->work.from ?
+			(double)(trace_ns(&r->trace, to) - trace_ns(&r->trace, r->work.from)) / 1e9 : 0;
+	else
+		r->warm_seconds = (double)trace_elapsed(&r->trace, to) / 1e9;
+	return work_total(&r->work, &r->replay, &r->allocations);
+}
+
+/* Playing it all again takes as long as reading it: only where there is something to gain. */
+static int try_settings(struct report *r, const struct whatif_options *o)
+{
+	static const struct whatif_options usual = WHATIF_DEFAULT;
+	struct collection_sum sum;
+	bool worth;
+	int e;
+
+	tape_finish(&r->tape, &r->replay);
+	e = collections_sum(&r->collections, &r->trace, NULL, NULL, &sum);
+	if (e)
+		return e;
+	worth = whatif_worth(sum.seconds, r->program_seconds);
+	collection_sum_fini(&sum);
+	if (!o->wanted && !worth) {
+		r->whatif.refused = "the collector takes too little time";
+		return 0;
+	}
+	e = whatif_init(&r->whatif, &r->tape, &r->replay, o->wanted ? o : &usual,
+			r->program_seconds);
+	return e ? e : find_tuning(&r->analysis.findings, &r->whatif, r->program_seconds);
+}
+
+/* The replay is at its end. */
+static int analyse_collector(struct report *r, const struct whatif_options *o)
 {
 	struct findings *f = &r->analysis.findings;
 	int e;
@@ -239,7 +321,10 @@ static int analyse_collector(struct report *r)
 		return -ENOMEM;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
-		e = find_collected_cycles(f, &r->survival, &r->loader, r->program_seconds);
+		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
+					  r->program_seconds);
+	if (!e)
+		e = try_settings(r, o);
 	analysis_rank(&r->analysis);
 	return e;
 }
@@ -251,7 +336,7 @@ static int analyse_collector(struct report *r)
 static int replay_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = replay_to_end(&r->replay);
+	int e = go_to_end(r);
 
 	exiting = r->replay.exiting;
 	if (e || !exiting)
@@ -270,10 +355,45 @@ static int analyse_events(struct report *r)
 	int e = replay_to_exiting(r);
 
 	if (!e)
-		e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, NULL);
+		e = load_heap(r, NULL);
 	if (!e)
 		e = overview_of_events(&r->overview, &r->loader);
 	return e ? e : replay_to_end(&r->replay);
+}
+
+/* The first tick that is not before so many seconds. */
+static uint64_t ticks_at(const struct trace *t, double seconds)
+{
+	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
+
+	while (low < high) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Sums alone; whoever shows them names what he shows. */
+static int count_events(struct report *r, const struct report_options *o)
+{
+	int e = 0;
+
+	if (o->from > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->from));
+	if (e >= 0 && o->from > 0)
+		replay_start_counting(&r->replay);
+	if (e >= 0 && o->to > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->to));
+	else if (e >= 0)
+		e = replay_to_end(&r->replay);
+	if (e >= 0 && !r->replay.left)
+		e = replay_mark_left(&r->replay);
+	r->program_seconds = seconds_of_program(r);
+	return e < 0 ? e : load_heap(r, NULL);
 }
 
 #define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
@@ -282,11 +402,12 @@ static int analyse_events(struct report *r)
 static void name_native(struct report *r, struct overview_row *row)
 {
 	const struct heap_site *s = &r->heap.site[row->at];
-	const struct heap_frame *f = &r->heap.frame[s->first];
+	const struct heap_frame *f;
 
 	if (s->here < s->n || !s->n)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
+	f = &r->heap.frame[s->first];
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;
@@ -319,19 +440,24 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
+	r->events = o->events;
+	if (!e && o->warm_ns)
+		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e)
 		e = observe(r);
 	if (!e) {
-		r->symbols = symbols_new(&r->defs, NULL);
+		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
-	if (!e)
+	if (!e && !o->events)
 		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) :
+		e = o->events ? count_events(r, o) : r->graph ? analyse_snapshot(r, o->each) :
 			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e)
-		e = analyse_collector(r);
+	if (!e && !o->events)
+		e = analyse_collector(r, &o->whatif);
+	if (!e && !o->events)
+		e = measure_work(r);
 	if (!e) {
 		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
@@ -360,7 +486,10 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	whatif_fini(&r->whatif);
 	tape_fini(&r->tape);
+	garbage_fini(&r->garbage);
+	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	overview_fini(&r->overview);

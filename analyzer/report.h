@@ -7,16 +7,23 @@
 #include "analysis.h"
 #include "collections.h"
 #include "find_lost.h"
+#include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
-#include "simulate.h"
 #include "survival.h"
 #include "term.h"
+#include "whatif.h"
+#include "work.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	bool events;			/* the events alone: no snapshot, no findings */
+	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
+	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
+	struct symbols_options symbols;
+	struct whatif_options whatif;	/* of zeroes: as by WHATIF_DEFAULT           */
 };
 
 struct report_note {
@@ -37,10 +44,13 @@ struct report {
 	struct collections collections;
 	struct survival survival;
 	struct tape tape;
+	struct whatif whatif;
+	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
-	bool graph;			/* there was a snapshot: heap and analysis have content */
-	bool scanned;			/* ... or one of blocks: blocks and lost have content */
+	bool events;			/* asked for the events alone                */
+	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
+	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
@@ -52,8 +62,12 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
+	struct work work;
+	double allocations;		/* by the program when it was warm: work.h   */
+	double warm_seconds;		/* ... for so long                           */
 	char *state;			/* "exited with status 0", "was killed"      */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;

@@ -47,9 +47,9 @@ static void put_snapshot(struct json *j, const struct report *r)
 	json_uint(j, "number", r->snapshot);
 	json_text(j, "taken", r->reason);
 	json_real(j, "seconds", r->snapshot_seconds);
-	json_uint(j, "objects", r->scanned ? r->blocks.n : r->heap.nnodes);
-	json_uint(j, "references", r->scanned ? r->blocks.graph.m : r->heap.nedges);
-	json_uint(j, "roots", r->scanned ? r->blocks.graph.nroots : r->heap.nroots);
+	json_uint(j, "objects", r->graph ? r->heap.nnodes : r->blocks.n);
+	json_uint(j, "references", r->graph ? r->heap.nedges : r->blocks.graph.m);
+	json_uint(j, "roots", r->graph ? r->heap.nroots : r->blocks.graph.nroots);
 	json_uint(j, "begun", r->trace.head.snapshots_begun);
 	json_close(j, '}');
 }
@@ -173,6 +173,11 @@ static void put_numbers(struct json *j, const struct finding *f)
 		json_uint(j, "indirect_bytes", f->tail_bytes);
 		json_bool(j, "cyclic", f->cyclic);
 	}
+	if (f->kind == FINDING_COLLECTED_CYCLE) {
+		json_real(j, "objects_per_second", f->rate.objects);
+		json_real(j, "bytes_per_second", f->rate.bytes);
+		json_real(j, "collector_seconds", f->rate.collecting);
+	}
 	if (f->kind == FINDING_OVER_RETAINED) {
 		json_uint(j, "unknown", f->unknown);
 		json_uint(j, "held_by_c", f->held);
@@ -224,7 +229,7 @@ static void put_finding(struct json *j, const struct report *r, const struct fin
 	json_uint(j, "members_in_all", f->members_all);
 	json_open(j, "members", '[');
 	for (i = 0; i < f->nmembers; i++)
-		put_member(j, h, &f->member[i]);
+		put_member(j, f->heap ? f->heap : h, &f->member[i]);
 	json_close(j, ']');
 	put_edges(j, f);
 	if (f->all)
@@ -475,14 +480,15 @@ void report_json_stack(struct json *j, const struct report *r, uint32_t site)
 	put_stack(j, &r->heap, site);
 }
 
-void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
-			  enum finding_kind b)
+void report_json_findings(struct json *j, const struct report *r, const enum finding_kind *kind,
+			  unsigned kinds)
 {
 	const struct findings *s = &r->analysis.findings;
 
 	json_open(j, "findings", '[');
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->f[i].kind == a || s->f[i].kind == b)
-			put_finding(j, r, &s->f[i]);
+		for (unsigned k = 0; k < kinds; k++)
+			if (s->f[i].kind == kind[k])
+				put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }

@@ -42,7 +42,7 @@ static void put_head(const struct term *t, const struct report *r)
 
 	buf_printf(&b, "%s", *r->program ? r->program : "a program");
 	if (r->runtime)
-		buf_printf(&b, ", %s %s", r->runtime, r->version);
+		buf_printf(&b, ", %s%s%s", r->runtime, *r->version ? " " : "", r->version);
 	buf_printf(&b, ", pid %u, %.2f s, %s", r->trace.head.pid, r->seconds, r->state);
 	put_buf(t, TERM_BOLD, 0, &b);
 	buf_fini(&b);
@@ -108,12 +108,14 @@ static void put_verdict(const struct term *t, const struct report *r)
 	count_waste(&b, s);
 	count_kind(&b, s, FINDING_LOST, FINDING_WARNING, "lost block", "lost blocks");
 	style = report_findings(r, FINDING_ERROR, &n) ? TERM_RED : b.n ? TERM_YELLOW : TERM_GREEN;
-	if (!b.n && r->scanned) {
+	if (!b.n && !r->graph) {
 		buf_puts(&b, "No block is lost: ");
 		buf_puts(&b, r->lost.reached ? "all that are left can be reached" : "none is left");
-	} else if (!b.n)
+	} else if (!b.n) {
 		buf_printf(&b, "Nothing that the program made%s is dead in a cycle or held by a "
 			   "reference too many", r->heap.sampled ? " and that was sampled" : "");
+		buf_puts(&b, r->scanned ? ", and no block of C code is lost" : "");
+	}
 	buf_putc(&b, '.');
 	put_buf(t, style, 0, &b);
 	buf_fini(&b);
@@ -171,8 +173,19 @@ static void put_numbers(const struct term *t, const struct finding *f)
 	buf_fini(&b);
 }
 
-/* Interpreted frames alone: the native ones between them are in the JSON. */
-static void put_stack(const struct term *t, const struct heap *h, uint32_t site, bool all)
+/* The runtime's own code is passed over where it stands between the program's. */
+static bool is_runtime(const struct heap *h, const struct heap_frame *f)
+{
+	const char *name = words_file(heap_text(h, f->module));
+
+	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6);
+}
+
+/*
+ * Interpreted frames alone, the native ones between them are in the JSON; for a
+ * block of malloc those of C code, too.
+ */
+static void put_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all)
 {
 	const struct heap_site *s = &h->site[site];
 	uint32_t i, told = 0, rest = 0;
@@ -181,7 +194,7 @@ static void put_stack(const struct term *t, const struct heap *h, uint32_t site,
 	for (i = 0; i < s->n; i++) {
 		const struct heap_frame *f = &h->frame[s->first + i];
 
-		if (!f->interpreted && s->here < s->n)
+		if (!f->interpreted && s->here < s->n && !(native && !is_runtime(h, f)))
 			continue;
 		if (told == STACK_TOLD && !all) {
 			rest++;
@@ -222,9 +235,9 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 	buf_fini(&b);
 	term_style(t, TERM_PLAIN);
 	put(t, TERM_PLAIN, 6, f->story);
-	if (f->kind != FINDING_COLLECTOR_WASTE)
+	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_COLLECTOR_TUNING)
 		put_numbers(t, f);
-	put_stack(t, &r->heap, f->stack, o->all);
+	put_stack(t, &r->heap, f->stack, f->kind == FINDING_LOST, o->all);
 	if (f->advice && *f->advice)
 		put(t, TERM_GREEN, 6, f->advice);
 }
@@ -386,8 +399,8 @@ static void put_totals(const struct term *t, const struct report *r)
 			   r->snapshot_seconds);
 		buf_bytes(&b, r->snap.scan.bytes);
 		buf_puts(&b, " searched; of ");
-		buf_number(&b, r->blocks.n);
-		buf_puts(&b, " blocks ");
+		buf_number(&b, r->blocks.n - r->blocks.objects);
+		buf_puts(&b, r->graph ? " blocks without objects " : " blocks ");
 		buf_number(&b, l->reached);
 		buf_puts(&b, " (");
 		buf_bytes(&b, l->reached_bytes);
@@ -438,7 +451,7 @@ static const char *example(const struct report *r)
 	uint32_t i, k;
 
 	for (i = 0; i < s->n; i++)
-		for (k = 0; k < s->f[i].nmembers && s->f[i].kind != FINDING_LOST; k++) {
+		for (k = 0; k < s->f[i].nmembers && s->f[i].kind != FINDING_LOST && !s->f[i].heap; k++) {
 			variable = words_variable(&r->heap, s->f[i].member[k].node);
 			if (*variable)
 				return variable;
@@ -536,7 +549,7 @@ static void put_object(const struct term *t, const struct heap *h, const struct 
 	putc('\n', t->out);
 	put_buf(t, TERM_BOLD, 0, &b);
 	buf_fini(&b);
-	put_stack(t, h, n->site, false);
+	put_stack(t, h, n->site, false, false);
 }
 
 static void put_list(const struct term *t, const char *head, char *const *line, uint32_t n)

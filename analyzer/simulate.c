@@ -63,7 +63,7 @@ static void garbage_until(struct play *p, struct sim *s, uint64_t clock)
 	const struct tape *t = p->tape;
 
 	for (; s->next < t->garbages && t->garbage[s->next].at <= clock; s->next++) {
-		const struct garbage *g = &t->garbage[s->next];
+		const struct fallen *g = &t->garbage[s->next];
 		unsigned part = part_of(s, g->oldest), own = part_of(s, g->order);
 
 		s->objects[own] -= s->objects[own] > 0;

@@ -303,10 +303,10 @@ static int read_record(struct reader *r, uint8_t kind)
 	}
 }
 
-static int read_chunk(struct reader *r)
+static int read_records(struct reader *r, const struct trace_bytes *b)
 {
-	r->p = r->chunk->data;
-	r->end = r->p + r->chunk->used;
+	r->p = b->data;
+	r->end = r->p + b->used;
 	r->addr = 0;
 	r->owner = false;
 	while (r->p < r->end && !r->ended) {
@@ -325,7 +325,7 @@ static int read_chunk(struct reader *r)
 				trace_damaged(r->t, r->chunk,
 					"record at byte %td of snapshot %" PRIu32
 					" (kind %u) makes no sense",
-					start - r->chunk->data, r->s->number, kind);
+					start - b->data, r->s->number, kind);
 			return WRONG;
 		}
 	}
@@ -466,12 +466,31 @@ static const struct trace_stream *find_stream(const struct trace *t, uint32_t nu
 	return NULL;
 }
 
+/* What has strings or words stays, for they are ranges of it. */
+static int read_chunk(struct reader *r)
+{
+	struct snap *s = r->s;
+	uint32_t texts = s->strings + s->types, runs = s->runs;
+	struct trace_bytes b;
+	int result = trace_hold(r->t, r->chunk, &b);
+
+	if (result)
+		return result;
+	result = read_records(r, &b);
+	if (s->strings + s->types == texts && s->runs == runs)
+		trace_let_go(&b);
+	else
+		s->bytes[s->held++] = b;
+	return result;
+}
+
 static int read_all(struct reader *r, const struct trace_stream *stream)
 {
 	struct snap *s = r->s;
 	int result = 0;
 
-	if (MORE(r, string) || MORE(r, type))
+	s->bytes = calloc(stream->count + 1, sizeof(*s->bytes));
+	if (!s->bytes || MORE(r, string) || MORE(r, type))
 		return -ENOMEM;
 	s->string[s->strings++] = (struct text){ "", 0 };
 	s->type[s->types++] = (struct snap_type){ 0 };
@@ -531,28 +550,38 @@ void snap_free(struct snap *s)
 	free(s->word);
 	free(s->note);
 	free(s->run);
+	while (s->held)
+		trace_let_go(&s->bytes[--s->held]);
+	free(s->bytes);
 	*s = (struct snap){ 0 };
 }
 
-uint32_t snap_newest(struct trace *t)
+/* Complete, and taken for this purpose rather than for the other? */
+static bool is_newest(struct trace *t, const struct defs *d, uint32_t number, bool before_collection)
 {
 	static const struct defs none;
+	const struct def_snapshot *def = def_snapshot(d, number);
+	uint32_t damages = t->damages;
+	bool truncated = t->truncated, complete;
+	struct snap s;
 
-	for (uint32_t i = t->snapshots; i-- > 0; ) {
-		uint32_t damages = t->damages, number = t->snapshot[i].number;
-		bool truncated = t->truncated;
-		struct snap s;
-		bool complete;
+	if ((def && def->reason == OURO_SNAPSHOT_COLLECTION) != before_collection)
+		return false;
+	if (snap_load(&s, t, &none, number))
+		return false;
+	complete = s.complete;
+	snap_free(&s);
+	t->damages = damages;	/* whoever loads it will note them again */
+	t->truncated = truncated;
+	return complete;
+}
 
-		if (snap_load(&s, t, &none, number))
-			continue;
-		complete = s.complete;
-		snap_free(&s);
-		t->damages = damages;	/* whoever loads it will note them again */
-		t->truncated = truncated;
-		if (complete)
-			return number;
-	}
+uint32_t snap_newest(struct trace *t, const struct defs *d)
+{
+	for (int before_collection = 0; before_collection < 2; before_collection++)
+		for (uint32_t i = t->snapshots; i-- > 0; )
+			if (is_newest(t, d, t->snapshot[i].number, before_collection))
+				return t->snapshot[i].number;
 	return 0;
 }
 

@@ -75,6 +75,8 @@ struct snap {
 	struct snap_root *root;
 	struct snap_word *word;
 	uint32_t *note;			/* rows of string                            */
+	struct trace_bytes *bytes;	/* chunks that strings and runs are in       */
+	uint32_t held;			/* so many of them                           */
 	struct snap_run *run;
 	uint32_t runs;
 	struct snap_scan scan;
@@ -92,8 +94,8 @@ struct snap {
 int snap_load(struct snap *s, struct trace *t, const struct defs *d, uint32_t number);
 void snap_free(struct snap *s);
 
-/* The newest complete one; 0: there is none. */
-uint32_t snap_newest(struct trace *t);
+/* The newest complete one, of those before a collection only when there is no other; 0: none. */
+uint32_t snap_newest(struct trace *t, const struct defs *d);
 
 uint32_t snap_find(const struct snap *s, uint64_t addr);	/* row, or SNAP_NONE */
 struct text snap_string(const struct snap *s, uint32_t row);

@@ -50,7 +50,7 @@ struct tape_settings {
 };
 
 /* Something that a collection freed. */
-struct garbage {
+struct fallen {
 	uint64_t at;			/* clock when it became so, as set by tape_guess() */
 	uint64_t from;			/* ... at the earliest                       */
 	uint64_t order;			/* clock at its birth                        */
@@ -59,12 +59,12 @@ struct garbage {
 	uint32_t words : 27;		/* of 8 bytes                                */
 	uint32_t list : 5;
 };
-static_assert(KINDS <= 32, "five bits of struct garbage");
+static_assert(KINDS <= 32, "five bits of struct fallen");
 
 struct tape {
 	uint8_t *op;
 	uint64_t size, room;
-	struct garbage *garbage;
+	struct fallen *garbage;
 	uint32_t garbages, garbage_room;
 	struct tape_settings *settings;
 	uint32_t nsettings, settings_room;
@@ -79,7 +79,7 @@ struct tape {
 	struct freelists lists;
 	const char *refused;		/* why there is none: words for the user; or NULL */
 	bool failed;			/* there was no memory                       */
-	struct tape_writer *writer;	/* tape.c's                                  */
+	struct tape_writer *writer;	/* tape_write.c's                            */
 	const struct collections *collections;
 };
 
@@ -108,11 +108,18 @@ bool tape_next(struct tape_reader *r, struct tape_op *ret);
 uint64_t tape_clock_at(const struct tape *t, const struct trace *trace, double seconds);
 double tape_seconds_at(const struct tape *t, const struct trace *trace, uint64_t clock);
 
-/* ---------------------------------------------------- for tests, and for tape.c itself */
+/* -------------------------------------------------- for tests, and for tape_write.c */
 
 void tape_birth(struct tape *t, uint8_t list, bool direct);
 void tape_death(struct tape *t, uint8_t list, uint64_t order);
 void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most);
-void tape_add_garbage(struct tape *t, const struct garbage *g);
+/*
+ * The birth that a recorded collection came before goes to where its memory was taken,
+ * `at` bytes into the tape.  From there to here the collector is busy: what its callbacks make
+ * counts, and starts nothing.
+ */
+void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct);
+void tape_writer_free(struct tape_writer *w);
+void tape_add_garbage(struct tape *t, const struct fallen *g);
 
 #endif

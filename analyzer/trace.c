@@ -76,6 +76,22 @@ static int refuse(char error[200], int result, const char *what, ...)
 
 /* --- the header -------------------------------------------------------------------- */
 
+/* What was packed says how long header and chunks are; the header has to agree. */
+static int read_packed_header(struct trace *t, char error[200])
+{
+	const struct pack_info *i = pack_info(t->memory->pack);
+	uint8_t *page = calloc(1, i->header_size);
+	int r = page ? pack_read_header(t->memory->pack, page) : -ENOMEM;
+
+	if (!r)
+		memcpy(&t->head, page, sizeof(t->head));
+	free(page);
+	if (r == -ENODATA || (!r && (t->head.header_size != i->header_size ||
+				     t->head.chunk_size != i->chunk_size)))
+		return refuse(error, -ENODATA, "damaged: its header cannot be unpacked");
+	return r;
+}
+
 static int read_header(struct trace *t, char error[200])
 {
 	const struct ouro_file *h = &t->head;
@@ -83,7 +99,14 @@ static int read_header(struct trace *t, char error[200])
 	if (t->memory->size < sizeof(t->head))
 		return refuse(error, -ENODATA,
 			"not a trace: %" PRIu64 " bytes are too few", t->memory->size);
-	memcpy(&t->head, t->memory->bytes, sizeof(t->head));
+	if (t->memory->pack) {
+		int r = read_packed_header(t, error);
+
+		if (r)
+			return r;
+	} else {
+		memcpy(&t->head, t->memory->bytes, sizeof(t->head));
+	}
 	if (memcmp(h->magic, OURO_MAGIC, sizeof(h->magic)))
 		return refuse(
 			error, -ENODATA, "not a trace: it does not begin with OUROTRC");
@@ -98,6 +121,7 @@ static int read_header(struct trace *t, char error[200])
 		return refuse(error, -ENODATA, "damaged: chunks of %" PRIu32 " bytes",
 			h->chunk_size);
 	t->size = t->memory->size;
+	t->stored = t->memory->stored;
 	for (size_t i = 0; i < OURO_LOST_MAX; i++)
 		if (i != OURO_LOST_RING &&
 		    __builtin_add_overflow(t->lost, h->lost[i], &t->lost))
@@ -163,7 +187,7 @@ static void add_chunk(
 	    !(ring && e->head.kind == OURO_CHUNK_EVENTS))
 		add_missing(t, s, e, expected);
 	s->chunk[s->count++] = (struct trace_chunk){
-		.data = e->data, .offset = e->offset, .used = e->used, .cut = e->cut,
+		.in_place = e->data, .offset = e->offset, .used = e->used, .cut = e->cut,
 		.seq = e->head.seq, .ticks = e->head.ticks, .ns = e->head.ns,
 		.thread = e->head.thread, .lost = e->head.lost,
 		.applied = e->applied < e->used ? e->applied : e->used,
@@ -276,7 +300,7 @@ static int load(struct trace *t)
 	struct chunk_list l;
 	int r = chunks_list(t, &l);
 
-	if (!r && (t->running || t->snapping))
+	if (!r && !t->packed && (t->running || t->snapping))
 		chunks_drop_newborn(t->memory, &l);
 	if (!r)
 		r = make_streams(t, &l);
@@ -296,9 +320,29 @@ static int new_trace(struct trace *t, const char *name)
 
 static void unmap(struct trace_memory *m)
 {
+	pack_close(m->pack);
 	if (m->mapped)
-		munmap((void *)m->bytes, m->size);
+		munmap((void *)m->bytes, m->stored);
+	m->pack = NULL;
 	m->mapped = false;
+}
+
+/* The bytes are the trace, or what it was packed into. */
+static int take_bytes(struct trace *t, const void *bytes, size_t size, char error[200])
+{
+	struct trace_memory *m = t->memory;
+	int r;
+
+	m->bytes = bytes;
+	m->stored = m->size = size;
+	if (!pack_begins(bytes, size))
+		return 0;
+	r = pack_open(&m->pack, bytes, size, error);
+	if (r)
+		return r;
+	t->packed = true;
+	m->size = pack_info(m->pack)->size;
+	return 0;
 }
 
 static int map(struct trace *t, int fd, struct stat *st, char error[200])
@@ -312,14 +356,17 @@ static int map(struct trace *t, int fd, struct stat *st, char error[200])
 	if (!S_ISREG(st->st_mode))
 		return refuse(error, -ENODATA, "not a trace: this is no regular file");
 	if (!st->st_size)
-		return refuse(error, -ENODATA, "not a trace: the file is empty");
+		return refuse(error, -ENODATA, "empty: its program ended before anything was recorded");
 	p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return refuse(error, -errno, "%s", strerror(errno));
-	m->bytes = p;
-	m->size = (uint64_t)st->st_size;
 	m->mapped = true;
-	return 0;
+	return take_bytes(t, p, (size_t)st->st_size, error);
+}
+
+static bool was(const struct trace *t, enum pack_flags flag)
+{
+	return pack_info(t->memory->pack)->flags & flag;
 }
 
 /* The first look at a file in use: no more is wanted of it than what must be copied. */
@@ -350,7 +397,9 @@ static int open_file(struct trace *t, const char *path, char error[200])
 	r = map(t, fd, &st, error);
 	if (!r)
 		r = read_header(t, error);
-	if (!r) {
+	if (!r && t->packed) {
+		look_at_state(t, was(t, PACK_RUNNING), was(t, PACK_SNAPPING));
+	} else if (!r) {
 		lives = process_lives(t->head.pid, &st);
 		snapping = t->head.snapshots_done < t->head.snapshots_begun &&
 			process_lives(t->head.snapshot_pid, &st);
@@ -386,13 +435,13 @@ int trace_open_memory(struct trace *t, const void *bytes, size_t size, char erro
 
 	if (error)
 		*error = 0;
-	if (!r) {
-		t->memory->bytes = bytes;
-		t->memory->size = size;
+	if (!r)
+		r = take_bytes(t, bytes, size, error);
+	if (!r)
 		r = read_header(t, error);
-	}
 	if (!r) {
-		look_at_state(t, false, false);
+		look_at_state(t, t->packed && was(t, PACK_RUNNING),
+			t->packed && was(t, PACK_SNAPPING));
 		r = load(t);
 	}
 	if (r == -ENOMEM)
@@ -407,10 +456,18 @@ void trace_close(struct trace *t)
 	struct trace_memory *m = t->memory;
 
 	if (m) {
+		while (m->kept) {
+			struct trace_kept *next = m->kept->next;
+
+			trace_let_go(&m->kept->bytes);
+			free(m->kept);
+			m->kept = next;
+		}
 		unmap(m);
 		for (size_t i = 0; i < m->copies; i++)
 			free(m->copy[i].data);
 		free(m->copy);
+		free(m->read);
 		free(m->chunk);
 		free(m->stream);
 	}

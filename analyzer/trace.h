@@ -16,9 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One chunk, checked: `data` has `used` readable bytes. */
+/* One chunk, checked; its bytes are had by trace_hold(). */
 struct trace_chunk {
-	const uint8_t *data;		/* what follows the chunk's head             */
+	const uint8_t *in_place;	/* trace.c's: what follows its head; NULL: packed */
 	uint64_t offset;		/* of the head, in the file                  */
 	uint64_t seq, ticks, ns;
 	uint32_t used;
@@ -46,11 +46,13 @@ struct trace_damage {
 struct trace {
 	char *name;			/* as given to trace_open                    */
 	struct ouro_file head;		/* a copy                                    */
-	bool running;			/* its process lives                         */
+	bool running;			/* its process lives; packed: lived then     */
 	bool snapping;			/* a child still writes the newest snapshot  */
 	bool killed;			/* state RUNNING, and the process is gone    */
 	bool truncated;			/* killed, or something is missing or damaged */
+	bool packed;			/* by `ouro pack`: offsets and sizes are those before */
 	uint64_t size;			/* of the file, when it was opened           */
+	uint64_t stored;		/* ... what it takes on disk: less when packed */
 	uint64_t lost;			/* records the writer could not write        */
 
 	struct trace_stream defs;	/* stream 0                                  */
@@ -77,6 +79,33 @@ int trace_open(struct trace *t, const char *path, char error[200]);
 int trace_open_memory(struct trace *t, const void *bytes, size_t size, char error[200]);
 
 void trace_close(struct trace *t);	/* any half-open trace, and one of zeroes    */
+
+/* What a chunk has behind its head, `used` bytes of it. */
+struct trace_bytes {
+	const uint8_t *data;
+	uint32_t used;			/* the chunk's; 0: it could not be unpacked  */
+	uint8_t *unpacked;		/* trace.c's; NULL: as it lies in the file   */
+};
+
+/*
+ * Until trace_let_go the bytes stay where they are.  In a packed trace that takes memory for a
+ * chunk: hold few.  0 or -ENOMEM; a chunk that cannot be unpacked is noted.
+ * Texts out of it that live as long as the trace want trace_keep instead.
+ */
+int trace_hold(struct trace *t, const struct trace_chunk *c, struct trace_bytes *ret);
+void trace_let_go(struct trace_bytes *b);	/* zeroes are fine */
+int trace_keep(struct trace *t, const struct trace_chunk *c, struct trace_bytes *ret);
+
+/*
+ * For who packs: a slot of the file, from the head of its chunk on, as it was when the
+ * trace was opened; what nobody had written by then is zeroes.  How many bytes; -ENOMEM.
+ */
+int64_t trace_slot(struct trace *t, uint64_t number, uint8_t *ret);
+uint64_t trace_slots(const struct trace *t);
+int trace_header(struct trace *t, uint8_t *ret);	/* bytes of it, or -ENOMEM   */
+
+/* Of a packed trace, as pack_read_section; -ENOENT for others. */
+int trace_section(struct trace *t, const char *tag, uint8_t **ret, size_t *ret_size);
 
 /* Nanoseconds of CLOCK_MONOTONIC; and since the trace began. */
 uint64_t trace_ns(const struct trace *t, uint64_t ticks);

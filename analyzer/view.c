@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS };
+enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
+       OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD,
+	OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY, OPTION_PAUSE };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -21,6 +24,38 @@ static bool number(const char *s, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)n;
 	return true;
+}
+
+/* A number that is not negative, and all of the word. */
+static bool real(const char *s, double *ret)
+{
+	char *end;
+	double v = strtod(s, &end);
+
+	if (*end || end == s || !(v >= 0) || v > 1e9)
+		return false;
+	*ret = v;
+	return true;
+}
+
+/* 10000,1000,1000 or off */
+static int what_if(struct whatif_options *o, const char *s)
+{
+	uint32_t v[GENERATIONS];
+	int n = 0;
+
+	if (o->nasked == WHATIF_ASKED)
+		return complain(STATUS_USAGE, "--what-if: no more than %d", WHATIF_ASKED);
+	if (!strcmp(s, "off")) {
+		o->asked[o->nasked++].off = true;
+		return -1;
+	}
+	if (sscanf(s, "%9" SCNu32 ",%9" SCNu32 ",%9" SCNu32 "%n", &v[0], &v[1], &v[2], &n) != 3 ||
+	    s[n] || strchr(s, '-'))
+		return complain(STATUS_USAGE, "--what-if %s: three thresholds are needed, as in "
+				"10000,10,10; or off", s);
+	memcpy(o->asked[o->nasked++].threshold, v, sizeof(v));
+	return -1;
 }
 
 static int one_option(struct view *v, int option)
@@ -39,6 +74,30 @@ static int one_option(struct view *v, int option)
 		return -1;
 	case OPTION_EACH:
 		v->each = true;
+		return -1;
+	case OPTION_SYSROOT:
+		v->symbols.sysroot = optarg;
+		return -1;
+	case OPTION_NO_DEMANGLE:
+		v->symbols.mangled = true;
+		return -1;
+	case OPTION_DEBUGINFOD:
+		v->symbols.debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	case OPTION_WHAT_IF:
+		return what_if(&v->whatif, optarg);
+	case OPTION_FREEZE_AT:
+		return real(optarg, &v->whatif.freeze) ? -1 :
+			complain(STATUS_USAGE, "--freeze-at %s: seconds into the run are needed",
+				 optarg);
+	case OPTION_MEMORY:
+		return real(optarg, &v->whatif.memory_percent) ? -1 :
+			complain(STATUS_USAGE, "--memory %s: a percentage is needed", optarg);
+	case OPTION_PAUSE:
+		if (!real(optarg, &v->whatif.pause))
+			return complain(STATUS_USAGE, "--pause %s: milliseconds are needed", optarg);
+		v->whatif.pause /= 1000;
 		return -1;
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
@@ -63,12 +122,20 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
+		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
+		{ "no-demangle", no_argument, NULL, OPTION_NO_DEMANGLE },
+		{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
+		{ "what-if", required_argument, NULL, OPTION_WHAT_IF },
+		{ "freeze-at", required_argument, NULL, OPTION_FREEZE_AT },
+		{ "memory", required_argument, NULL, OPTION_MEMORY },
+		{ "pause", required_argument, NULL, OPTION_PAUSE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;
 
-	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV };
+	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV,
+			    .whatif = WHATIF_DEFAULT };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -94,7 +161,7 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .progress = &p }, error);
+			.each = v->each, .progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	ROWS = 12,
+	ROWS = 16,
 	GUESSES = 3,
 	WRONG_LET_PASS = 2, WRONG_PERCENT = 1,	/* collections of a generation       */
 	GARBAGE_MAX = 20 * 1000 * 1000,
@@ -69,10 +69,13 @@ static void choose(struct whatif *w, const struct tape *t, const struct trace *t
 	w->n = 1;
 	w->p[0].setting = (struct setting){ .recorded = true, .freeze = NEVER };
 	memcpy(w->p[0].setting.threshold, now, sizeof(now));
-	if (o->asked)
-		try(w, thresholds(o->threshold[0], o->threshold[1], o->threshold[2], freeze), true);
-	else if (o->off || freeze != NEVER)
-		try(w, (struct setting){ .keep = true, .off = o->off, .freeze = freeze }, true);
+	for (uint32_t i = 0; i < o->nasked; i++)
+		try(w, o->asked[i].off ?
+		    (struct setting){ .keep = true, .off = true, .freeze = freeze } :
+		    thresholds(o->asked[i].threshold[0], o->asked[i].threshold[1],
+			       o->asked[i].threshold[2], freeze), true);
+	if (!o->nasked && freeze != NEVER)
+		try(w, (struct setting){ .keep = true, .freeze = freeze }, true);
 	if (start != NEVER) {
 		w->freeze_seconds = tape_seconds_at(t, trace, start);
 		try(w, (struct setting){ .keep = true, .freeze = start }, false);
@@ -246,6 +249,11 @@ static bool may_be_best(const struct prediction *p)
 	return p->memory_holds && p->pause_holds && !p->setting.off;
 }
 
+bool whatif_worth(double seconds, double run)
+{
+	return seconds >= SAVES_SECONDS && seconds * 100 >= run * SAVES_PERCENT;
+}
+
 static void find_best(struct whatif *w, double run)
 {
 	double now = w->p[0].seconds.likely, least = now, saved;
@@ -254,7 +262,7 @@ static void find_best(struct whatif *w, double run)
 		if (may_be_best(&w->p[i]) && w->p[i].seconds.high < least)
 			least = w->p[i].seconds.high;
 	saved = now - least;
-	if (saved < SAVES_SECONDS || saved * 100 < run * SAVES_PERCENT)
+	if (!whatif_worth(saved, run))
 		return;
 	for (uint32_t i = 1; i < w->n && !w->best; i++)
 		if (may_be_best(&w->p[i]) &&
@@ -271,6 +279,8 @@ int whatif_init(struct whatif *w, struct tape *t, const struct replay *r,
 	*w = (struct whatif){ .refused = t->refused, .living = t->living };
 	if (t->failed)
 		return -ENOMEM;
+	if (!s)
+		w->refused = "not all of the recording was looked at";
 	if (!w->refused && collections_missed(s))
 		w->refused = "not all collections were seen";
 	if (!w->refused && !s->n)

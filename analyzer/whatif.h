@@ -16,15 +16,20 @@
 #include "pauses.h"
 #include "simulate.h"
 
+enum { WHATIF_ASKED = 4 };
+
 struct whatif_options {
-	uint32_t threshold[GENERATIONS];
-	bool asked;			/* threshold is given                        */
-	bool off;
+	bool wanted;			/* else only when there is something to be saved */
+	struct {
+		uint32_t threshold[GENERATIONS];
+		bool off;
+	} asked[WHATIF_ASKED];
+	uint32_t nasked;
 	double freeze;			/* seconds into the recording; < 0: not given */
 	double memory_percent;		/* more at the peak than now, at most        */
 	double pause;			/* seconds, at most; <= 0: the longest now   */
 };
-#define WHATIF_DEFAULT (struct whatif_options){ .freeze = -1, .memory_percent = 10 }
+#define WHATIF_DEFAULT { .freeze = -1, .memory_percent = 10 }
 
 struct range {
 	double low, likely, high;
@@ -52,6 +57,9 @@ struct whatif {
 	struct pauses pauses;
 	double memory_percent, pause;	/* the bounds                                */
 };
+
+/* Could there be something worth a finding, when collections take so many seconds of the run? */
+bool whatif_worth(double seconds, double run);
 
 /* The replay is at its end, and the tape finished. -ENOMEM. */
 int whatif_init(struct whatif *w, struct tape *tape, const struct replay *r,

@@ -95,7 +95,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	leave_setup();
 	exec_setup();
 	confine_setup();
-	runtime_start();
+	runtimes_start();
 	process_snapshot_on_signal();
 	__atomic_store_n(&recording, 1, __ATOMIC_RELEASE);
 }

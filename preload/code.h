@@ -34,6 +34,7 @@ struct code_insn {
 	uint8_t field;		/* where in it the distance to target stands          */
 	uint8_t field_size;	/* bytes of that distance; 0: no target               */
 	bool landing;		/* endbr64                                            */
+	bool idle;		/* nop, of whatever length                            */
 };
 
 /* 0; -EILSEQ: no instruction, or none known here; -ENODATA: `room` cuts it. */

@@ -185,11 +185,23 @@ uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags
 	return put(&d, OURO_DEF_LINE, sizeof d) ? d.id : 0;
 }
 
-uint32_t define_type_as(uint32_t name, uintptr_t address, uint16_t flags)
+/* A bit for each type; those beyond are taken for the interpreter's. */
+static uint8_t counted[8192];
+
+bool define_is_counted(uint32_t type)
 {
-	struct ouro_def_type d = { .def.flags = flags, .name = name, .address = address };
+	return type / 8 < sizeof counted
+		&& __atomic_load_n(&counted[type / 8], __ATOMIC_RELAXED) >> type % 8 & 1;
+}
+
+uint32_t define_type(unsigned runtime, uint32_t name, uintptr_t address)
+{
+	struct ouro_def_type d = { .def.flags = (uint16_t)runtime, .name = name,
+		.address = address };
 
 	d.id = number(&last_type);
+	if (runtime & OURO_TYPE_RUNTIME && d.id / 8 < sizeof counted)
+		__atomic_fetch_or(&counted[d.id / 8], 1 << d.id % 8, __ATOMIC_RELAXED);
 	return put(&d, OURO_DEF_TYPE, sizeof d) ? d.id : 0;
 }
 
@@ -230,9 +242,10 @@ void define_process(uint32_t executable, uint32_t directory, int argc, char *con
 	finish(&d->def, size);
 }
 
-void define_runtime(const char *name, const char *version, unsigned state, const char *reason)
+void define_runtime(unsigned number, const char *name, const char *version, unsigned state,
+	const char *reason)
 {
-	struct ouro_def_runtime d = { .name = define_cstring(name),
+	struct ouro_def_runtime d = { .def.flags = (uint16_t)number, .name = define_cstring(name),
 		.version = define_cstring(version), .state = state,
 		.reason = define_cstring(reason) };
 

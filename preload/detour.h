@@ -77,6 +77,13 @@ const char *detour_refusal_name(int refusal);
 int detour_place(const char *name, void *target, void *replacement, void **ret_original);
 
 /*
+ * For callers who know better than the tables how much memory is the function's: a short
+ * one with the padding that follows it.
+ */
+int detour_place_sized(const char *name, void *target, size_t size, void *replacement,
+		       void **ret_original);
+
+/*
  * For a target whose library was just loaded and has not run: other threads can't be in
  * it. The plain form, with several threads, takes only functions that begin with one
  * instruction as long as the jump, since a thread may stand anywhere in the first bytes.

@@ -180,7 +180,7 @@ static inline uint64_t stamp(struct thr *t, enum ouro_kind kind)
 	bool exact = __atomic_load_n(&thr_several, __ATOMIC_ACQUIRE);
 
 	if (kind >= OURO_POOL_ALLOC && kind <= OURO_DEATH) {
-		exact &= t->pool_asked || !runtime || !runtime->serial;
+		exact &= t->pool_asked || !interpreter || !interpreter->serial;
 		t->pool_asked = false;
 	}
 	return exact ? clock_now() : clock_about_now();
@@ -247,8 +247,29 @@ static inline size_t stack_need(const struct thr *t)
 	return 2 * DELTA_MAX + (size_t)(native_count(t->unwind) - w->native.same
 		+ t->interp.n - w->interp.same) * LOC_MAX;
 }
-static_assert(FIELDS_MAX + 2 * DELTA_MAX + (UNWIND_DEPTH + 1 + INTERP_MAX) * LOC_MAX
+static_assert(FIELDS_MAX + OURO_VARINT_MAX * EVENT_EXT_MAX + 2 * DELTA_MAX + (UNWIND_DEPTH + 1 + INTERP_MAX) * LOC_MAX
 	< OURO_CHUNK_ROOM - SLACK, "a chunk has room for the deepest stacks");
+
+/* A stack was taken: what of it is to be written. */
+static inline enum ouro_stack_form stack_form(const struct thr *t)
+{
+	const struct event_writer *w = &t->out;
+
+	if (w->interp.same != w->interp.n || w->interp.n != t->interp.n)
+		return OURO_STACK_BOTH;
+	if (w->native.same != w->native.n || w->native.n != native_count(t->unwind))
+		return OURO_STACK_NATIVE;
+	return OURO_STACK_SAME;
+}
+
+static inline uint8_t *put_stack(uint8_t *p, struct thr *t, enum ouro_stack_form form)
+{
+	if (form >= OURO_STACK_NATIVE)
+		p = put_native(p, &t->out, t->unwind);
+	if (form == OURO_STACK_BOTH)
+		p = put_interp(p, &t->out, &t->interp);
+	return p;
+}
 
 void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
 	uintptr_t ip, uintptr_t sp, uintptr_t bp)
@@ -256,7 +277,6 @@ void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t a
 	struct thr *t = g->t;
 	struct event_writer *w = &t->out;
 	enum ouro_stack_form form;
-	bool native, interp;
 	uint64_t now;
 	uint8_t *p;
 
@@ -270,19 +290,12 @@ void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t a
 	now = stamp(t, kind);
 	if (__builtin_expect(now >= process_snapshot_due, 0))
 		process_snapshot_interval(g, now);
-	/* A new chunk knows no stacks, so the need is looked at once more after it began. */
+	/* A new chunk knows no stacks, so the form is looked at after it began. */
 	if (!room(t, FIELDS_MAX + stack_need(t)))
 		return;
-	native = w->native.same != w->native.n || w->native.n != native_count(t->unwind);
-	interp = w->interp.same != w->interp.n || w->interp.n != t->interp.n;
-	form = interp ? OURO_STACK_BOTH : native ? OURO_STACK_NATIVE : OURO_STACK_SAME;
-
+	form = stack_form(t);
 	p = put_fields(w, kind, now, addr, arg, form);
-	if (native || interp)
-		p = put_native(p, w, t->unwind);
-	if (interp)
-		p = put_interp(p, w, &t->interp);
-	commit(w, p);
+	commit(w, put_stack(p, t, form));
 }
 
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)
@@ -312,22 +325,62 @@ bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)
 	return true;
 }
 
+/* An EXT's tail: what it is, then its numbers. */
+struct tail {
+	uint8_t bytes[OURO_VARINT_MAX * EVENT_EXT_MAX];
+	size_t n;
+};
+
+static void tail_make(struct tail *t, enum ouro_ext ext, const uint64_t *args, unsigned n)
+{
+	uint8_t *end = ouro_put_varint(t->bytes, ext);
+
+	assert(n < EVENT_EXT_MAX);
+	for (unsigned i = 0; i < n; i++)
+		end = ouro_put_varint(end, args[i]);
+	t->n = (size_t)(end - t->bytes);
+}
+
+static void put_ext(struct thr *t, uint64_t now, uintptr_t addr, const struct tail *tail,
+	enum ouro_stack_form form)
+{
+	struct event_writer *w = &t->out;
+	uint8_t *p = put_stack(put_fields(w, OURO_EXT, now, addr, tail->n, form), t, form);
+
+	memcpy(p, tail->bytes, tail->n);
+	commit(w, p + tail->n);
+}
+
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n)
 {
 	struct event_writer *w = &g->t->out;
-	uint8_t tail[OURO_VARINT_MAX * EVENT_EXT_MAX], *end = ouro_put_varint(tail, ext), *p;
 	uint64_t now = clock_now();
+	struct tail tail;
 
-	assert(n < EVENT_EXT_MAX);
 	if (ext == OURO_EXT_EXITING && ring_on)
 		ring_hold();
-	for (unsigned i = 0; i < n; i++)
-		end = ouro_put_varint(end, args[i]);
-	if (!room(g->t, FIELDS_MAX + sizeof tail))
-		return;
-	p = put_fields(w, OURO_EXT, now, w->addr, (uint64_t)(end - tail), OURO_STACK_NONE);
-	memcpy(p, tail, (size_t)(end - tail));
-	commit(w, p + (end - tail));
+	tail_make(&tail, ext, args, n);
+	if (room(g->t, FIELDS_MAX + sizeof tail.bytes))
+		put_ext(g->t, now, w->addr, &tail, OURO_STACK_NONE);
+}
+
+void event_ext_from(struct guard *g, enum ouro_ext ext, uintptr_t addr, const uint64_t *args,
+	unsigned n, uintptr_t ip, uintptr_t sp, uintptr_t bp)
+{
+	struct thr *t = g->t;
+	bool with_stack = ip && !confined;
+	struct tail tail;
+	uint64_t now;
+
+	if (with_stack) {
+		stack_take(t, ip, sp, bp);
+		if (__builtin_expect(proof_wanted, 0))
+			proof_write(g);
+	}
+	now = stamp(t, OURO_EXT);
+	tail_make(&tail, ext, args, n);
+	if (room(t, FIELDS_MAX + sizeof tail.bytes + (with_stack ? stack_need(t) : 0)))
+		put_ext(t, now, addr, &tail, with_stack ? stack_form(t) : OURO_STACK_NONE);
 }
 
 void event_thread_start(struct thr *t)

@@ -43,6 +43,10 @@ static inline __attribute__((always_inline)) void event_at(struct guard *g,
  */
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type);
 
+/* The same for an EXT that is about an object, with its stack; ip 0: without. */
+void event_ext_from(struct guard *g, enum ouro_ext ext, uintptr_t addr, const uint64_t *args,
+	unsigned n, uintptr_t ip, uintptr_t sp, uintptr_t bp);
+
 enum { EVENT_EXT_MAX = 16 };		/* numbers of an EXT are fewer               */
 void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigned n);
 /* Was this the last event that this thread wrote? */

@@ -21,7 +21,7 @@
  */
 static char library[4096];		/* absolute; empty: nothing is followed      */
 static char entry_alone[sizeof library + 16];	/* LD_PRELOAD=library               */
-static char entry_options[2][6144];	/* OURO_OPTIONS=..., by option `preload`    */
+static char entry_options[2][8192];	/* OURO_OPTIONS=..., by option `preload`    */
 
 /* Of the new environment; on the stack of posix_spawn's child, which has 32 KiB. */
 #define STACK_MOST 16384
@@ -71,6 +71,10 @@ static bool write_options(char *to, size_t room, unsigned preload)
 	add_number(&t, "preload", preload, 10);
 	add_number(&t, "first", process_first(), 10);
 	add_number(&t, "parent", process_id(), 16);
+	if (options.runtimes[0]) {
+		strbuf_add(&t, ",runtimes=");
+		strbuf_add(&t, options.runtimes);
+	}
 	if (options.debug[0]) {
 		strbuf_add(&t, ",debug=");
 		strbuf_add(&t, options.debug);
@@ -166,7 +170,7 @@ static int end_with(const struct exec *e, char *const *envp)
 	bool ours = !confined && process_is_ours();
 	int r;
 
-	if (ours && runtime && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
+	if (ours && interpreter && !SYS(SYS_faccessat, e->dirfd, e->path, X_OK, 0, 0, 0))
 		exit_snapshot(OURO_SNAPSHOT_EXEC, 0);
 	if (ours)
 		process_state(OURO_STATE_EXECED, 0);

@@ -133,6 +133,45 @@ static const struct hdr_entry *hdr_search(const uint8_t *hdr, const uint8_t *pc)
 	return lo ? &table[lo - 1] : NULL;
 }
 
+static int look_into(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct dl_find_object *o = arg;
+	uintptr_t pc = (uintptr_t)o->dlfo_map_start, start = UINTPTR_MAX, end = 0;
+	void *table = NULL;
+	bool in = false;
+
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t at = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type == PT_GNU_EH_FRAME)
+			table = (void *)at;
+		if (p->p_type != PT_LOAD)
+			continue;
+		in |= pc - at < p->p_memsz;
+		start = at < start ? at : start;
+		end = at + p->p_memsz > end ? at + p->p_memsz : end;
+	}
+	if (!in)
+		return 0;
+	o->dlfo_map_start = (void *)start;
+	o->dlfo_map_end = (void *)end;
+	o->dlfo_eh_frame = table;
+	return 1;
+}
+
+int extent_module(const void *pc, struct dl_find_object *ret)
+{
+	struct dl_find_object o = { .dlfo_map_start = (void *)pc };
+
+	if (!_dl_find_object((void *)pc, ret))
+		return 0;
+	if (!dl_iterate_phdr(look_into, &o))
+		return -ENOENT;
+	*ret = o;
+	return 0;
+}
+
 int extent_by_cfi(const void *pc, struct extent *ret)
 {
 	const struct hdr_entry *e;
@@ -142,7 +181,7 @@ int extent_by_cfi(const void *pc, struct extent *ret)
 	uint64_t range;
 	uint8_t enc;
 
-	if (_dl_find_object((void *)pc, &module) || !module.dlfo_eh_frame)
+	if (extent_module(pc, &module) || !module.dlfo_eh_frame)
 		return -ENOENT;
 	hdr = module.dlfo_eh_frame;
 	e = hdr_search(hdr, pc);

@@ -16,10 +16,17 @@ struct extent {
 	bool resolver;			/* a symbol says: chooses a function (ifunc) */
 };
 
+/*
+ * The file that pc is in: where it is mapped, and its unwind table.  Unlike the loader's own
+ * answer also while it is being loaded; takes the loader's lock then.  0 or -ENOENT.
+ */
+struct dl_find_object;
+int extent_module(const void *pc, struct dl_find_object *ret);
+
 /* 0, or -ENOENT when nobody knows the end of the function at pc. */
 int extent_of(const void *pc, struct extent *ret);
 
-/* The same by the unwind tables alone: takes no lock, knows no resolvers. */
+/* The same by the unwind tables alone: knows no resolvers. */
 int extent_by_cfi(const void *pc, struct extent *ret);
 
 #endif

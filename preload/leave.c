@@ -39,7 +39,7 @@ static void leaving(enum ouro_snapshot_reason reason, uintptr_t stack)
 {
 	if (!process_is_ours())
 		return;
-	if (runtime)
+	if (interpreter)
 		exit_snapshot(reason, stack);
 	exit_stack = stack;
 	exit_thread = sys_gettid();
@@ -71,7 +71,7 @@ static void on__exit(int status)
 	if (process_is_ours()) {
 		if (!handlers_run)
 			exit_snapshot(OURO_SNAPSHOT_QUICK_EXIT, stack);
-		else if (!runtime)
+		else if (!interpreter)
 			exit_snapshot(OURO_SNAPSHOT_EXIT,
 				exit_thread == sys_gettid() ? exit_stack : stack);
 		process_state(OURO_STATE_EXITED, status);

@@ -180,6 +180,47 @@ bool loader_exports(const char *name, const void *address)
 	return false;
 }
 
+/* One more than the highest index that the hash table knows. */
+static uint32_t symbols_end(const struct tables *t)
+{
+	uint32_t buckets, first, last = 0;
+	const uint32_t *bucket, *chain;
+
+	if (!t->gnu_hash)
+		return t->hash[1];
+	buckets = t->gnu_hash[0];
+	first = t->gnu_hash[1];
+	bucket = t->gnu_hash + 4 + t->gnu_hash[2] * (sizeof(ElfW(Addr)) / 4);
+	chain = bucket + buckets;
+	for (uint32_t b = 0; b < buckets; b++)
+		if (bucket[b] > last)
+			last = bucket[b];
+	if (last < first)
+		return first;
+	while (!(chain[last - first] & 1))
+		last++;
+	return last + 1;
+}
+
+void loader_each(const struct link_map *map,
+		 void (*each)(void *arg, const char *name, size_t length, uintptr_t address),
+		 void *arg)
+{
+	struct tables t;
+	uint32_t end;
+
+	if (!tables_read(&t, map->l_addr, map->l_ld))
+		return;
+	end = symbols_end(&t);
+	for (uint32_t i = 1; i < end; i++) {
+		const ElfW(Sym) *s = &t.symbols[i];
+		const char *name = t.strings + s->st_name;
+
+		if (ELF64_ST_TYPE(s->st_info) == STT_FUNC && s->st_shndx != SHN_UNDEF)
+			each(arg, name, strlen(name), t.bias + s->st_value);
+	}
+}
+
 void *loader_vdso_symbol(const char *name)
 {
 	const ElfW(Ehdr) *e = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);

@@ -28,6 +28,11 @@ void *loader_symbol(const struct link_map *map, const char *name, size_t *ret_si
 /* The first definition in the order of loading, from `map` on. */
 void *loader_lookup(struct link_map *map, const char *name, struct link_map **ret_map);
 
+/* Each function that `map` exports, with its address; one of several versions comes several times. */
+void loader_each(const struct link_map *map,
+		 void (*each)(void *arg, const char *name, size_t length, uintptr_t address),
+		 void *arg);
+
 /* Does the file that defines `name` first export something at exactly this address? */
 bool loader_exports(const char *name, const void *address);
 

@@ -66,12 +66,15 @@ static bool flag(struct word w, bool *ret)
 static bool parse_snapshot(struct options *o, struct word list)
 {
 	o->snapshot_exit = false;
+	o->snapshot_collection = COLLECTIONS_NEVER;
 	while (list.n) {
 		struct word value = take(&list, '+'), name = take(&value, ':');
 		uint64_t n;
 
 		if (is(name, "exit"))
 			o->snapshot_exit = true;
+		else if (is(name, "collection"))
+			o->snapshot_collection = COLLECTIONS_ANY;
 		else if (is(name, "signal") && number(value, 10, &n) && n && n < 65)
 			o->snapshot_signal = (int)n;
 		else if (is(name, "every") && number(value, 10, &n) && n && n <= UINT32_MAX)
@@ -116,6 +119,8 @@ static bool parse_one(struct options *o, struct word key, struct word value)
 	}
 	if (is(key, "parent"))
 		return number(value, 16, &o->parent);
+	if (is(key, "runtimes"))
+		return copy(value, o->runtimes, sizeof o->runtimes);
 	if (is(key, "debug"))
 		return copy(value, o->debug, sizeof o->debug);
 	return false;
@@ -126,7 +131,7 @@ void options_parse(struct options *o, const char *text)
 	struct word rest = { text ? text : "", text ? strlen(text) : 0 };
 
 	*o = (struct options){ .ring = 64 << 20, .snapshot_exit = true, .follow = true,
-		.preload = -1, .file = "./ouro-%e-%p.trace" };
+		.snapshot_collection = COLLECTIONS_WHEN_SMALL, .preload = -1, .file = "./ouro-%e-%p.trace" };
 	while (rest.n) {
 		struct word one = rest, key = take(&one, '=');
 

@@ -4,6 +4,7 @@
 #ifndef PRELOAD_OPTIONS_H
 #define PRELOAD_OPTIONS_H
 
+#include <ouro/describe.h>
 #include <ouro/options.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,11 +19,13 @@ struct options {
 	bool snapshot_exit;
 	int snapshot_signal;		/* 0: none                                   */
 	uint32_t snapshot_every;	/* seconds; 0: never                         */
+	enum { COLLECTIONS_NEVER, COLLECTIONS_WHEN_SMALL, COLLECTIONS_ANY } snapshot_collection;
 	char snapshot_call[OPTIONS_CALL_MAX];	/* MODULE.FUNCTION; empty: none      */
 	bool follow;
 	int preload;			/* 1, 0, or -1: not said                     */
 	uint32_t first;			/* pid of the first process; 0: it is us     */
 	uint64_t parent;		/* 0: none                                   */
+	char runtimes[OURO_DESCRIBE_LIST];	/* files, parted by `:`                      */
 	char debug[128];
 	char file[4096];		/* pattern                                   */
 	char unknown[128];		/* the first key that is not known; empty: none */

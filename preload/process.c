@@ -242,8 +242,7 @@ static bool start_over_in_child(void)
 	*self.epoch = ++self.generation;
 	thr_forked(self.generation);
 	set_interval();
-	if (runtime && runtime->forked)
-		runtime->forked();
+	runtimes_forked();
 	__atomic_store_n(&recording, 1, __ATOMIC_RELAXED);
 	return true;
 }
@@ -290,7 +289,7 @@ void process_state(enum ouro_state state, int status)
 static bool snapshot_possible(enum ouro_snapshot_reason reason)
 {
 	return !confined && snapshot_wanted(reason) && snapshot_can()
-		&& (!runtime || runtime->quiescent());
+		&& (!interpreter || interpreter->quiescent());
 }
 
 void exit_snapshot(enum ouro_snapshot_reason reason, uintptr_t stack)
@@ -342,9 +341,9 @@ void process_snapshot_interval(struct guard *g, uint64_t now)
 		return;
 	if (__atomic_exchange_n(&signal_waits, false, __ATOMIC_RELAXED))
 		reason = OURO_SNAPSHOT_SIGNAL;
-	if (runtime && runtime->call_soon)
-		runtime->call_soon(take_for_interval);
-	else if (!runtime && snapshot_possible(reason))
+	if (interpreter && interpreter->call_soon)
+		interpreter->call_soon(take_for_interval);
+	else if (!interpreter && snapshot_possible(reason))
 		snapshot_take(g, reason, 0);
 }
 
@@ -363,9 +362,9 @@ static void on_signal(int number)
 {
 	if (!*process_epoch)
 		return;
-	if (runtime && runtime->call_soon)
-		runtime->call_soon(take_for_signal);
-	else if (!runtime)
+	if (interpreter && interpreter->call_soon)
+		interpreter->call_soon(take_for_signal);
+	else if (!interpreter)
 		take_or_wait();
 }
 

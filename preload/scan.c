@@ -4,6 +4,7 @@
 #include "maps.h"
 #include "own.h"
 #include "real.h"
+#include "runtime.h"
 #include "scan_arena.h"
 #include "snapshot.h"
 #include "sys.h"
@@ -21,6 +22,8 @@
 struct scan {
 	struct snapshot *s;
 	struct threads *threads;
+	bool (*has)(uintptr_t word);	/* of the runtime, or NULL                   */
+	bool (*pool)(uintptr_t address, uintptr_t start);
 	struct maps maps;
 	struct part *target;		/* where blocks may be, ascending            */
 	size_t targets, last;
@@ -29,6 +32,8 @@ struct scan {
 	int pagemap;			/* -1: all pages are looked at               */
 	uint64_t *page;
 	enum ouro_region region;	/* of what is being searched                 */
+	enum ouro_region mapping;	/* ... but for pools in it                   */
+	uintptr_t start;		/* from here on it can be read               */
 	uintptr_t tcb;			/* the first struct pthread found, or 0      */
 
 	uintptr_t where[OURO_SNAP_WORDS_MAX], held[OURO_SNAP_WORDS_MAX];
@@ -83,12 +88,24 @@ static bool is_target(struct scan *c, uintptr_t address)
 	return false;
 }
 
+static void set_region(struct scan *c, enum ouro_region region)
+{
+	if (region != c->region)
+		put(c);
+	c->region = region;
+}
+
+/* A part of one page. */
 static void search(struct scan *c, uintptr_t start, uintptr_t end)
 {
+	bool pool = c->pool && c->mapping == OURO_REGION_HEAP && c->pool(start, c->start);
+
+	set_region(c, pool ? OURO_REGION_MALLOC : c->mapping);
 	for (uintptr_t at = start; at + 8 <= end; at += 8) {
 		uintptr_t w = *(const uintptr_t *)at;
 
-		if (w >= c->low && w < c->high && is_target(c, w))
+		if (w >= c->low && w < c->high && is_target(c, w) &&
+		    !(c->has && c->has(w)))
 			keep_word(c, at, w);
 	}
 	c->bytes += end - start;
@@ -132,7 +149,8 @@ static void search_all(struct scan *c, uintptr_t start, uintptr_t end,
 	if (start >= end)
 		return;
 	put(c);
-	c->region = region;
+	c->mapping = region;
+	c->start = start;
 	each_present(c, (start + 7) & ~(uintptr_t)7, end, search);
 	put(c);
 }
@@ -169,7 +187,7 @@ static const struct thread_seen *thread_in(const struct scan *c, uintptr_t start
  */
 static uintptr_t stack_in_use(const struct scan *c, const struct range *r, uintptr_t tcb)
 {
-	uintptr_t sp = snapshot_stack(c->s);
+	uintptr_t sp = snapshot_frames(c->s);
 	uintptr_t top = (tcb + TCB_SIZE + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	const struct thread_seen *x = thread_in(c, tcb, tcb + 2 * TCB_SIZE);
 
@@ -181,7 +199,7 @@ static uintptr_t stack_in_use(const struct scan *c, const struct range *r, uintp
 		return x->waits && x->sp - RED_ZONE >= r->start && x->sp < top
 			? x->sp - RED_ZONE : r->start;
 	/* Our own, while it runs on another stack; or who could not be looked at. */
-	if (!c->threads->all || (uintptr_t)__builtin_thread_pointer() == tcb)
+	if (!c->threads->all || c->threads->unplaced || (uintptr_t)__builtin_thread_pointer() == tcb)
 		return r->start;
 	return top;
 }
@@ -202,7 +220,7 @@ static void search_mapped(struct scan *c, const struct range *r, bool guarded)
 /* The main thread's. */
 static void search_stack(struct scan *c, const struct range *r)
 {
-	uintptr_t sp = snapshot_stack(c->s), start = r->start;
+	uintptr_t sp = snapshot_frames(c->s), start = r->start;
 
 	if (sp >= r->start && sp < r->end)
 		start = sp;
@@ -291,7 +309,7 @@ static void put_registers(struct scan *c)
 
 	c->region = OURO_REGION_REGISTER;
 	/* A coroutine's stack is a block like any other, held by him who runs on it. */
-	keep_word(c, (uintptr_t)t->self * 128, snapshot_stack(c->s));
+	keep_word(c, (uintptr_t)t->self * 128, snapshot_frames(c->s));
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct thread_seen *x = &t->thread[i];
 		uintptr_t where = (uintptr_t)x->tid * 128;
@@ -347,6 +365,11 @@ int scan_write(struct snapshot *s)
 	if (!c)
 		return -ENOMEM;
 	c->s = s;
+	if (interpreter) {
+		c->has = interpreter->has;
+		/* Blocks of before a fork are not known. */
+		c->pool = file->origin == OURO_ORIGIN_FORK ? NULL : interpreter->pool;
+	}
 	c->threads = snapshot_threads(s);
 	threads_look_again(c->threads, sys_getppid());
 	c->page = snapshot_memory(s, WINDOW * sizeof(*c->page));

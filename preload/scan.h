@@ -1,11 +1,12 @@
 /*
  * scan.h - who holds what, without knowing what it is: every word that looks like an address
  *
- * For processes whose memory no runtime explains.  The forked child writes
- * all words of writable memory that have an address in memory where blocks
- * of malloc may be; which blocks there are the events know, so the analyzer
- * draws the edges.  Words are told apart by where they stand
- * (enum ouro_region), for a word of free memory holds nothing.
+ * For memory that no runtime explains: all of it, or what C code keeps beside a
+ * runtime's objects.  The forked child writes all words of writable memory
+ * that have an address in memory where blocks of malloc may be; which blocks
+ * there are the events know, so the analyzer draws the edges.  Words are told
+ * apart by where they stand (enum ouro_region), for a word of free memory
+ * holds nothing.
  */
 #ifndef SCAN_H
 #define SCAN_H
@@ -18,7 +19,7 @@ struct snapshot;
  */
 void scan_setup(void);
 
-/* In the child.  0 or -errno. */
+/* In the child: words that hold an object which the runtime has told of are left out.  0 or -errno. */
 int scan_write(struct snapshot *s);
 
 #endif

@@ -33,7 +33,9 @@ struct text_slot {
 };
 
 struct snapshot {
+	enum ouro_snapshot_reason reason;
 	uintptr_t stack;		/* of the caller of snapshot_take            */
+	uintptr_t frames;		/* ... from its saved registers on           */
 	uint64_t start_ns;
 	struct threads *threads;	/* the others, where memory is searched      */
 
@@ -112,9 +114,19 @@ bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
 	return false;
 }
 
+enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s)
+{
+	return s->reason;
+}
+
 uintptr_t snapshot_stack(const struct snapshot *s)
 {
 	return s->stack;
+}
+
+uintptr_t snapshot_frames(const struct snapshot *s)
+{
+	return s->frames;
 }
 
 struct threads *snapshot_threads(struct snapshot *s)
@@ -421,6 +433,19 @@ static void offer_to_oom(void)
 	sys_close(fd);
 }
 
+static int write_all(struct snapshot *s)
+{
+	int r = interpreter ? interpreter->snapshot(s) : 0;
+
+	if (r || !s->threads)
+		return r;
+	r = scan_write(s);
+	if (!r || !interpreter)
+		return r;
+	snapshot_note(s, "who holds the blocks of C code is not known: no memory to look for it");
+	return 0;
+}
+
 static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number, int fd)
 {
 	struct rlimit no_core = { 0, 0 };
@@ -440,7 +465,7 @@ static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number,
 		s->chunk->kind = OURO_CHUNK_SNAPSHOT;
 		s->chunk->stream = number;
 		start_chunk(s);
-		if (!(runtime ? runtime->snapshot : scan_write)(s))
+		if (!write_all(s))
 			finish(s);
 		else
 			flush(s);
@@ -464,6 +489,8 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason)
 		return options.snapshot_signal != 0;
 	case OURO_SNAPSHOT_INTERVAL:
 		return options.snapshot_every != 0;
+	case OURO_SNAPSHOT_COLLECTION:
+		return options.snapshot_collection != COLLECTIONS_NEVER;
 	case OURO_SNAPSHOT_CALL:
 		return options.snapshot_call[0] != 0;
 	default:
@@ -478,16 +505,29 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason)
  */
 static uint32_t under_way[UNDER_WAY_MAX];
 
+static bool is_free(uint32_t *place)
+{
+	if (*place && SYS(SYS_wait4, *place, NULL, WNOHANG | __WCLONE, NULL, 0, 0) == 0)
+		return false;
+	*place = 0;
+	return true;
+}
+
 static uint32_t *free_place(void)
 {
-	for (int i = 0; i < UNDER_WAY_MAX; i++) {
-		if (under_way[i] && SYS(SYS_wait4, under_way[i], NULL, WNOHANG | __WCLONE, NULL,
-		    0, 0) == 0)
-			continue;
-		under_way[i] = 0;
-		return &under_way[i];
-	}
+	for (int i = 0; i < UNDER_WAY_MAX; i++)
+		if (is_free(&under_way[i]))
+			return &under_way[i];
 	return NULL;
+}
+
+bool snapshot_idle(void)
+{
+	bool idle = true;
+
+	for (int i = 0; i < UNDER_WAY_MAX; i++)
+		idle &= is_free(&under_way[i]);
+	return idle;
 }
 
 /*
@@ -496,7 +536,7 @@ static uint32_t *free_place(void)
  */
 bool snapshot_can(void)
 {
-	return runtime ? runtime->snapshot != NULL : !runtime_present && !sampling;
+	return interpreter ? interpreter->snapshot != NULL : !interpreter_present && !sampling;
 }
 
 /* What follows the frame's address on its way down: rbx, r12 to r15 of the caller. */
@@ -516,11 +556,15 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t s
 	s = sys_memory(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	if (!stack)
-		stack = (uintptr_t)__builtin_frame_address(0) - (runtime ? 0 : SAVED_REGISTERS);
-	s->stack = stack;
+	s->reason = reason;
+	s->stack = stack ? stack : (uintptr_t)__builtin_frame_address(0);
+	s->frames = stack ? stack : s->stack - SAVED_REGISTERS;
 	s->start_ns = clock_ns(CLOCK_MONOTONIC);
-	if (!runtime) {
+	/*
+	 * Who holds a block that is known tells nothing when most are not; and garbage
+	 * is told by the objects alone.
+	 */
+	if (!sampling && reason != OURO_SNAPSHOT_COLLECTION) {
 		s->threads = sys_memory(sizeof(*s->threads));
 		if (!s->threads) {
 			sys_unmap(s, sizeof(*s));

@@ -23,6 +23,7 @@ struct threads;
  * our caller's frame.  0 or -errno.
  */
 int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t stack);
+bool snapshot_idle(void);	/* none is under way */
 bool snapshot_can(void);	/* is there something to be written? */
 bool snapshot_wanted(enum ouro_snapshot_reason reason);	/* as the user's options say */
 
@@ -32,8 +33,11 @@ bool snapshot_wanted(enum ouro_snapshot_reason reason);	/* as the user's options
 void *snapshot_memory(struct snapshot *s, size_t bytes);
 void snapshot_release(struct snapshot *s, void *p, size_t bytes);	/* large ones are given back */
 bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end); /* memory of that kind */
+enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s);
 uintptr_t snapshot_stack(const struct snapshot *s);	/* of who called snapshot_take */
-struct threads *snapshot_threads(struct snapshot *s);	/* looked at before the fork; scan alone */
+uintptr_t snapshot_frames(const struct snapshot *s);	/* ... with the registers it saved below */
+/* Looked at before the fork; NULL: memory is not to be searched. */
+struct threads *snapshot_threads(struct snapshot *s);
 
 uint32_t snapshot_string(struct snapshot *s, const char *text, size_t length); /* one number per text */
 uint32_t snapshot_type(struct snapshot *s, uintptr_t address, uint32_t name, unsigned flags,

@@ -36,9 +36,9 @@ void stack_take(struct thr *t, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	w->cut += mark != 0;
 	w->full += u->full.started;
 
-	if (!runtime || !runtime->frames)
+	if (!interpreter || !interpreter->frames)
 		return;
-	runtime->frames(t, &t->interp);
+	interpreter->frames(t, &t->interp);
 	w->interp.same = least(w->interp.same, t->interp.kept);
 	w->interp_cut += t->interp.cut;
 }

@@ -38,53 +38,74 @@ static bool image_open(struct image *f, const char *path)
 /* Two static functions of one name: neither can be told to be the one that is meant. */
 enum { TWICE = 1 };
 
-static void look(const Elf64_Sym *s, const char *name, size_t room, const char *const *names,
-		 unsigned n, uintptr_t *ret)
-{
-	for (unsigned i = 0; i < n; i++) {
-		size_t length;
+struct names {
+	const char *const *name;
+	unsigned n;
+	uintptr_t *ret;
+};
 
-		if (names[i][0] != name[0])
+static void look(void *arg, const char *name, size_t length, uintptr_t value)
+{
+	const struct names *wanted = arg;
+
+	for (unsigned i = 0; i < wanted->n; i++) {
+		uintptr_t *ret = &wanted->ret[i];
+
+		if (wanted->name[i][0] != name[0] || strlen(wanted->name[i]) != length
+		    || memcmp(wanted->name[i], name, length))
 			continue;
-		length = strlen(names[i]);
-		if (length >= room || memcmp(names[i], name, length + 1))
-			continue;
-		ret[i] = ret[i] && ret[i] != s->st_value ? TWICE : s->st_value;
+		*ret = *ret && *ret != value ? TWICE : value;
 		return;
 	}
 }
 
 static void search(const struct image *f, const Elf64_Shdr *table, const Elf64_Shdr *strings,
-		   const char *const *names, unsigned n, uintptr_t *ret)
+		   void (*each)(void *, const char *, size_t, uintptr_t), void *arg)
 {
 	const Elf64_Sym *s = part(f, table->sh_offset, table->sh_size);
 	const char *text = part(f, strings->sh_offset, strings->sh_size);
 
 	if (!s || !text)
 		return;
-	for (const Elf64_Sym *end = s + table->sh_size / sizeof *s; s < end; s++)
-		if (ELF64_ST_TYPE(s->st_info) == STT_FUNC && s->st_shndx != SHN_UNDEF
-		    && s->st_name < strings->sh_size)
-			look(s, text + s->st_name, strings->sh_size - s->st_name, names, n, ret);
+	for (const Elf64_Sym *end = s + table->sh_size / sizeof *s; s < end; s++) {
+		size_t room, length;
+
+		if (ELF64_ST_TYPE(s->st_info) != STT_FUNC || s->st_shndx == SHN_UNDEF
+		    || s->st_name >= strings->sh_size)
+			continue;
+		room = strings->sh_size - s->st_name;
+		length = strnlen(text + s->st_name, room);
+		if (length < room)
+			each(arg, text + s->st_name, length, s->st_value);
+	}
 }
 
-unsigned symtab_find(const char *file, const char *const *names, unsigned n, uintptr_t *ret)
+void symtab_each(const char *file,
+		 void (*each)(void *arg, const char *name, size_t length, uintptr_t value),
+		 void *arg)
 {
 	const Elf64_Shdr *sections;
 	const Elf64_Ehdr *e;
 	struct image f;
-	unsigned found = 0;
 
-	memset(ret, 0, n * sizeof *ret);
 	if (!image_open(&f, file))
-		return 0;
+		return;
 	e = part(&f, 0, sizeof *e);
 	sections = e && e->e_shentsize == sizeof *sections
 		? part(&f, e->e_shoff, (uint64_t)e->e_shnum * sizeof *sections) : NULL;
 	for (unsigned i = 0; sections && i < e->e_shnum; i++)
 		if (sections[i].sh_type == SHT_SYMTAB && sections[i].sh_link < e->e_shnum)
-			search(&f, &sections[i], &sections[sections[i].sh_link], names, n, ret);
+			search(&f, &sections[i], &sections[sections[i].sh_link], each, arg);
 	sys_unmap((void *)f.at, f.size);
+}
+
+unsigned symtab_find(const char *file, const char *const *names, unsigned n, uintptr_t *ret)
+{
+	struct names wanted = { names, n, ret };
+	unsigned found = 0;
+
+	memset(ret, 0, n * sizeof *ret);
+	symtab_each(file, look, &wanted);
 	for (unsigned i = 0; i < n; i++) {
 		if (ret[i] == TWICE)
 			ret[i] = 0;

@@ -16,4 +16,9 @@
  */
 unsigned symtab_find(const char *file, const char *const *names, unsigned n, uintptr_t *ret);
 
+/* Each function in the file's .symtab, with its value, exported or not. */
+void symtab_each(const char *file,
+		 void (*each)(void *arg, const char *name, size_t length, uintptr_t value),
+		 void *arg);
+
 #endif

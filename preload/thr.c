@@ -32,7 +32,8 @@ static struct thr *block_new(uint32_t tid)
 	const size_t head = (sizeof(struct thr) + 63) & ~63ul;
 	const size_t unwind = (UNWIND_SIZE + 63) & ~63ul;
 	const size_t locs = INTERP_MAX * sizeof(uint32_t);
-	const size_t state = (head + unwind + locs + 4095) & ~4095ul;	/* whole pages */
+	const size_t counted = head + unwind + locs;
+	const size_t state = (counted + COUNTED_THREAD + 4095) & ~4095ul;	/* whole pages */
 	char *p = sys_memory(state + INTERP_STATE);
 	struct thr *t = (struct thr *)p;
 
@@ -42,6 +43,7 @@ static struct thr *block_new(uint32_t tid)
 	t->unwind = (struct unwind *)(p + head);
 	t->interp.loc = (uint32_t *)(p + head + unwind);
 	t->interp.state = p + state;
+	t->counted = (struct counted_thread *)(p + counted);
 	t->stream = __atomic_add_fetch(&file->streams, 1, __ATOMIC_RELAXED);
 	t->next = __atomic_load_n(&blocks, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&blocks, &t->next, t, false, __ATOMIC_RELEASE,
@@ -96,7 +98,7 @@ static void move_in(struct thr *t, bool used_before)
 	t->out.native.same = t->out.interp.same = 0;
 	t->pool_depth = 0;
 	t->pool_asked = false;
-	t->runtime = NULL;
+	memset(t->counted, 0, used_before ? COUNTED_THREAD : 0);
 	t->inside = 0;
 	t->error = &errno;
 	t->thread = define_thread(sys_gettid(), thread_name(), clock_now());

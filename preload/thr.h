@@ -64,10 +64,13 @@ struct thr {
 	struct unwind *unwind;
 	struct interp_stack interp;
 	void *proof;			/* proof.c's                                     */
-	void *runtime;			/* the runtime's own per-thread data             */
+	struct counted_thread *counted;	/* counted.c's                                   */
+	void *described;		/* described_call.c's                        */
 	uint32_t epoch;			/* of the process: differs after fork            */
 	int *error;			/* its errno                                     */
 };
+
+#define COUNTED_THREAD	2560		/* bytes of it                                   */
 
 extern __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
 

@@ -120,6 +120,7 @@ static void add(struct threads *t, uint32_t tid)
 	x = &t->thread[t->n++];
 	x->tid = tid;
 	x->tcb = tcb_of(tid);
+	t->unplaced |= !x->tcb;
 	/* Before the stack pointer: if it has not run since this, the pointer holds. */
 	x->has_slices = slices_of(sys_getpid(), tid, &x->slices);
 	where_it_waits(x, sys_getpid());

@@ -30,6 +30,7 @@ struct threads {
 	uint32_t self;			/* who looks                                 */
 	uint32_t n;			/* others                                    */
 	bool all;			/* there are no more                         */
+	bool unplaced;			/* of one the struct pthread is not known, as of one that begins */
 	struct thread_seen thread[THREADS_MAX];
 	char room[4096];		/* threads.c's                               */
 };

@@ -80,7 +80,7 @@ static void *define_many(void *arg)
 	for (unsigned i = 0; i < EACH; i++) {
 		int n = snprintf(name, sizeof name, "text %u", i % 5000);
 
-		define_type(define_string(name, (size_t)n), me << 32 | i);
+		define_type(0, define_string(name, (size_t)n), me << 32 | i);
 	}
 	return NULL;
 }

@@ -225,7 +225,7 @@ START_TEST(what_is_written_is_what_a_reader_reads)
 	expected = calloc(n, sizeof *expected);
 	dice = 1;
 	trace_begin();
-	runtime = &fake;
+	interpreter = &fake;
 	for (size_t i = 0; i < n; i++)
 		write_one(i);
 	decode();
@@ -240,7 +240,7 @@ START_TEST(no_offset_in_a_chunk_is_special)
 {
 	expected = calloc(20000, sizeof *expected);
 	trace_begin();
-	runtime = &fake;
+	interpreter = &fake;
 	want_interps = kept_interps = 0;
 	for (unsigned start = 0; start < 40; start++) {
 		size_t i = 0, room = OURO_CHUNK_ROOM;

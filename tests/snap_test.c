@@ -73,7 +73,7 @@ START_TEST(nodes_edges_and_roots_are_rows)
 	ck_assert_uint_eq(s.microseconds, 1234);
 	ck_assert_uint_eq(snap_find(&s, writer_address("b")), 1);
 	ck_assert_uint_eq(snap_find(&s, 8), SNAP_NONE);
-	ck_assert_uint_eq(snap_newest(&t), 1);
+	ck_assert_uint_eq(snap_newest(&t, &d), 1);
 	ck_assert_uint_eq(t.damages, 0);
 }
 END_TEST
@@ -117,7 +117,7 @@ START_TEST(without_its_end_a_snapshot_is_incomplete)
 	load("snap 1; node a list 8 1; edge a index 0");
 	ck_assert(!s.complete);
 	ck_assert_str_eq(edges(), "a>a");
-	ck_assert_uint_eq(snap_newest(&t), 0);
+	ck_assert_uint_eq(snap_newest(&t, &d), 0);
 }
 END_TEST
 
@@ -159,7 +159,7 @@ START_TEST(the_newest_complete_one_is_chosen)
 {
 	load("snap 1; node a list 8 1; end; snap 2; node a list 8 1; end; snap 3; "
 		"node a list 8 1");
-	ck_assert_uint_eq(snap_newest(&t), 2);
+	ck_assert_uint_eq(snap_newest(&t, &d), 2);
 	ck_assert_uint_eq(t.damages, 0);
 	snap_free(&s);
 	ck_assert_int_eq(snap_load(&s, &t, &d, 4), -ENOENT);

@@ -230,7 +230,7 @@ START_TEST(a_chunk_in_use_is_read_as_it_was_when_opened)
 	live->used = 0;
 	ck_assert_uint_eq(t.event[0].chunk[0].used, used);
 	ck_assert_int_eq(
-		memcmp(t.event[0].chunk[0].data, w.bytes + OURO_HEADER_SIZE + 64, used),
+		memcmp(t.event[0].chunk[0].in_place, w.bytes + OURO_HEADER_SIZE + 64, used),
 		0);
 	munmap(map, w.size);
 	close(fd);

@@ -102,12 +102,13 @@ struct ouro_def_line {
 };
 
 enum ouro_type_flags {
-	OURO_TYPE_COLLECTED = 1 << 0,	/* the collector counts what is made of it   */
-	OURO_TYPE_STATIC    = 1 << 1,	/* written in C: no class of the program's   */
+	OURO_TYPE_RUNTIME   = 0x3fff,	/* these bits: the number of its runtime     */
+	OURO_TYPE_COLLECTED = 1 << 14,	/* the collector counts what is made of it   */
+	OURO_TYPE_STATIC    = 1 << 15,	/* written in C: no class of the program's   */
 };
 
 struct ouro_def_type {
-	struct ouro_def def;		/* flags: enum ouro_type_flags               */
+	struct ouro_def def;		/* flags: the number of its runtime, enum ouro_type_flags */
 	uint32_t id, name;
 	uint64_t address;
 };
@@ -131,9 +132,12 @@ enum ouro_runtime_state {
 	OURO_RUNTIME_PARTIAL = 3,	/* recorded with a limit: see reason         */
 };
 
-/* A later one for the same name replaces an earlier one. */
+/*
+ * A later one for the same name replaces an earlier one.  Runtimes have
+ * numbers, as there can be several: 0 is CPython, others as they come.
+ */
 struct ouro_def_runtime {
-	struct ouro_def def;
+	struct ouro_def def;		/* flags: its number                         */
 	uint32_t name, version;		/* "cpython", "3.11.2"                       */
 	uint32_t state, reason;		/* enum ouro_runtime_state; string or 0      */
 };

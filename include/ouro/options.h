@@ -12,13 +12,16 @@
  *   mode       stream | ring                                          stream
  *   ring       bytes of the ring (mode ring)                          67108864
  *   sample     mean bytes between samples, 0: record everything       0
- *   snapshot   exit | never | signal:NUMBER | every:SECONDS |
- *              call:MODULE.FUNCTION; several parted by `+`            exit
+ *   snapshot   exit | never | collection | signal:NUMBER | every:SECONDS |
+ *              call:MODULE.FUNCTION; several parted by `+`.            exit
+ *              Absent: exit, and collection while the process is small
  *   follow     1 | 0: record programs that this one execs             1
  *   preload    1 | 0: LD_PRELOAD was set (maybe empty) before ouro     -
  *              (kept so that it can be restored exactly; absent: the
  *              library removes its entry, and the variable when nothing
  *              is left)
+ *   runtimes   absolute paths of description files (ouro/describe.h), parted
+ *              by `:`                                                 none
  *   first      pid of the first process, whose trace is `file`        our own
  *   parent     id of the trace of the process that exec'd us, hex     -
  *   debug      list of words parted by `+`, see ouro.1                -

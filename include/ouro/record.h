@@ -80,12 +80,48 @@ enum ouro_ext {
 				/* this one is the end of the collection                  */
 	OURO_EXT_COLLECTOR = 9,	/* the runtime's own statistics since its start, for each */
 				/* generation: collections, freed, uncollectable          */
-	OURO_EXT_SETTINGS = 12,	/* the collector's settings, as they are from here on:    */
+	OURO_EXT_REFERENCE = 10, /* addr: object; enum ouro_reference, operand       stack */
+	OURO_EXT_EDGE     = 11,	/* addr: holder, from now on holds: held address / 8,     */
+				/* string number of the name, enum ouro_hold        stack */
+	OURO_EXT_UNEDGE   = 12,	/* ... and no longer: held address / 8              stack */
+	OURO_EXT_SETTINGS = 13,	/* the collector's settings, as they are from here on:    */
 				/* enum ouro_settings                                     */
 	OURO_EXT_STACK    = 16,	/* debug: the hash of the next stack of the stream        */
 };
 
 #define OURO_GENERATION_UNKNOWN 255
+
+/* An INCREF or DECREF of a runtime whose counts cannot be read: count yourself. */
+#define OURO_COUNT_UNKNOWN 0x80000000u
+
+/*
+ * What happened to an object's references beside INCREF and DECREF; operand 0
+ * unless it is said.  A BIRTH leaves a count of 1, which is its maker's.
+ */
+enum ouro_reference {
+	OURO_REFERENCE_FLOATING      = 1,	/* the first count is nobody's, from now on       */
+	OURO_REFERENCE_SUNK          = 2,	/* ... and is owned                               */
+	OURO_REFERENCE_TOGGLE_ADD    = 3,	/* who was counted just before holds it by a toggle reference;  */
+						/* operand: its data                              */
+	OURO_REFERENCE_TOGGLE_REMOVE = 4,	/* ... it is about to be uncounted; operand: data */
+	OURO_REFERENCE_WEAK_ADD      = 5,	/* held and not counted; operand: address of the  */
+						/* weak pointer, or the data that is notified     */
+	OURO_REFERENCE_WEAK_REMOVE   = 6,	/* ... no longer                                  */
+	OURO_REFERENCE_DISPOSED      = 7,	/* told to let go of all that it holds            */
+	OURO_REFERENCE_REVIVED       = 8,	/* its last count went, and it lives: somebody    */
+						/* took a reference while it was disposed         */
+	OURO_REFERENCE_COUNT         = 9,	/* operand: the count as it is now; after a BIRTH:*/
+						/* it was born with another than 1.  0: this      */
+						/* object's references are not told               */
+	OURO_REFERENCE_STATIC        = 10,	/* meant to live as long as the process           */
+};
+
+/* How a holder holds; of one that is not OWNED no count is to be explained. */
+enum ouro_hold {
+	OURO_HOLD_OWNED    = 0,		/* by a count of the object                  */
+	OURO_HOLD_BORROWED = 1,		/* an address that is not counted            */
+	OURO_HOLD_WEAK     = 2,		/* ... and forgotten when the object dies    */
+};
 
 /* Why a collection starts. */
 enum ouro_cause {

@@ -111,7 +111,8 @@ enum ouro_region {
 	OURO_REGION_DATA  = 1,	/* writable data of a loaded file   */
 	OURO_REGION_HEAP  = 2,	/* anything else that is writable   */
 	OURO_REGION_STACK = 3,	/* a native stack, the part in use  */
-	OURO_REGION_MALLOC = 4,	/* the C library's malloc: what lies in no block is free */
+	OURO_REGION_MALLOC = 4,	/* of an allocator, the C library's or a runtime's: what
+				 * lies in no block is free         */
 	OURO_REGION_REGISTER = 5, /* a register of a thread: where is its tid * 128 + 8 n */
 };
 

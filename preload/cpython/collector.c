@@ -286,8 +286,13 @@ static bool begin(struct run *r, uintptr_t frame, struct caller caller)
 		guard_leave(&g);
 		return false;
 	}
-	if (r->gc)
+	if (r->gc) {
+		/* What was asked for is nearly always a collection of everything. */
+		unsigned generation = r->due <= 2 ? r->due : 2;
+
 		count_young(r);
+		garbage_snapshot(&g, generation, r->collected[generation]);
+	}
 	own = py_thread(g.t);
 	own->state = layout_thread();
 	r->took = event_ticks() - r->arrived;

@@ -17,6 +17,7 @@
 #include "../defs.h"
 #include "../detour.h"
 #include "../options.h"
+#include "../runtime.h"
 #include "../snapshot.h"
 
 #include <time.h>
@@ -198,7 +199,7 @@ static void become_ready(void)
 	stage = READY;
 	sound = !why;
 	if (why)
-		define_runtime("cpython", layout_version(), OURO_RUNTIME_PARTIAL, why);
+		define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_PARTIAL, why);
 	/* Our own two objects are nobody's births. */
 	wanted = births_wanted;
 	births_wanted = 0;
@@ -277,8 +278,8 @@ void control_module_made(void)
 	}
 }
 
-/* Held by this thread, or by nobody; and no collection has its hands in the counts. */
-bool control_quiescent(void)
+/* The lock is held by this thread, or by nobody. */
+bool control_alone(void)
 {
 	uintptr_t now = layout_thread(), own, interp = layout_interp();
 
@@ -288,12 +289,19 @@ bool control_quiescent(void)
 	if (now ? now != own : !own || py_ptr(interp, py.interp_threads) != own ||
 			       py_ptr(own, py.tstate_next))
 		return false;
-	return !py_int(layout_gc(interp), py.gc_collecting);
+	return true;
+}
+
+/* ... and no collection has its hands in the counts. */
+bool control_quiescent(void)
+{
+	return control_alone() && !py_int(layout_gc(layout_interp()), py.gc_collecting);
 }
 
 void control_forked(void)
 {
 	watched_taken = 0;
+	garbage_forked();
 	request = NULL;
 }
 

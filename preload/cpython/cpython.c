@@ -5,6 +5,7 @@
 #include "../runtime.h"
 #include "heap.h"
 #include "live.h"
+#include "pool.h"
 
 struct py_api api;
 
@@ -54,7 +55,7 @@ static const char *find_api(void)
 
 static int refuse(const char *why)
 {
-	define_runtime("cpython", layout_version(), OURO_RUNTIME_DORMANT, why);
+	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_DORMANT, why);
 	return -ENOTSUP;
 }
 
@@ -77,11 +78,12 @@ static int start(void)
 	collector_start();
 	control_start();
 	allocator_install();
+	references_start();
 	why = births_start();
 	late = deaths_start();
 	if (!why)
 		why = late;
-	define_runtime("cpython", layout_version(),
+	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(),
 		       why ? OURO_RUNTIME_PARTIAL : OURO_RUNTIME_ACTIVE, why);
 	frames_define_evaluator();
 	return 0;
@@ -93,17 +95,20 @@ static void forked(void)
 	types_forget();
 	codes_forget();
 	control_forked();
-	define_runtime("cpython", layout_version(), OURO_RUNTIME_ACTIVE, NULL);
+	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_ACTIVE, NULL);
 	frames_define_evaluator();
 }
 
 const struct runtime cpython_runtime = {
 	.name = "cpython",
-	.serial = true,
 	.start = start,
+	.interpreter = true,
+	.serial = true,
 	.frames = frames_take,
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,
 	.snapshot = heap_snapshot,
+	.has = heap_has,
+	.pool = pool_is,
 	.forked = forked,
 };

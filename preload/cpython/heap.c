@@ -10,6 +10,7 @@
 
 #define NODES_FIRST	(1u << 16)
 #define QUEUE_BLOCK	4094
+#define GC_HEAD		16u	/* bytes before an object the collector knows */
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
 
 struct queue_block {
@@ -411,6 +412,21 @@ static void write_opaque(struct walk *w)
 	}
 }
 
+static const struct walk *walked;
+
+/* The collector's lists lead to the head before an object, and to that of no other. */
+bool heap_has(uintptr_t word)
+{
+	const struct heap_node *n;
+
+	word &= ~(uintptr_t)7;
+	n = heap_find(walked, word);
+	if (n && n->queued)
+		return true;
+	n = heap_find(walked, word + GC_HEAD);
+	return n && n->queued && n->generation;
+}
+
 int heap_snapshot(struct snapshot *s)
 {
 	struct walk *w = snapshot_memory(s, sizeof *w);
@@ -423,7 +439,8 @@ int heap_snapshot(struct snapshot *s)
 		return err;
 	if (!nodes_grow(w))
 		return -ENOMEM;
-	if (py_int(layout_gc(layout_interp()), py.gc_collecting))
+	if (snapshot_reason(s) != OURO_SNAPSHOT_COLLECTION &&
+	    py_int(layout_gc(layout_interp()), py.gc_collecting))
 		snapshot_note(s, "taken during a collection: what it has put aside may be missing");
 	roots_running(w);		/* first: says which frames' locals are roots */
 	take_lists(w);
@@ -435,5 +452,6 @@ int heap_snapshot(struct snapshot *s)
 	words_write(w);
 	if (w->incomplete)
 		snapshot_note(s, "memory ran out: objects or references are missing");
+	walked = w;
 	return 0;
 }

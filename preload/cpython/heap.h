@@ -17,6 +17,7 @@
 
 /* For struct runtime: 0, or -errno when not even a partial snapshot could be had. */
 int heap_snapshot(struct snapshot *s);
+bool heap_has(uintptr_t word);		/* ... then: does it lead to an object that was written? */
 
 /* What is known of an address; 16 bytes, there are millions. */
 struct heap_node {

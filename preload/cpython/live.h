@@ -9,6 +9,8 @@
  *   names.c        the variable a line gives its result to
  *   tracemalloc.c  what the program sees of a tracer it did not start
  *   collector.c    runs of the cyclic collector
+ *   garbage.c      a snapshot before a collection that will free something
+ *   references.c   references that are taken and given back by calls
  *   control.c      a moment with the GIL: readiness, exit, snapshots on request
  */
 #ifndef CPYTHON_LIVE_H
@@ -158,6 +160,13 @@ bool collector_watch(const void *function);	/* is it gc.collect? then control_ca
 void collector_tell(struct guard *g);	/* what its statistics say now */
 void collector_settings(struct guard *g);	/* ... and its settings */
 
+/* garbage.c */
+void garbage_snapshot(struct guard *g, unsigned generation, uint64_t freed); /* a collection begins */
+void garbage_forked(void);
+
+/* references.c */
+void references_start(void);
+
 /* control.c */
 void control_start(void);
 void control_called(void);		/* the function whose calls the user wants snapshots of */
@@ -165,6 +174,7 @@ void control_poll(void);		/* from a hook that runs with the GIL */
 void control_call_soon(void (*request)(void));
 void control_module_made(void);
 void control_forked(void);
+bool control_alone(void);
 bool control_quiescent(void);
 extern int control_wanted;		/* control_poll has something to do */
 

@@ -9,6 +9,7 @@
 #include "live.h"
 
 #include "../defs.h"
+#include "../runtime.h"
 
 #include <ouro/define.h>
 #include <sys/mman.h>
@@ -59,7 +60,8 @@ static uint16_t about(uintptr_t type)
 static uint32_t add(uintptr_t type, unsigned *ret_flags)
 {
 	const char *name = (const char *)py_ptr(type, TP_NAME);
-	uint32_t number = define_type_as(name ? define_cstring(name) : 0, type, about(type));
+	uint32_t number = define_type(RUNTIME_CPYTHON | about(type),
+				      name ? define_cstring(name) : 0, type);
 	size_t at = home(type);
 
 	*ret_flags = flags_of(type);

@@ -86,6 +86,7 @@ int code_decode(const void *at, size_t room, struct code_insn *ret)
 	i.size = z.length;
 	i.flow = flow_of(&z);
 	i.landing = z.mnemonic == ZYDIS_MNEMONIC_ENDBR64;
+	i.idle = z.mnemonic == ZYDIS_MNEMONIC_NOP;
 	if (z.raw.imm[0].is_relative) {
 		i.field = z.raw.imm[0].offset;
 		i.field_size = z.raw.imm[0].size / 8;

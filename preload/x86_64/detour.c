@@ -269,19 +269,22 @@ static void *original_of(const struct detour *d)
 	return NULL;
 }
 
-static int place(const char *name, uint8_t *target, const uint8_t *replacement,
-		 bool unrun, void **ret_original)
+static int place(const char *name, uint8_t *target, size_t size,
+		 const uint8_t *replacement, bool unrun, void **ret_original)
 {
 	void *was = ret_original ? *ret_original : NULL;
 	struct detour *d;
 	struct entry e;
 	int err;
 
-	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
+	if (placed_in(target, 1))
 		return -DETOUR_TWICE;
-	err = entry_judge(target, 0, JUMP_SIZE, ret_original, &e);
+	err = entry_judge(target, size, JUMP_SIZE, ret_original, &e);
 	if (err)
 		return err;
+	/* Not before: a short function ends where the next one, which has a detour, begins. */
+	if (placed_in(e.patch, e.size))
+		return -DETOUR_TWICE;
 	d = removed_before(&e, replacement, ret_original);
 	if (!d) {
 		err = make_detour(name, &e, replacement, ret_original, &d);
@@ -305,13 +308,13 @@ static int place(const char *name, uint8_t *target, const uint8_t *replacement,
 	return 0;
 }
 
-static int place_guarded(const char *name, void *target, void *replacement, bool unrun,
-			 void **ret_original)
+static int place_guarded(const char *name, void *target, size_t size, void *replacement,
+			 bool unrun, void **ret_original)
 {
 	int saved_errno = errno, err = -DETOUR_BUSY;
 
 	if (!atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
-		err = place(name, target, replacement, unrun, ret_original);
+		err = place(name, target, size, replacement, unrun, ret_original);
 		atomic_flag_clear_explicit(&busy, memory_order_release);
 	}
 	errno = saved_errno;
@@ -320,13 +323,19 @@ static int place_guarded(const char *name, void *target, void *replacement, bool
 
 int detour_place(const char *name, void *target, void *replacement, void **ret_original)
 {
-	return place_guarded(name, target, replacement, false, ret_original);
+	return place_guarded(name, target, 0, replacement, false, ret_original);
+}
+
+int detour_place_sized(const char *name, void *target, size_t size, void *replacement,
+		       void **ret_original)
+{
+	return place_guarded(name, target, size, replacement, false, ret_original);
 }
 
 int detour_place_unrun(const char *name, void *target, void *replacement,
 		       void **ret_original)
 {
-	return place_guarded(name, target, replacement, true, ret_original);
+	return place_guarded(name, target, 0, replacement, true, ret_original);
 }
 
 int detour_remove(void *target)
@@ -355,10 +364,10 @@ int detour_check(void *target, size_t size)
 	int saved_errno = errno, err;
 	struct entry e;
 
-	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
+	err = placed_in(target, 1) ? -DETOUR_TWICE
+		: entry_judge(target, size, JUMP_SIZE, true, &e);
+	if (!err && placed_in(e.patch, e.size))
 		err = -DETOUR_TWICE;
-	else
-		err = entry_judge(target, size, JUMP_SIZE, true, &e);
 	errno = saved_errno;
 	return err;
 }

@@ -116,7 +116,7 @@ static void follow(struct parts *parts, int k)
 	struct dl_find_object module;
 	struct code_insn i;
 
-	if (_dl_find_object((void *)from.begin, &module))
+	if (extent_module(from.begin, &module))
 		return;
 	for (const uint8_t *at = from.begin; at < from.end; at += i.size) {
 		bool known = false;

@@ -9,6 +9,7 @@ import unittest
 from harness import OURO, SAMPLES, Recording, clean_environment, main, on_every_interpreter
 
 EVERY = os.path.join(SAMPLES, "every_collection.py")
+GARBAGE = os.path.join(SAMPLES, "garbage.py")
 LOOP = os.path.join(SAMPLES, "collect_in_loop.py")
 SETTINGS = ([], ["10000", "1000", "1000"], ["50", "5", "5"])
 
@@ -119,6 +120,39 @@ class Waste(unittest.TestCase):
         with Recording(["/usr/bin/python3", "-c", "import gc; gc.collect()"]) as run:
             self.assertEqual(run.findings("collector-waste"), [])
             self.assertEqual(run.findings("collected-cycle"), [])
+
+
+class Shapes(unittest.TestCase):
+    """What was garbage is gone at the end; a snapshot before a collection has seen it."""
+    CYCLES = {"plant": ["children[0].parent"], "listen": ["on_event"], "fail": ["kept"]}
+
+    @on_every_interpreter
+    def test_each_kind_of_garbage_is_shown_as_it_was(self, python):
+        with Recording([python, GARBAGE]) as run:
+            found = run.findings("collected-cycle")
+            for function, names in self.CYCLES.items():
+                mine = [f for f in found
+                        if function in {s["function"].split(".")[-1] for s in f["sites"]}]
+                self.assertTrue(mine, (function, [f["headline"] for f in found]))
+                edges = [e["name"] for e in mine[0]["edges"]]
+                for name in names:
+                    self.assertTrue([e for e in edges if name in e], (function, edges))
+                ids = {m["id"] for m in mine[0]["members"]}
+                self.assertTrue(all(e["from"] in ids and e["to"] in ids
+                                    for e in mine[0]["edges"]))
+                self.assertGreater(mine[0]["objects_per_second"], 100)
+                self.assertIn("just before a collection", mine[0]["story"])
+            self.assertEqual([f for f in run.ask("report")["findings"]
+                              if f["kind"] == "dead-cycle" and f["severity"] != "info"], [])
+
+    def test_who_wants_none_gets_none(self):
+        with Recording(["/usr/bin/python3", GARBAGE], "--snapshot", "exit") as run:
+            report = run.ask("report")
+            self.assertEqual(report["snapshot"]["begun"], 1)
+            found = [f for f in report["findings"] if f["kind"] == "collected-cycle"]
+            self.assertTrue(found)
+            self.assertTrue(all(not f["members"] for f in found))
+            self.assertIn("--snapshot exit+collection", found[0]["story"])
 
 
 class Survival(unittest.TestCase):

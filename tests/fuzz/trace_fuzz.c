@@ -7,153 +7,17 @@
  *	trace_fuzz [N [FIRST]]		N inputs (100000), from number FIRST (0)
  *	trace_fuzz --corpus DIRECTORY	write the seeds there
  */
-#include "replay.h"
-#include "snap.h"
-
-#include "trace_writer.h"
-
-#include <inttypes.h>
+#include "reading.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static void look_around(struct replay *r)
-{
-	size_t at = 0;
-	const struct block *b;
-	const struct object *o;
-
-	while ((b = replay_each_block(r, &at)))
-		if (!replay_block(r, b->addr) ||
-		    !stacks_depth(&r->stacks, r->site[b->site].stack) !=
-				!r->site[b->site].stack)
-			abort();
-	at = 0;
-	while ((o = replay_each_object(r, &at)))
-		if (replay_object(r, o->addr) != o)
-			abort();
-	replay_block_around(r, 0x100008);
-}
-
-static void replay_it(struct trace *t, const struct defs *d)
-{
-	struct replay r;
-	uint64_t live = 0, bytes = 0;
-
-	if (replay_init(&r, t, d))
-		return;
-	replay_to_snapshot(&r, 1);
-	look_around(&r);
-	replay_to_end(&r);
-	look_around(&r);
-	for (site_id i = 0; i < r.sites; i++) {
-		live += r.site[i].live;
-		bytes += r.site[i].live_bytes;
-		stacks_line(&r.stacks, r.site[i].stack);
-	}
-	if (live != r.total.live || bytes != r.total.live_bytes || live != r.live.blocks)
-		abort();
-	trace_elapsed(t, r.now);
-	replay_fini(&r);
-}
-
-static void read_snapshots(struct trace *t, const struct defs *d)
-{
-	struct snap s;
-
-	snap_newest(t);
-	for (uint32_t i = 0; i < t->snapshots; i++) {
-		if (snap_load(&s, t, d, t->snapshot[i].number))
-			continue;
-		for (uint32_t n = 0; n < s.nodes; n++)
-			if (snap_find(&s, s.node[n].addr) != n ||
-			    s.node[n].edge + s.node[n].edges > s.edges)
-				abort();
-		for (uint32_t e = 0; e < s.edges; e++)
-			if (s.edge[e].to >= s.nodes)
-				abort();
-		snap_free(&s);
-	}
-}
-
-/* Steps over stacks, as those do who only count. */
-static void count_events(struct trace *t)
-{
-	struct cursor c;
-	struct event e;
-
-	for (uint32_t i = 0; i < t->events; i++) {
-		if (cursor_init(&c, t, i, NULL))
-			continue;
-		while (cursor_next(&c, &e) > 0)
-			;
-		cursor_fini(&c);
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	struct trace t;
-	struct defs d;
-	char error[200];
-
-	if (trace_open_memory(&t, bytes, size, error))
-		return 0;
-	if (!defs_load(&d, &t)) {
-		replay_it(&t, &d);
-		read_snapshots(&t, &d);
-		count_events(&t);
-		defs_free(&d);
-	}
-	trace_close(&t);
+	read_everything(bytes, size);
 	return 0;
 }
 
-/* --- seeds ------------------------------------------------------------------------- */
-
-static const char *const seeds[] = {
-	"alloc a 64 main>f>g; alloc b 32 main>h; free a; release b; "
-		"place c 128 main>grow",
-	"pbirth a 64 16 list main>eval1>new|!run:3>go:7=x; ready; pbirth b 64 16 dict "
-		"main>eval1>call>eval2>new|!run:3>go:8>!inner:9; death a+16; "
-			"birth a+16 list "
-		"main>eval1|!run:3; prelease b; pplace c 96; "
-			"collect 2 main>eval1|!run:4; collected 3; exiting",
-	"alloc a 8 main; thread 2; alloc b 8 cut>x|cut>in:2; thread 1; chunk; free b; "
-		"free a; "
-		"thread 2; chunk; alloc a 24 lost>y>guest1; incref a 2 main; "
-			"decref a 1 main",
-	"pbirth a 64 16 list main; pbirth b 64 16 list main; snapshot 1; pfree a; "
-		"snap 1; "
-		"node a+16 list 64 2 4 1; edge b+16 index 0; "
-			"node b+16 list 64 1 4 2 label; "
-		"edge a+16 ?attr self; chunk; more; edge a+16 &class; "
-			"root a+16 local x f /f.py 3; "
-		"word b+16 data 0x4000; note careful; end",
-	"row a 64 1 0 - main>f; row b 48 7 2 list main>g; row c 0 4 0 dict main>eval1|!run:3; "
-		"alloc d 16 main>f; free d; applied; alloc e 16 main>f>g; free a; birth b+16 "
-		"dict main; node-under 1 17",
-};
-
-#define SEEDS (sizeof(seeds) / sizeof(*seeds))
-
-static void write_seed(struct trace_writer *w, size_t i)
-{
-	*w = (struct trace_writer){ .header_size = sizeof(struct ouro_file),
-		.chunk_size = 1024 };
-	write_trace(w, seeds[i]);
-}
-
 #ifndef OURO_LIBFUZZER
-
-static uint64_t state;
-
-static uint64_t roll(uint64_t below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (state >> 11) % below;
-}
 
 /* Most of a file is unused room: aim at what is written. */
 static size_t aim(const struct trace_writer *w)
@@ -173,8 +37,6 @@ static size_t aim(const struct trace_writer *w)
 
 static size_t mutate(const struct trace_writer *w, uint8_t *bytes)
 {
-	static const uint64_t odd[] = { 0, 1, 127, 128, 255, 65535, 0x7fffffff,
-		0x80000000, 0xffffffff, INT64_MAX, UINT64_MAX };
 	size_t size = w->size, at, other;
 
 	memcpy(bytes, w->bytes, size);
@@ -182,16 +44,9 @@ static size_t mutate(const struct trace_writer *w, uint8_t *bytes)
 		at = aim(w);
 		switch (roll(5)) {
 		case 0:
-			bytes[at] ^= (uint8_t)(1 << roll(8));
-			break;
 		case 1:
-			bytes[at] = (uint8_t)roll(256);
-			break;
 		case 2:
-			other = (size_t)1 << roll(4);
-			if (at + other <= size)
-				memcpy(bytes + at, &odd[roll(sizeof(odd) / sizeof(*odd))],
-					other);
+			spoil(bytes, size, at);
 			break;
 		case 3:
 			other = aim(w);

@@ -1,0 +1,13 @@
+/*
+ * report_whatif.h - other settings of the collector: the table, and JSON
+ */
+#ifndef OURO_REPORT_WHATIF_H
+#define OURO_REPORT_WHATIF_H
+
+#include "json.h"
+#include "report.h"
+
+void whatif_text(const struct term *t, const struct report *r);
+void whatif_json(struct json *j, const struct report *r);	/* the member "what_if" */
+
+#endif
