@@ -301,6 +301,7 @@ int gc_text(const struct term *t, struct report *r, const struct text_options *o
 		put_callers(t, r, &k, o);
 		put_garbage(t, r, &k, o);
 	}
+	settings_text(t, r);
 	whatif_text(t, r);
 	text_findings_of(t, r, FINDING_COLLECTOR_TUNING, o);
 	text_findings_of(t, r, FINDING_COLLECTOR_WASTE, o);
@@ -481,6 +482,7 @@ int gc_json(FILE *out, struct report *r)
 	for (uint32_t i = 0; i < r->collections.n; i++)
 		json_collection(&j, r, &r->collections.c[i]);
 	json_close(&j, ']');
+	settings_json(&j, r);
 	whatif_json(&j, r);
 	json_close(&j, '}');
 	report_json_findings(&j, r, (enum finding_kind[]){ FINDING_COLLECTOR_WASTE,

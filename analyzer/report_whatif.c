@@ -5,6 +5,88 @@
 
 #include <string.h>
 
+enum { CHANGES_TOLD = 10 };
+
+static const char *const changes[] = {
+	[OURO_CHANGE_THRESHOLD] = "gc.set_threshold",
+	[OURO_CHANGE_ENABLE] = "gc.enable",
+	[OURO_CHANGE_DISABLE] = "gc.disable",
+	[OURO_CHANGE_FREEZE] = "gc.freeze",
+	[OURO_CHANGE_UNFREEZE] = "gc.unfreeze",
+};
+
+/* NULL: none of the program's. */
+static const char *change_name(const struct tape_settings *s)
+{
+	return s->change < sizeof(changes) / sizeof(changes[0]) ? changes[s->change] : NULL;
+}
+
+static void put_change(struct buf *b, const struct report *r, const struct tape_settings *s)
+{
+	buf_printf(b, "%.3f s  %s(", (double)trace_elapsed(&r->trace, s->ticks) / 1e9,
+		   change_name(s));
+	if (s->change == OURO_CHANGE_THRESHOLD)
+		buf_printf(b, "%u, %u, %u", s->threshold[0], s->threshold[1], s->threshold[2]);
+	buf_putc(b, ')');
+	if (s->change == OURO_CHANGE_FREEZE && s->frozen) {
+		buf_puts(b, ": ");
+		buf_number(b, s->frozen - 1);
+		buf_puts(b, " objects are out of all later collections");
+	}
+}
+
+void settings_text(const struct term *t, const struct report *r)
+{
+	uint32_t told = 0, rest = 0;
+	struct buf b = {0};
+
+	for (uint32_t i = 0; i < r->tape.nsettings; i++) {
+		if (!change_name(&r->tape.settings[i]))
+			continue;
+		if (told == CHANGES_TOLD) {
+			rest++;
+			continue;
+		}
+		if (!told++) {
+			putc('\n', t->out);
+			text_line(t, TERM_BOLD, 0, "Set by the program");
+		}
+		put_change(&b, r, &r->tape.settings[i]);
+		text_line(t, TERM_PLAIN, 2, buf_text(&b));
+		buf_reset(&b);
+	}
+	if (rest) {
+		buf_printf(&b, "... and %u more times", rest);
+		text_line(t, TERM_DIM, 2, buf_text(&b));
+	}
+	buf_fini(&b);
+}
+
+void settings_json(struct json *j, const struct report *r)
+{
+	json_open(j, "changes", '[');
+	for (uint32_t i = 0; i < r->tape.nsettings; i++) {
+		const struct tape_settings *s = &r->tape.settings[i];
+
+		if (!change_name(s))
+			continue;
+		json_open(j, NULL, '{');
+		json_real(j, "at", (double)trace_elapsed(&r->trace, s->ticks) / 1e9);
+		json_text(j, "call", change_name(s));
+		json_bool(j, "enabled", s->enabled);
+		json_open(j, "threshold", '[');
+		for (unsigned g = 0; g < GENERATIONS; g++)
+			json_uint(j, NULL, s->threshold[g]);
+		json_close(j, ']');
+		if (s->frozen)
+			json_uint(j, "frozen", s->frozen - 1);
+		else
+			json_null(j, "frozen");
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 /* Ranges narrower than this are told as one number. */
 #define NARROW 0.01
 

@@ -7,6 +7,10 @@
 #include "json.h"
 #include "report.h"
 
+/* What the program set, and when. */
+void settings_text(const struct term *t, const struct report *r);
+void settings_json(struct json *j, const struct report *r);	/* the member "changes" */
+
 void whatif_text(const struct term *t, const struct report *r);
 void whatif_json(struct json *j, const struct report *r);	/* the member "what_if" */
 

@@ -47,6 +47,8 @@ struct tape_settings {
 	uint8_t change;			/* enum ouro_change                          */
 	bool enabled;
 	uint32_t threshold[GENERATIONS], count[GENERATIONS];
+	uint64_t ticks;
+	uint64_t frozen;		/* objects + 1; 0: not known                 */
 };
 
 /* Something that a collection freed. */

@@ -480,7 +480,9 @@ static void collection_ended(struct tape *t, const struct event *e)
 static void settings(struct tape *t, const struct event *e)
 {
 	struct tape_settings s = { .change = (uint8_t)e->ext_arg[OURO_SETTINGS_CHANGE],
-				   .enabled = e->ext_arg[OURO_SETTINGS_ENABLED] };
+				   .enabled = e->ext_arg[OURO_SETTINGS_ENABLED],
+				   .frozen = e->ext_arg[OURO_SETTINGS_FROZEN],
+				   .ticks = e->ticks };
 
 	if (e->next < OURO_SETTINGS_FIELDS)
 		return;
