@@ -50,7 +50,7 @@ static int collect(struct blocks *b, const struct replay *r, bool pools)
 		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
 			return -ENOMEM;
 		b->row[b->n++] = (struct blocks_row){ .addr = x->addr, .size = x->size,
-			.born = x->born, .site = x->site, .pool = x->pool,
+			.born = x->born, .site = block_site(r, x), .pool = x->pool,
 			.object = has_object(r, x) };
 		b->bytes += x->size;
 	}

@@ -11,7 +11,8 @@ static const char help[] =
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
 "  --all                leave nothing out of lists\n"
-"  --each               one finding for each cycle, and the ids of all its objects\n";
+"  --each               one finding for each cycle, and the ids of all its objects\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_cycles(int argc, char **argv)
 {

@@ -16,7 +16,8 @@ static const char help[] =
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
 "  --limit N            so many objects in full                 (3)\n"
-"  --paths N            so many ways from the roots             (3)\n";
+"  --paths N            so many ways from the roots             (3)\n"
+VIEW_SYMBOLS_HELP;
 
 static int answer(const struct view *v, struct report *r)
 {

@@ -12,7 +12,8 @@ static const char help[] =
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
 "  --all                leave nothing out of lists\n"
-"  --each               one finding for each block or object, alike or not\n";
+"  --each               one finding for each block or object, alike or not\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_leaks(int argc, char **argv)
 {

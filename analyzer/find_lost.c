@@ -4,6 +4,7 @@
 #include "cycles.h"
 #include "find_balance.h"
 #include "mem.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -87,26 +88,6 @@ static int collect(struct finder *f)
 
 /* --- where ------------------------------------------------------------------------- */
 
-/* Frames of the allocator's own side: what asked for memory is behind them. */
-static bool is_allocator(const char *function)
-{
-	return !strncmp(function, "operator new", 12) || !strncmp(function, "__gnu_cxx::", 11) ||
-		!strncmp(function, "std::", 5) || !strncmp(function, "_Zn", 3) ||
-		!strncmp(function, "_IO_", 4) || !strncmp(function, "__GI_", 5) ||
-		!strncmp(function, "g_malloc", 8) || !strncmp(function, "g_realloc", 9) ||
-		!strncmp(function, "g_slice_", 8) || !strncmp(function, "g_strdup", 8);
-}
-
-/* The runtime that serves a program counts as a library: libpython3.11.so, python3. */
-static bool is_library(const char *module)
-{
-	const char *name = words_file(module);
-
-	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6) ||
-		!strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
-		!strncmp(name, "libstdc++", 9) || !strncmp(name, "ld-linux", 8);
-}
-
 /* The place that tells a reader most: the innermost of what he may have written. */
 static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_site)
 {
@@ -121,8 +102,7 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
 		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
 
-		if (!is_library(heap_text(h, x->module)) &&
-		    !is_allocator(heap_text(h, x->function)))
+		if (x->interpreted || !place_serves(heap_text(h, x->function), heap_text(h, x->module)))
 			at = x;
 	}
 	if (!at && h->site[*ret_site].n)

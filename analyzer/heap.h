@@ -78,7 +78,8 @@ struct heap_word {
 struct heap_frame {
 	text_id function, file, module;
 	uint32_t line;
-	uint32_t location;	/* of the trace, when it is not named yet */
+	uint32_t location;	/* of the trace: machine code; named when function is there */
+	bool inlined;		/* named: into the next one, and of the same location */
 	bool interpreted;	/* a line of the program, not machine code */
 };
 
@@ -117,6 +118,9 @@ int64_t heap_add_edge(struct heap *h, const struct heap_edge *e);
 int64_t heap_add_root(struct heap *h, const struct heap_root *r);
 int64_t heap_add_word(struct heap *h, const struct heap_word *w);
 int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name);
+
+/* Other frames for a site: one in machine code can turn out to be several.  -ENOMEM. */
+int heap_set_frames(struct heap *h, uint32_t site, const struct heap_frame *frames, uint32_t n);
 
 /* Decides what is owned and builds the graph with its reverse; -ENOMEM. */
 int heap_build(struct heap *h);

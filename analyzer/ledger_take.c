@@ -153,11 +153,12 @@ static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap
 {
 	const struct heap *h = &t->r->heap;
 
-	if (f->interpreted || !f->location)
-		put_call(t, e, heap_text(h, f->function), heap_text(h, f->file),
-			 heap_text(h, f->module), f->line);
-	else
+	const char *function = heap_text(h, f->function), *module = heap_text(h, f->module);
+
+	if (!f->interpreted && !f->function)
 		put_location(t, e, f->location, any);
+	else if (any || f->interpreted || (!is_system(module) && !is_allocator(function)))
+		put_call(t, e, function, heap_text(h, f->file), module, f->line);
 }
 
 static void put_chain(struct taker *t, struct ledger_entry *e, uint32_t site, uint32_t most)
@@ -432,10 +433,10 @@ void ledger_take_alive(struct ledger *l, struct report *r, const char *project)
 }
 
 /* Without a heap: there can be many more stacks than anything lives of. */
-static void take_site(struct taker *t, const struct site *s)
+static void take_site(struct taker *t, const struct site_sums *s, stack_id stack)
 {
 	const struct stacks *stacks = &t->r->replay.stacks;
-	stack_id line = stacks_line(stacks, s->stack);
+	stack_id line = stacks_line(stacks, stack);
 	struct ledger_entry *e = ledger_add(t->l, "made");
 
 	if (!e)
@@ -443,21 +444,24 @@ static void take_site(struct taker *t, const struct site *s)
 	e->count = s->blocks;
 	e->objects = s->brief;
 	e->bytes = s->bytes;
-	for (stack_id at = line ? line : s->stack; at && !e->nplaces;
+	for (stack_id at = line ? line : stack; at && !e->nplaces;
 	     at = stack_parent(stacks, at))
 		put_location(t, e, stacks->node[at].location, false);
-	if (!e->nplaces && s->stack)
-		put_location(t, e, stacks->node[s->stack].location, true);
+	if (!e->nplaces && stack)
+		put_location(t, e, stacks->node[stack].location, true);
 	e->nplaces = e->nplaces ? 1 : 0;
 }
 
 void ledger_take_made(struct ledger *l, struct report *r, const char *project)
 {
+	struct site_sums *sums = replay_site_sums(&r->replay);
 	struct taker t;
 
 	taker_init(&t, l, r, project);
+	l->failed |= !sums;
 	for (site_id i = 0; i < r->replay.sites && !l->failed; i++)
-		if (r->replay.site[i].blocks)
-			take_site(&t, &r->replay.site[i]);
+		if (sums[i].blocks)
+			take_site(&t, &sums[i], r->replay.site[i].stack);
 	taker_fini(&t);
+	mem_free(sums);
 }

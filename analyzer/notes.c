@@ -133,6 +133,8 @@ static int note_snapshots(struct report *r)
 			"may be held.");
 	if (e)
 		return e;
+	if (r->events)			/* nobody asked for one */
+		return 0;
 	if (!r->graph && !r->scanned && f->snapshots_begun)
 		return note_add(r, true, "No snapshot is complete%s: who holds what is not known, and "
 				"what follows is what the events alone tell.",
@@ -173,6 +175,13 @@ static int note_stacks(struct report *r)
 	return 0;
 }
 
+static int note_symbols(struct report *r)
+{
+	const char *advice = symbols_advice(r->symbols);
+
+	return advice ? note_add(r, false, "%s", advice) : 0;
+}
+
 int notes_take(struct report *r)
 {
 	int e = take_state(r);
@@ -185,5 +194,7 @@ int notes_take(struct report *r)
 		e = note_runtimes(r);
 	if (!e)
 		e = note_snapshots(r);
-	return e ? e : note_stacks(r);
+	if (!e)
+		e = note_stacks(r);
+	return e ? e : note_symbols(r);
 }

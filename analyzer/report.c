@@ -247,9 +247,8 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 /* The replay stands at its beginning: what is told of it is told from there. */
 static int observe(struct report *r)
 {
-	int e;
-
 	uint64_t warm = r->work.warm;
+	int e;
 
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
@@ -261,6 +260,8 @@ static int observe(struct report *r)
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
+	if (r->events)
+		return e;
 	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
 }
 
@@ -342,17 +343,53 @@ static int analyse_events(struct report *r)
 	return e ? e : replay_to_end(&r->replay);
 }
 
+/* The first tick that is not before so many seconds. */
+static uint64_t ticks_at(const struct trace *t, double seconds)
+{
+	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
+
+	while (low < high) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Sums alone; whoever shows them names what he shows. */
+static int count_events(struct report *r, const struct report_options *o)
+{
+	int e = 0;
+
+	if (o->from > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->from));
+	if (e >= 0 && o->from > 0)
+		replay_start_counting(&r->replay);
+	if (e >= 0 && o->to > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->to));
+	else if (e >= 0)
+		e = replay_to_end(&r->replay);
+	if (e >= 0 && !r->replay.left)
+		e = replay_mark_left(&r->replay);
+	r->program_seconds = seconds_of_program(r);
+	return e < 0 ? e : load_heap(r, NULL);
+}
+
 #define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
 
 /* A place in machine code, for what no line of the program made. */
 static void name_native(struct report *r, struct overview_row *row)
 {
 	const struct heap_site *s = &r->heap.site[row->at];
-	const struct heap_frame *f = &r->heap.frame[s->first];
+	const struct heap_frame *f;
 
 	if (s->here < s->n || !s->n)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
+	f = &r->heap.frame[s->first];
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;
@@ -378,6 +415,21 @@ static void name_stacks(struct report *r)
 		name_native(r, &r->overview.row[i]);
 }
 
+static int analyse(struct report *r, const struct report_options *o, char error[200])
+{
+	int e = choose_snapshot(r, o->snapshot, error);
+
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r);
+	if (!e)
+		e = measure_work(r);
+	if (!e)
+		name_stacks(r);
+	return e;
+}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -392,25 +444,18 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
+	r->events = o->events;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e) {
-		r->symbols = symbols_new(&r->defs, NULL);
+		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
 	if (!e)
 		e = observe(r);
 	if (!e)
-		e = choose_snapshot(r, o->snapshot, error);
-	if (!e)
-		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
-			analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e)
-		e = analyse_collector(r);
-	if (!e)
-		e = measure_work(r);
+		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
-		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}

@@ -18,8 +18,11 @@
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	bool events;			/* the events alone: no snapshot, no findings */
+	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
+	struct symbols_options symbols;
 };
 
 struct report_note {
@@ -43,6 +46,7 @@ struct report {
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
+	bool events;			/* asked for the events alone                */
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct blocks blocks;

@@ -1,6 +1,7 @@
 #include "report_text.h"
 
 #include "buf.h"
+#include "place.h"
 #include "words.h"
 
 #include <string.h>
@@ -186,17 +187,9 @@ static void put_numbers(const struct term *t, const struct finding *f)
 	buf_fini(&b);
 }
 
-/* The runtime's own code is passed over where it stands between the program's. */
-static bool is_runtime(const struct heap *h, const struct heap_frame *f)
-{
-	const char *name = words_file(heap_text(h, f->module));
-
-	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6);
-}
-
 /*
  * Interpreted frames alone, the native ones between them are in the JSON; for a
- * block of malloc those of C code, too.
+ * block of malloc those of C code, too, but for the runtime's.
  */
 static void put_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all)
 {
@@ -207,7 +200,7 @@ static void put_stack(const struct term *t, const struct heap *h, uint32_t site,
 	for (i = 0; i < s->n; i++) {
 		const struct heap_frame *f = &h->frame[s->first + i];
 
-		if (!f->interpreted && s->here < s->n && !(native && !is_runtime(h, f)))
+		if (!f->interpreted && s->here < s->n && !(native && !place_is_runtime(heap_text(h, f->module))))
 			continue;
 		if (told == STACK_TOLD && !all) {
 			rest++;

@@ -151,8 +151,10 @@ int tables_draw(struct tables *t, struct draft *d)
 	int r = 0;
 
 	for (node_id v = 0; v < t->b->n && t->b->counted && !r; v++)
-		if (t->b->row[v].book && keeps_itself(t, t->b->row[v].book))
+		if (t->b->row[v].book && keeps_itself(t, t->b->row[v].book)) {
+			t->b->row[v].outside++;
 			r = draft_root(d, v, 1, BLOCKS_OBJECT);
+		}
 
 	for (uint32_t i = 0; x && t->b->counted && x->edge && i <= x->mask && !r; i++) {
 		const struct tie *e = &x->edge[i];

@@ -7,14 +7,18 @@
 
 static void count(struct work *w, struct work_count *c, const struct replay *r)
 {
+	struct site_sums *sums = replay_site_sums(r);
 	uint64_t *blocks = mem_array(r->sites, sizeof(*blocks));
 
-	if (!blocks) {
+	if (!blocks || !sums) {
 		w->failed = true;
+		mem_free(blocks);
+		mem_free(sums);
 		return;
 	}
 	for (uint32_t i = 0; i < r->sites; i++)
-		blocks[i] = r->site[i].blocks;
+		blocks[i] = sums[i].blocks;
+	mem_free(sums);
 	mem_free(c->blocks);
 	*c = (struct work_count){ blocks, r->sites };
 }
@@ -85,21 +89,27 @@ static uint8_t maker(const struct replay *r, uint8_t *known, stack_id id)
 int work_total(const struct work *w, const struct replay *r, double *ret)
 {
 	bool runtime = has_runtime(r);
+	struct site_sums *sums;
 	uint8_t *known;
 	double sum = 0;
 
 	if (w->failed)
 		return -ENOMEM;
+	sums = replay_site_sums(r);
 	known = mem_array(r->stacks.count, sizeof(*known));
-	if (!known)
+	if (!known || !sums) {
+		mem_free(sums);
+		mem_free(known);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < r->sites; i++) {
 		uint64_t before = blocks_of(&w->before, i);
-		uint64_t until = w->at_exit.blocks ? blocks_of(&w->at_exit, i) : r->site[i].blocks;
+		uint64_t until = w->at_exit.blocks ? blocks_of(&w->at_exit, i) : sums[i].blocks;
 
 		if (until > before && (!runtime || maker(r, known, r->site[i].stack) == PROGRAM))
 			sum += (double)(until - before);
 	}
+	mem_free(sums);
 	mem_free(known);
 	if (r->trace->head.sample_bytes && r->total.blocks)
 		sum *= r->scaled.made.n / (double)r->total.blocks;
