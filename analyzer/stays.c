@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define THIN 3			/* frames from a call of the program's to a count   */
 #define OWNER_MANY (NODE_NONE - 1)	/* several hold it, or what is no object     */
 
 static struct book *book_of(const struct stays *s, node_id v)
@@ -260,7 +261,8 @@ static bool asked_for(const struct stays *s, const struct book *l)
 		return false;
 	way_of(s, l->born, &born);
 	way_of(s, row->site, &w);
-	return is_direct(&w, &born);
+	return is_direct(&w, &born) && w.blame && (row->site == l->born ||
+		w.path + w.n - w.blame <= THIN);
 }
 
 /* --- claiming -------------------------------------------------------------------------------- */
