@@ -545,6 +545,37 @@ int find_unbalanced(struct findings *s, const struct stays *stays, struct heap_l
 	return r;
 }
 
+/* --- over-retained -------------------------------------------------------------------------- */
+
+static int suspects_of(struct finder *f, struct finding *x, struct refs *refs)
+{
+	const struct object *o = x->nmembers ? replay_object(refs->r, x->member[0].address) : NULL;
+	struct book *l = o ? refs_of(refs, o) : NULL;
+	int r = l ? refs_settle(refs, l) : 0;
+
+	if (!l || r)
+		return r;
+	x->path = mem_array(PATHS_MAX, sizeof(*x->path));
+	if (!x->path)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < l->n && !r; i++)
+		if (l->row[i].n > 0)
+			r = add_path(f, x, FINDING_KEEPS, l->row[i].site, (uint64_t)l->row[i].n,
+				false);
+	return r;
+}
+
+int find_suspects(struct findings *s, struct refs *refs, struct heap_loader *l)
+{
+	struct finder f = { .findings = s, .l = l };
+	int r = 0;
+
+	for (uint32_t i = 0; i < s->n && !r; i++)
+		if (s->f[i].kind == FINDING_OVER_RETAINED)
+			r = suspects_of(&f, &s->f[i], refs);
+	return r;
+}
+
 /* --- over-released -------------------------------------------------------------------------- */
 
 static int bad_words(struct finder *f, struct finding *x, const struct refs_bad *b)

@@ -225,6 +225,8 @@ static int analyse_snapshot(struct report *r, bool each)
 		e = find_live_cycles(&r->analysis);
 	if (!e)
 		e = find_retained(&r->analysis);
+	if (!e)
+		e = find_suspects(&r->analysis.findings, &r->refs, &r->loader);
 	if (!e && r->scanned)
 		e = find_blocks(r, each);
 	if (!e)
