@@ -2,9 +2,11 @@
 
 #include "buf.h"
 #include "mem.h"
+#include "place.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DISTANCE_MAX (CALLERS_DEPTH * 2 * PROGRAM_FRAME)
@@ -21,10 +23,13 @@ static bool same_text(struct text a, struct text b)
 	return a.length == b.length && !memcmp(a.s, b.s, a.length);
 }
 
-/* The executable is the program wherever it lies. */
+/* The executable is the program wherever it lies, unless that is an interpreter. */
 static bool is_library(const struct defs *d, const struct def_module *m)
 {
-	return m->guest || ((begins(m->path, "/usr/lib") || begins(m->path, "/lib")) &&
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%.*s", TEXT_ARG(m->path));
+	return m->guest || place_is_runtime(path) || ((begins(m->path, "/usr/lib") || begins(m->path, "/lib")) &&
 		!same_text(m->path, d->executable));
 }
 

@@ -503,9 +503,7 @@ static enum finding_severity severity_of(const struct finder *f, const struct ro
 		f->l->r->site[site].stack, path) : 0);
 	if (!at || !at->program)
 		return FINDING_INFO;	/* no line of the program had a part in it */
-	if (run->stay->why == STAYS_KEPT)
-		return FINDING_INFO;
-	return f->doubtful || n <= f->unseen ? FINDING_WARNING : FINDING_ERROR;
+	return run->stay->why == STAYS_KEPT || f->doubtful || n <= f->unseen ? FINDING_WARNING : FINDING_ERROR;
 }
 
 static void add_up(struct finding *x, const struct row *run, uint32_t n)

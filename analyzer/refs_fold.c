@@ -11,6 +11,8 @@
  *			(callers_distance)
  *	an eighth	... of that, when both are by functions of one holder:
  *			basket_add() and basket_clear(), or by one function alone
+ *	an eighth	... as well, when one took as often as the other gave back, and that is
+ *			not just once or twice
  *	more		when the program itself took it, and a library gives back: what
  *			libraries give back they took themselves, or were given at the making
  *	1		when just these two went together in an object that died in order
@@ -31,6 +33,7 @@
 #define HOLDER_NAME 5			/* letters that two names share, at least    */
 #define PAIRS       (1u << 14)
 #define LEARNED     1
+#define AS_OFTEN    3
 #define FOREIGN     (2 * PROGRAM_FRAME)
 
 struct way {
@@ -148,6 +151,8 @@ static uint32_t distance(const struct refs *s, const struct book *l, const struc
 	if (is_learned(s, l->row[up->row].site, l->row[down->row].site) && d > LEARNED)
 		return LEARNED;
 	if (up->n && down->n && up->path[up->n - 1].function == down->path[down->n - 1].function)
+		return d / 8;
+	if (l->row[up->row].n == -l->row[down->row].n && l->row[up->row].n >= AS_OFTEN)
 		return d / 8;
 	if (d >= 2 * PROGRAM_FRAME && same_holder(s, up, down))
 		return d / 8;

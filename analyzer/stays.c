@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define THIN 3			/* frames from a call of the program's to a count   */
 #define OWNER_MANY (NODE_NONE - 1)	/* several hold it, or what is no object     */
 
 static struct book *book_of(const struct stays *s, node_id v)
@@ -247,6 +248,23 @@ static const struct ref_row *unheld_row(const struct stays *s, node_id v)
 	return NULL;
 }
 
+/*
+ * Of what is in reach only a reference that the program's own code took is worth a word:
+ * libraries have their ways to keep two with one address (GObject's classes their properties).
+ */
+static bool asked_for(const struct stays *s, const struct book *l)
+{
+	const struct ref_row *row = suspect_of(s, l);
+	struct way born, w;
+
+	if (!row)
+		return false;
+	way_of(s, l->born, &born);
+	way_of(s, row->site, &w);
+	return is_direct(&w, &born) && w.blame && (row->site == l->born ||
+		w.path + w.n - w.blame <= THIN);
+}
+
 /* --- claiming -------------------------------------------------------------------------------- */
 
 static int add_member(struct stays *s, struct stay *x, node_id v)
@@ -318,6 +336,8 @@ static int find_unbalanced(struct stays *s, uint32_t *ret_from)
 		count = (uint64_t)book_balance(l);
 		row = dead && count <= words ? unheld_row(s, v) : NULL;
 		if (count <= words && !row && !(dead && l->flags & BOOK_FLOATING))
+			continue;
+		if (!dead && !asked_for(s, l))
 			continue;
 		x = add_stay(s, v, dead ? why_of(l) : STAYS_KEPT);
 		if (!x)

@@ -134,10 +134,27 @@ bool tables_word(struct tables *t, node_id to, uint64_t where)
 
 /* --- edges -------------------------------------------------------------------------------- */
 
+/*
+ * Types whose objects have a reference to themselves, which only their own weak references
+ * can give back: a GBinding goes when one of the two objects that it binds does.
+ */
+static bool keeps_itself(const struct tables *t, const struct book *l)
+{
+	const struct def_type *type = def_type(t->r->defs, l->type);
+
+	return l->flags & BOOK_STATIC || (type && text_is(type->name, "GBinding"));
+}
+
 int tables_draw(struct tables *t, struct draft *d)
 {
 	const struct ties *x = t->refs ? &t->refs->ties : NULL;
 	int r = 0;
+
+	for (node_id v = 0; v < t->b->n && t->b->counted && !r; v++)
+		if (t->b->row[v].book && keeps_itself(t, t->b->row[v].book)) {
+			t->b->row[v].outside++;
+			r = draft_root(d, v, 1, BLOCKS_OBJECT);
+		}
 
 	for (uint32_t i = 0; x && t->b->counted && x->edge && i <= x->mask && !r; i++) {
 		const struct tie *e = &x->edge[i];

@@ -34,7 +34,7 @@ bool tables_is_weak(const struct tables *t, uint64_t where);
 /* A word of a variable leads to a block: true when it holds nothing, else it is noted. */
 bool tables_word(struct tables *t, node_id to, uint64_t where);
 
-int tables_draw(struct tables *t, struct draft *d);	/* told edges         */
+int tables_draw(struct tables *t, struct draft *d);	/* told edges; who keeps itself */
 int tables_judge(struct tables *t);			/* the graph is built */
 
 #endif

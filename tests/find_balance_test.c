@@ -162,9 +162,10 @@ static const struct { const char *script, *words, *verdict; } cases[] = {
 	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b signal 0", "*>a", "" },
 	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b signal 1", "*>a a>b", "unbalanced B*1 by f" },
 	/* more references than words, and in reach: worth a word */
-	{ MADE("a", "T", "f") "incref a 2 |main:1>keep:1", "*>a", "info unbalanced T*1 by keep" },
+	{ MADE("a", "T", "f") "incref a 2 |main:1>keep:1", "*>a", "unbalanced T*1 by keep" },
 	/* static ones, and those whose references are not told, are nobody's mistake */
-	{ MADE("a", "T", "f") "reference a 10 0", "", "lost" },
+	{ MADE("a", "T", "f") "reference a 10 0", "", "" },
+	{ MADE("a", "GBinding", "f"), "", "" },
 	{ MADE("a", "T", "f") "reference a 9 0", "", "lost" },
 	/* the dead */
 	{ "alloc a 64 |main:1; birth a +T |main:1>f:1; decref a 0 |main:1>f:2; death a; free a;"

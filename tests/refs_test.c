@@ -93,6 +93,10 @@ static const struct { const char *script, *left; } cases[] = {
 	{ "birth a +T |main:1; incref a 2 |main:2>setup:1>basket_add:2;"
 	  "incref a 3 |main:3>run:1>on_click:9; decref a 2 |main:4;"
 	  "decref a 1 |main:5>teardown:1>basket_clear:3", "on_click+1" },
+	/* as often as one takes another gives back: the maker's is left */
+	{ "birth a +T |main:1; incref a 2 |main:2>take:1; incref a 3 |main:2>take:1;"
+	  "incref a 4 |main:2>take:1; decref a 3 |main:3>give:1; decref a 2 |main:3>give:1;"
+	  "decref a 1 |main:3>give:1", "main+1" },
 	/* one thread takes, another gives back */
 	{ "birth a +T |main:1>f:1; incref a 2 |main:1>f:2; decref a 1 |main:1>f:3;"
 	  "thread 2; decref a 0 |start:1>work:1", "" },

@@ -137,6 +137,19 @@ class Balance(unittest.TestCase):
         self.assertIn("made: nobody gave it back", text)
         self.assertIn("--all shows them", text)
 
+    def test_who_took_a_python_object_is_named(self):
+        script = ("import ctypes\ninc = ctypes.pythonapi.Py_IncRef\ninc.argtypes = [ctypes.py_object]\n"
+                  "def keep(x):\n    inc(x)\nrows = [[i] for i in range(5)]\nkeep(rows[2])\n")
+        path = os.path.join(self.folder.name, "keep.py")
+        with open(path, "w") as f:
+            f.write(script)
+        with Recording(["/usr/bin/python3", path]) as recording:
+            mine = [f for f in recording.findings("over-retained") if f["severity"] == "error"]
+            self.assertEqual([f["count"] for f in mine], [1])
+            self.assertEqual([p["place"]["function"] for p in mine[0]["paths"]], ["keep"])
+            events = recording.ask("history", mine[0]["members"][0]["id"])["objects"][0]["events"]
+            self.assertEqual([e["what"] for e in events], ["retained"])
+
     def test_pipelines_are_in_order(self):
         if not shutil.which("gst-launch-1.0"):
             self.skipTest("gstreamer1.0-tools is not installed")
