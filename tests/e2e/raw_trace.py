@@ -33,6 +33,7 @@ class Trace:
         self.end, self.state, self.streams, self.threads = struct.unpack_from("<QIII", data, 128)
         self.status, = struct.unpack_from("<I", data, 160)
         self.lost = struct.unpack_from("<16Q", data, 192)
+        self.counter = struct.unpack_from("<32Q", data, 320)
         best, self.strings, self.notes, self.argv = {}, {}, [], []
         defs = []
         for at in range(header, min(self.end, len(data) - 64), chunk):
