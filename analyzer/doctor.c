@@ -342,6 +342,7 @@ static void examine_program(struct doctor *d, const struct launch *l)
 	}
 	examine_loaded(d, &b);
 	examine_runtime(d, &b);
+	doctor_runtimes(d, l->runtimes, &b);
 	examine_counted(d, &b);
 	examine_allocator(d, &b);
 	binaries_fini(&b);

@@ -8,6 +8,7 @@
 #include "gobject.h"
 
 #include "../defs.h"
+#include "../hooks_own.h"
 
 #include <string.h>
 
@@ -36,6 +37,7 @@ static struct {
 	void (*g_atomic_ref_count_init)(int *count);
 	void *(*g_slice_alloc)(size_t size);
 	void (*g_slice_free1)(size_t size, void *p);
+	void (*g_slice_free_chain_with_offset)(size_t size, void *chain, size_t next);
 	void (*g_free)(void *p);
 	void *(*g_array_ref)(void *p), *(*g_ptr_array_ref)(void *p), *(*g_bytes_ref)(void *p),
 		*(*g_hash_table_ref)(void *p), *(*g_variant_ref)(void *p),
@@ -132,11 +134,22 @@ DETOUR_HOOK static void on_g_atomic_ref_count_init(int *count)
 		counted_note((uintptr_t)p, OURO_REFERENCE_FLOATING, 0, 0, 0, 0);
 }
 
+/*
+ * Up to GLib 2.74 objects, list nodes and the like come out of slabs that g_slice takes
+ * from malloc, shares out itself and keeps for the next one.  Who sees slabs alone sees nothing
+ * leak, and one object in a slab keeps all of its neighbours: so every slice is a block.
+ * Later ones pass on to malloc; that call is the inner one then, and not recorded.
+ */
+#define SLICE_ENTER() hooks_own_enter((uintptr_t)__builtin_frame_address(0))
+#define SLICE_ENDED(p) hooks_own_ended(p, (uintptr_t)__builtin_frame_address(0))
+
 /* GDateTime. */
 DETOUR_HOOK static void *on_g_slice_alloc(size_t size)
 {
+	struct thr *t = SLICE_ENTER();
 	void *p = original.g_slice_alloc(size);
 
+	hooks_own_taken(t, p, size, COUNTED_CALLER);
 	if (range_has(&date_time.range, (uintptr_t)__builtin_return_address(0)))
 		born(DATE_TIME, p, COUNTED_CALLER);
 	return p;
@@ -148,8 +161,10 @@ DETOUR_HOOK static void *on_g_slice_alloc(size_t size)
  */
 DETOUR_HOOK static void *on_g_slice_alloc0(size_t size)
 {
+	struct thr *t = SLICE_ENTER();
 	void *p = original.g_slice_alloc(size);
 
+	hooks_own_taken(t, p, size, COUNTED_CALLER);
 	if (p)
 		memset(p, 0, size);
 	if (objects_make_at((uintptr_t)__builtin_return_address(0)))
@@ -160,9 +175,26 @@ DETOUR_HOOK static void *on_g_slice_alloc0(size_t size)
 /* Deaths of what can be kept at its last reference: GStreamer's buffers. */
 DETOUR_HOOK static void on_g_slice_free1(size_t size, void *p)
 {
+	struct thr *t;
+
 	if (counted_any_ending())
 		counted_freed((uintptr_t)p, COUNTED_CALLER);
+	SLICE_ENDED(p);
+	t = SLICE_ENTER();
 	original.g_slice_free1(size, p);
+	hooks_own_leave(t);
+}
+
+/* Slices linked by a word at `next` in each. */
+DETOUR_HOOK static void on_g_slice_free_chain_with_offset(size_t size, void *chain, size_t next)
+{
+	struct thr *t;
+
+	for (char *p = chain; p; p = *(char **)(p + next))
+		SLICE_ENDED(p);
+	t = SLICE_ENTER();
+	original.g_slice_free_chain_with_offset(size, chain, next);
+	hooks_own_leave(t);
 }
 
 DETOUR_HOOK static void on_g_free(void *p)
@@ -278,6 +310,7 @@ BOX(ATOMIC_RC_BOX, g_atomic_rc_box_alloc, g_atomic_rc_box_alloc0, g_atomic_rc_bo
 const struct gobject_hook boxed_hooks[] = {
 	GOBJECT_HOOK(g_slice_alloc), { "g_slice_alloc0", (void *)on_g_slice_alloc0, NULL },
 	GOBJECT_HOOK(g_atomic_ref_count_init), GOBJECT_HOOK(g_slice_free1), GOBJECT_HOOK(g_free),
+	GOBJECT_HOOK(g_slice_free_chain_with_offset),
 	GOBJECT_HOOK(g_array_ref), GOBJECT_HOOK(g_array_unref), GOBJECT_HOOK(g_array_free),
 	GOBJECT_HOOK(g_ptr_array_ref), GOBJECT_HOOK(g_ptr_array_unref),
 	GOBJECT_HOOK(g_ptr_array_free),
