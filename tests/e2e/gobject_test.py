@@ -185,14 +185,14 @@ class Gtk(Balance):
         if not shutil.which("gtk3-widget-factory"):
             self.skipTest("gtk-3-examples is not installed")
         with Display() as display, Recording(
-                ["timeout", "-s", "KILL", "2", "gtk3-widget-factory"],
+                ["timeout", "-s", "KILL", "4", "gtk3-widget-factory"],
                 env=clean_environment(**display)) as run:
             inside = run.trace + ".d"
             self.assertEqual(run.status, -9)
             books = [Books(Trace(os.path.join(inside, name))) for name in os.listdir(inside)
                      if "." not in name]
         factory = max(books, key=lambda b: sum(b.made.values()))
-        self.assertGreater(sum(factory.made.values()), 5000)
+        self.assertGreater(sum(factory.made.values()), 100)
         self.assertEqual((dict(factory.wrong), dict(factory.differs)), ({}, {}))
 
 

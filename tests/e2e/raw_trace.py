@@ -53,7 +53,7 @@ class Trace:
         for kind, body in defs:
             flags, first, second = struct.unpack_from("<HII", body, 6)
             if kind == 7:
-                self.types[first] = flags, self.strings.get(second, "?")
+                self.types[first] = flags & 0x3fff, self.strings.get(second, "?")
             elif kind == 10:
                 state, = struct.unpack_from("<I", body, 16)
                 self.runtimes[self.strings[first]] = flags, self.strings.get(second), state
