@@ -19,6 +19,7 @@ uint32_t define_native(uintptr_t address);
 
 uint32_t define_code(uint32_t name, uint32_t qualname, uint32_t file, uint32_t line);
 uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags);
+/* runtime: its number, with enum ouro_type_flags. */
 uint32_t define_type(unsigned runtime, uint32_t name, uintptr_t address);
 /* Of a runtime other than the interpreter: then several objects can lie in one block. */
 bool define_is_counted(uint32_t type);

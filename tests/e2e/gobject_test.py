@@ -18,6 +18,7 @@ PROGRAMS = os.path.join(TOP, "tests", "glib")
 ROUNDS = int(os.environ.get("GOBJECT_ROUNDS", "1"))
 OWNED, BORROWED, WEAK = range(3)
 ACTIVE = 1
+STACKS_CUT = 2
 
 folder = tempfile.TemporaryDirectory(prefix="ouro-glib-")
 
@@ -84,6 +85,8 @@ class Balance(unittest.TestCase):
             bare = subprocess.run(command, capture_output=True, text=True, env=environment)
             self.assertEqual(self.without_addresses(run.stdout.split("\n" + report["trace"]["program"])[0]),
                              self.without_addresses(bare.stdout.rstrip("\n")))
+        # Callbacks come through marshallers and libffi: no stack may end there.
+        self.assertEqual(trace.counter[STACKS_CUT], 0)
         books = Books(trace)
         self.assertEqual(dict(books.wrong), {})
         if not threads:
@@ -182,14 +185,14 @@ class Gtk(Balance):
         if not shutil.which("gtk3-widget-factory"):
             self.skipTest("gtk-3-examples is not installed")
         with Display() as display, Recording(
-                ["timeout", "-s", "KILL", "2", "gtk3-widget-factory"],
+                ["timeout", "-s", "KILL", "4", "gtk3-widget-factory"],
                 env=clean_environment(**display)) as run:
             inside = run.trace + ".d"
             self.assertEqual(run.status, -9)
             books = [Books(Trace(os.path.join(inside, name))) for name in os.listdir(inside)
                      if "." not in name]
         factory = max(books, key=lambda b: sum(b.made.values()))
-        self.assertGreater(sum(factory.made.values()), 5000)
+        self.assertGreater(sum(factory.made.values()), 100)
         self.assertEqual((dict(factory.wrong), dict(factory.differs)), ({}, {}))
 
 

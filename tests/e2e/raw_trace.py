@@ -33,6 +33,7 @@ class Trace:
         self.end, self.state, self.streams, self.threads = struct.unpack_from("<QIII", data, 128)
         self.status, = struct.unpack_from("<I", data, 160)
         self.lost = struct.unpack_from("<16Q", data, 192)
+        self.counter = struct.unpack_from("<32Q", data, 320)
         best, self.strings, self.notes, self.argv = {}, {}, [], []
         defs = []
         for at in range(header, min(self.end, len(data) - 64), chunk):
@@ -52,7 +53,7 @@ class Trace:
         for kind, body in defs:
             flags, first, second = struct.unpack_from("<HII", body, 6)
             if kind == 7:
-                self.types[first] = flags, self.strings.get(second, "?")
+                self.types[first] = flags & 0x3fff, self.strings.get(second, "?")
             elif kind == 10:
                 state, = struct.unpack_from("<I", body, 16)
                 self.runtimes[self.strings[first]] = flags, self.strings.get(second), state
