@@ -224,24 +224,42 @@ static char *edge_name(const struct finder *f, node_id from, uint32_t name)
 	return buf_take(&b);
 }
 
+static bool is_told(uint32_t name)
+{
+	return name >= BLOCKS_TIE;
+}
+
+/* A reference that the runtime has a name for stands in memory, too: then its name is enough. */
+static bool is_said_by_name(const struct graph *g, node_id from, edge_id e)
+{
+	for (edge_id o = g->out[from]; o < g->out[from + 1]; o++)
+		if (g->to[o] == g->to[e] && is_told(g->name[o]) && !is_told(g->name[e]))
+			return true;
+	return false;
+}
+
 static int take_edges(struct finder *f, struct finding *x)
 {
 	const struct graph *g = &f->s->b->graph;
 	uint32_t cap = 0;
 
-	for (uint32_t i = 0; i < x->nmembers; i++)
-		for (edge_id e = g->out[x->member[i].node]; e < g->out[x->member[i].node + 1]; e++) {
+	for (uint32_t i = 0; i < x->nmembers; i++) {
+		node_id from = x->member[i].node;
+
+		for (edge_id e = g->out[from]; e < g->out[from + 1]; e++) {
 			uint32_t to = member_of(x, g->to[e]);
 
-			if (to == x->nmembers || !edge_owns(g, e) || x->nedges >= MEMBERS_MAX)
+			if (to == x->nmembers || !edge_owns(g, e) || x->nedges >= MEMBERS_MAX ||
+			    is_said_by_name(g, from, e))
 				continue;
 			if (mem_room(&x->edge, x->nedges, &cap, sizeof(*x->edge)))
 				return -ENOMEM;
 			x->edge[x->nedges] = (struct finding_edge){ i, to,
-				edge_name(f, x->member[i].node, g->name[e]), true };
+				edge_name(f, from, g->name[e]), true };
 			if (!x->edge[x->nedges++].name)
 				return -ENOMEM;
 		}
+	}
 	return 0;
 }
 
@@ -542,37 +560,6 @@ int find_unbalanced(struct findings *s, const struct stays *stays, struct heap_l
 		r = tell(&f, &f.row[i], k - i);
 	}
 	mem_free(f.row);
-	return r;
-}
-
-/* --- over-retained -------------------------------------------------------------------------- */
-
-static int suspects_of(struct finder *f, struct finding *x, struct refs *refs)
-{
-	const struct object *o = x->nmembers ? replay_object(refs->r, x->member[0].address) : NULL;
-	struct book *l = o ? refs_of(refs, o) : NULL;
-	int r = l ? refs_settle(refs, l) : 0;
-
-	if (!l || r)
-		return r;
-	x->path = mem_array(PATHS_MAX, sizeof(*x->path));
-	if (!x->path)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < l->n && !r; i++)
-		if (l->row[i].n > 0)
-			r = add_path(f, x, FINDING_KEEPS, l->row[i].site, (uint64_t)l->row[i].n,
-				false);
-	return r;
-}
-
-int find_suspects(struct findings *s, struct refs *refs, struct heap_loader *l)
-{
-	struct finder f = { .findings = s, .l = l };
-	int r = 0;
-
-	for (uint32_t i = 0; i < s->n && !r; i++)
-		if (s->f[i].kind == FINDING_OVER_RETAINED)
-			r = suspects_of(&f, &s->f[i], refs);
 	return r;
 }
 

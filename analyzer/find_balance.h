@@ -19,12 +19,6 @@
 int find_unbalanced(struct findings *s, const struct stays *stays, struct heap_loader *l,
 	bool doubtful, uint64_t unseen, bool each);
 
-/*
- * Of over-retained objects whose references are told now and then (Py_IncRef): who took
- * what was not given back.  The replay stands at the snapshot.
- */
-int find_suspects(struct findings *s, struct refs *refs, struct heap_loader *l);
-
 /* The replay is at its end. */
 int find_over_released(struct findings *s, struct refs *refs, struct heap_loader *l);
 
