@@ -3,6 +3,8 @@
  */
 #include "replay_private.h"
 
+#include "refs.h"
+
 #include <errno.h>
 
 void replay_object_dies(struct replay *r, struct object *o)
@@ -11,6 +13,8 @@ void replay_object_dies(struct replay *r, struct object *o)
 		return;
 	if (r->observer)
 		r->observer->dies(r->observer_arg, r, o);
+	if (r->refs)
+		refs_dies(r->refs, o);
 	o->alive = false;
 	replay_count_dead(r, o);
 	r->total.live_objects--;
@@ -78,6 +82,7 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	struct object *o;
 	uint32_t row;
 	site_id site;
+	bool known;
 	part_id part;
 	int result;
 
@@ -88,10 +93,12 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
 	if (result)
 		return result;
+	known = live_object(&r->live, e->object) != 0;
 	row = birth_row(r, e, b);
 	if (!row)
 		return -ENOMEM;
 	o = &r->live.object[row];
+	o->reused = known;
 	o->born = e->ticks;
 	o->type = e->type;
 	o->site = site;
@@ -111,6 +118,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	r->total.live_objects++;
 	if (r->observer)
 		r->observer->born(r->observer_arg, r, o);
+	if (r->refs)
+		refs_born(r->refs, o);
 	return 0;
 }
 

@@ -1,10 +1,12 @@
 #include "report.h"
 
 #include "buf.h"
+#include "find_balance.h"
 #include "find_collector.h"
 #include "find_growth.h"
 #include "mem.h"
 #include "notes.h"
+#include "suspects.h"
 #include "warm.h"
 #include "words.h"
 
@@ -141,6 +143,8 @@ static int replay_to_moment(struct report *r)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = refs_init(&r->refs, &r->replay, r->symbols);
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
@@ -206,6 +210,7 @@ static int analyse_blocks(struct report *r, bool each)
 
 static int analyse_snapshot(struct report *r, bool each)
 {
+	struct suspects suspects = { &r->refs, &r->loader };
 	int e = go_to_snapshot(r);
 
 	if (e)
@@ -218,6 +223,8 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (e)
 		return e;
 	r->analysis.each = each;
+	r->analysis.suspects = suspects_of;
+	r->analysis.suspects_arg = &suspects;
 	e = find_dead_cycles(&r->analysis);
 	if (!e)
 		e = find_live_cycles(&r->analysis);
@@ -237,6 +244,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	tape_event(&r->tape, replay, e);
 	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
@@ -248,8 +256,12 @@ static int observe(struct report *r)
 	uint64_t warm = r->work.warm;
 	int e;
 
+	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	e = refs_init(&r->refs, &r->replay, r->symbols);
+	if (e)
+		return e;
 	work_fini(&r->work);
 	r->work.warm = warm;
 	r->replay.watch = watch;
@@ -257,7 +269,9 @@ static int observe(struct report *r)
 	e = collections_init(&r->collections, &r->trace);
 	if (r->events)
 		return e;
-	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
+	if (!e)
+		e = survival_init(&r->survival, &r->collections, &r->replay);
+	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
 /* From the moment the runtime was ready to the one at which it began to end. */
@@ -283,8 +297,31 @@ static int measure_work(struct report *r)
 	return work_total(&r->work, &r->replay, &r->allocations);
 }
 
+/* Playing it all again takes as long as reading it: only where there is something to gain. */
+static int try_settings(struct report *r, const struct whatif_options *o)
+{
+	static const struct whatif_options usual = WHATIF_DEFAULT;
+	struct collection_sum sum;
+	bool worth;
+	int e;
+
+	tape_finish(&r->tape, &r->replay);
+	e = collections_sum(&r->collections, &r->trace, NULL, NULL, &sum);
+	if (e)
+		return e;
+	worth = whatif_worth(sum.seconds, r->program_seconds);
+	collection_sum_fini(&sum);
+	if (!o->wanted && !worth) {
+		r->whatif.refused = "the collector takes too little time";
+		return 0;
+	}
+	e = whatif_init(&r->whatif, &r->tape, &r->replay, o->wanted ? o : &usual,
+			r->program_seconds);
+	return e ? e : find_tuning(&r->analysis.findings, &r->whatif, r->program_seconds);
+}
+
 /* The replay is at its end. */
-static int analyse_collector(struct report *r)
+static int analyse_collector(struct report *r, const struct whatif_options *o)
 {
 	struct findings *f = &r->analysis.findings;
 	int e;
@@ -293,10 +330,17 @@ static int analyse_collector(struct report *r)
 	survival_settle(&r->survival);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
+	if (r->refs.failed)
+		return -ENOMEM;
+	e = r->loader.h ? find_over_released(f, &r->refs, &r->loader) : 0;
+	if (e)
+		return e;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
 		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
 					  r->program_seconds);
+	if (!e)
+		e = try_settings(r, o);
 	analysis_rank(&r->analysis);
 	return e;
 }
@@ -393,6 +437,13 @@ static void name_native(struct report *r, struct overview_row *row)
 	row->site.line = f->line;
 }
 
+static void name_finding(struct report *r, const struct finding *f)
+{
+	heap_load_symbols(&r->heap, r->symbols, f->stack);
+	for (uint32_t i = 0; i < f->npaths; i++)
+		heap_load_symbols(&r->heap, r->symbols, f->path[i].site);
+}
+
 /* Stacks of what is shown get their native frames named; all others stay numbers. */
 static void name_stacks(struct report *r)
 {
@@ -401,11 +452,28 @@ static void name_stacks(struct report *r)
 
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < list[k]->n; i++)
-			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+			name_finding(r, &list[k]->f[i]);
 	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
 		name_native(r, &r->overview.row[i]);
 }
 
+static int analyse(struct report *r, const struct report_options *o, char error[200])
+{
+	int e = choose_snapshot(r, o->snapshot, error);
+
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r, &o->whatif);
+	if (!e)
+		e = analyse_places(r);
+	if (!e)
+		e = measure_work(r);
+	if (!e)
+		name_stacks(r);
+	return e;
+}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -425,25 +493,15 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	else if (!e && o->skip_seconds > 0)
 		r->work.warm = ticks_at(&r->trace, o->skip_seconds);
-	if (!e)
-		e = observe(r);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
-	if (!e && !o->events)
-		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = o->events ? count_events(r, o) : r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e && !o->events)
-		e = analyse_collector(r);
-	if (!e && !o->events)
-		e = analyse_places(r);
-	if (!e && !o->events)
-		e = measure_work(r);
+		e = observe(r);
+	if (!e)
+		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
-		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}
@@ -470,7 +528,10 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	whatif_fini(&r->whatif);
+	tape_fini(&r->tape);
 	garbage_fini(&r->garbage);
+	refs_fini(&r->refs);
 	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);

@@ -10,8 +10,10 @@
 #include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "refs.h"
 #include "survival.h"
 #include "term.h"
+#include "whatif.h"
 #include "work.h"
 
 struct report_options {
@@ -23,6 +25,7 @@ struct report_options {
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 	struct symbols_options symbols;
+	struct whatif_options whatif;	/* of zeroes: as by WHATIF_DEFAULT           */
 };
 
 struct report_note {
@@ -35,6 +38,7 @@ struct report {
 	struct defs defs;
 	struct replay replay;
 	struct snap snap;
+	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
 	struct heap_loader loader;
@@ -42,6 +46,8 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct tape tape;
+	struct whatif whatif;
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 

@@ -179,6 +179,8 @@ static void put_numbers(struct json *j, const struct finding *f)
 		json_real(j, "bytes_per_second", f->rate.bytes);
 		json_real(j, "collector_seconds", f->rate.collecting);
 	}
+	if (f->kind == FINDING_UNBALANCED)
+		json_uint(j, "unknown", f->unknown);
 	if (f->kind == FINDING_GROWTH) {
 		json_real(j, "bytes_per_hour", f->per_hour);
 		json_real(j, "seconds", f->seconds);
@@ -209,6 +211,27 @@ static void put_all(struct json *j, const struct report *r, const struct finding
 	json_close(j, ']');
 }
 
+/* Ways of calls: who keeps, who gave back too much. */
+static void put_paths(struct json *j, const struct heap *h, const struct finding *f)
+{
+	static const char *const role[FINDING_ROLES] = { [FINDING_KEEPS] = "keeps",
+		[FINDING_SUSPECT] = "suspect", [FINDING_BAD] = "bad", [FINDING_END] = "end" };
+	uint32_t i;
+
+	json_open(j, "paths", '[');
+	for (i = 0; i < f->npaths; i++) {
+		json_open(j, NULL, '{');
+		json_text(j, "role", role[f->path[i].role]);
+		json_uint(j, "references", f->path[i].references);
+		json_uint(j, "objects", f->path[i].place.objects);
+		json_bool(j, "made", f->path[i].made);
+		put_site(j, "place", &f->path[i].place, false);
+		put_stack(j, h, f->path[i].site);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void put_finding(struct json *j, const struct report *r, const struct finding *f)
 {
 	const struct heap *h = &r->heap;
@@ -235,6 +258,8 @@ static void put_finding(struct json *j, const struct report *r, const struct fin
 	if (f->caller.function)
 		put_site(j, "called_from", &f->caller, false);
 	put_stack(j, h, f->stack);
+	if (f->npaths)
+		put_paths(j, h, f);
 	json_uint(j, "members_in_all", f->members_all);
 	json_open(j, "members", '[');
 	for (i = 0; i < f->nmembers; i++)
@@ -490,14 +515,15 @@ void report_json_stack(struct json *j, const struct report *r, uint32_t site)
 	put_stack(j, &r->heap, site);
 }
 
-void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
-			  enum finding_kind b)
+void report_json_findings(struct json *j, const struct report *r, const enum finding_kind *kind,
+			  unsigned kinds)
 {
 	const struct findings *s = &r->analysis.findings;
 
 	json_open(j, "findings", '[');
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->f[i].kind == a || s->f[i].kind == b)
-			put_finding(j, r, &s->f[i]);
+		for (unsigned k = 0; k < kinds; k++)
+			if (s->f[i].kind == kind[k])
+				put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }
