@@ -194,26 +194,44 @@ static const char *region_words(uint32_t region)
 	}
 }
 
-/* "at +8 of a block made in f() (a.c:3), at +0 of ..., which data of the program holds" */
-static char *blocks_way(struct grower *x, const struct path_set *s)
+/* Is this block held as the next one is: at the same offset of one made at the same place? */
+static bool alike(struct grower *x, const struct path_set *s, uint32_t i)
 {
 	const struct blocks *b = x->w->blocks;
-	uint32_t n = s->first[1] - 1;
+
+	return b->row[s->node[i]].site == b->row[s->node[i + 1]].site &&
+		b->graph.name[s->edge[i]] == b->graph.name[s->edge[i + 1]];
+}
+
+/* "at +8 of a block made in f() (a.c:3), that at +0 of ..., and that by data of the program" */
+static char *blocks_way(struct grower *x, const struct path_set *s)
+{
+	const struct places *p = x->w->places;
+	const struct blocks *b = x->w->blocks;
+	uint32_t n = s->first[1] - 1, told = 0, row = 0;
 	struct buf out = { 0 };
 
 	for (uint32_t i = n; i-- > 0; ) {
-		const struct blocks_row *row = &b->row[s->node[i]];
-		struct place at = places_own(x->w->places, &x->r->stacks, x->r->site[row->site].stack);
-		const struct places *p = x->w->places;
+		struct place at = places_own(x->w->places, &x->r->stacks,
+			x->r->site[b->row[s->node[i]].site].stack);
 
-		if (n - i > WAY_TOLD) {
+		row++;
+		if (i && alike(x, s, i - 1))	/* a list: once for all */
+			continue;
+		if (told++ == WAY_TOLD) {
 			buf_printf(&out, ", and so on for %u more blocks", i + 1);
 			break;
 		}
-		buf_printf(&out, "%sat +%u of a block made in ", i + 1 < n ? ", that " : "",
+		buf_printf(&out, "%sat +%u of a block made in ", told > 1 ? ", that " : "",
 			b->graph.name[s->edge[i]]);
 		words_place(&out, places_text(p, at.function),
 			places_text(p, at.file ? at.file : at.module), at.line);
+		if (row > 1) {
+			buf_puts(&out, ", ");
+			buf_number(&out, row);
+			buf_puts(&out, " of them in a row");
+		}
+		row = 0;
 	}
 	buf_printf(&out, "%s%s", n ? ", and that by " : "by ",
 		region_words(b->graph.root[graph_root_of(&b->graph, s->node[0])].id));

@@ -294,24 +294,13 @@ static bool in_guest(const struct heap_loader *l, uint64_t where)
 	return false;
 }
 
-/* A block whose objects all died and that was kept waits on a free list for the next one. */
-static bool is_waiting(const struct replay *r, const struct block *b)
-{
-	uint32_t row;
-
-	for (row = b->object; row; row = r->live.object[row].next)
-		if (r->live.object[row].alive)
-			return false;
-	return b->object;
-}
-
 static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf *what)
 {
 	const struct block *b = replay_block_around(l->r, w->where);
 	const struct heap_frame *place;
 	int64_t site;
 
-	if (!b || is_waiting(l->r, b))
+	if (!b || replay_waits(l->r, b))
 		return 0;
 	w->plausible = true;
 	buf_printf(what, "a block of %llu bytes", (unsigned long long)b->size);

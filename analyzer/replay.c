@@ -129,6 +129,10 @@ static int ext(struct replay *r, const struct event *e)
 	case OURO_EXT_SNAPSHOT:
 		r->snapshot = (uint32_t)e->ext_arg[0];
 		return !r->left && is_last_snapshot(r, r->snapshot) ? replay_mark_left(r) : 0;
+	case OURO_EXT_RESIDENT:
+		r->timeline.rss = e->ext_arg[0];
+		r->timeline.shared = e->ext_arg[1];
+		return 0;
 	case OURO_EXT_READY:
 		r->ready = moment(e);
 		return 0;

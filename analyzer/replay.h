@@ -169,6 +169,9 @@ static inline double replay_weight(const struct replay *r, const struct block *b
 /* The totals, scaled up when they are of a sample. */
 struct replay_total replay_totals(const struct replay *r);
 
+/* Have all objects in it died?  Then it is kept for the next one: it lives, and holds nothing. */
+bool replay_waits(const struct replay *r, const struct block *b);
+
 /* Where a block was made, or the last object that had it to itself was born. */
 static inline site_id block_site(const struct replay *r, const struct block *b)
 {

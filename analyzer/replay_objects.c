@@ -77,6 +77,17 @@ static uint32_t birth_row(struct replay *r, const struct event *e, struct block 
 	return row;
 }
 
+/* A block that waited for another object gets it. */
+static void wake(struct replay *r, const struct event *e, const struct block *b)
+{
+	uint32_t row = live_object(&r->live, e->object);
+
+	if (!b && row && r->live.object[row].block)
+		b = live_block(&r->live, r->live.object[row].block);
+	if (b && replay_waits(r, b))
+		replay_wait(r, b, false);
+}
+
 static int born(struct replay *r, const struct event *e, struct block *b)
 {
 	struct object *o;
@@ -94,6 +105,7 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	if (result)
 		return result;
 	known = live_object(&r->live, e->object) != 0;
+	wake(r, e, b);
 	row = birth_row(r, e, b);
 	if (!row)
 		return -ENOMEM;
@@ -146,12 +158,18 @@ void replay_death(struct replay *r, const struct event *e)
 {
 	uint32_t row = live_object(&r->live, e->addr);
 	struct object *o = &r->live.object[row];
+	const struct block *b;
 
 	if (!row || !o->alive) {
 		r->total.unknown_deaths++;
 		return;
 	}
 	replay_object_dies(r, o);
-	if (!o->block)
+	if (!o->block) {
 		live_remove_object(&r->live, row);
+		return;
+	}
+	b = live_block(&r->live, o->block);
+	if (b && replay_waits(r, b))
+		replay_wait(r, b, true);
 }

@@ -132,10 +132,18 @@ static inline struct part *touch(struct replay *r, part_id id)
 	return p;
 }
 
-/* For the trend nothing weighs less than 1. */
-static inline uint64_t mass_of(const struct block *b)
+bool replay_waits(const struct replay *r, const struct block *b)
 {
-	return b->size + !b->size;
+	for (uint32_t row = b->object; row; row = r->live.object[row].next)
+		if (r->live.object[row].alive)
+			return false;
+	return b->object;
+}
+
+/* For the trend nothing weighs less than 1, but what waits for the next object: nothing. */
+static inline uint64_t mass_of(const struct replay *r, const struct block *b)
+{
+	return replay_waits(r, b) ? 0 : b->size + !b->size;
 }
 
 static inline struct site *catch_up(struct replay *r, site_id id)
@@ -175,7 +183,7 @@ void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks)
 
 	p->live++;
 	p->live_bytes += b->size;
-	s->mass += mass_of(b);
+	s->mass += mass_of(r, b);
 	s->live_bytes += b->size;
 	if (s->live_bytes > s->peak_bytes)
 		s->peak_bytes = s->live_bytes;
@@ -200,7 +208,7 @@ void replay_count_out(struct replay *r, const struct block *b)
 
 	p->live--;
 	p->live_bytes -= b->size;
-	s->mass -= mass_of(b);
+	s->mass -= mass_of(r, b);
 	s->live_bytes -= b->size;
 	if (s->mass < s->low)
 		s->low = s->mass;
@@ -304,6 +312,16 @@ void replay_count_dead(struct replay *r, const struct object *o)
 		s->low = s->mass;
 }
 
+void replay_wait(struct replay *r, const struct block *b, bool waits)
+{
+	struct site *s = catch_up(r, block_site(r, b));
+	uint64_t mass = b->size + !b->size;
+
+	s->mass = waits ? s->mass - mass : s->mass + mass;
+	if (s->mass < s->low)
+		s->low = s->mass;
+}
+
 void replay_adopt(struct replay *r, struct block *b, part_id part)
 {
 	/* What was made before the counting began is not among what was made. */
@@ -384,7 +402,7 @@ static int take_births(struct replay *r)
 	while ((b = replay_each_block(r, &at))) {
 		o = &r->live.object[b->object];
 		trend_count_left(&r->trend, r->site[block_site(r, b)].series,
-			b->object && o->alive ? o->born : b->born, mass_of(b));
+			b->object && o->alive ? o->born : b->born, mass_of(r, b));
 	}
 	for (at = 0; (o = replay_each_object(r, &at));)
 		if (!o->block)

@@ -82,6 +82,8 @@ int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thr
  */
 void replay_adopt(struct replay *r, struct block *b, part_id part);
 
+void replay_wait(struct replay *r, const struct block *b, bool waits);	/* from now on */
+
 /* Hardly a site makes more than one type in more than one thread at a time. */
 static inline int replay_part_of(struct replay *r, site_id site, uint32_t type, uint32_t thread,
 	part_id *ret)

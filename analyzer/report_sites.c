@@ -199,10 +199,15 @@ static void put_sums(const struct term *t, const struct report *r, const struct 
 	buf_number(&b, weighed_whole(u->live));
 	buf_puts(&b, " (");
 	buf_bytes(&b, weighed_whole(u->live_bytes));
-	buf_puts(&b, "); of the peak of ");
+	buf_puts(&b, "); ");
+	if (weighed_whole(u->peak_bytes) < all.peak_bytes) {
+		buf_bytes(&b, weighed_whole(u->peak_bytes));
+		buf_puts(&b, " of the peak of ");
+	} else {
+		buf_puts(&b, "at most ");
+	}
 	buf_bytes(&b, all.peak_bytes);
-	buf_printf(&b, " at %.2f s ", (double)trace_elapsed(&r->trace, r->replay.total.peak_ticks) / 1e9);
-	buf_bytes(&b, weighed_whole(u->peak_bytes));
+	buf_printf(&b, " at %.2f s", (double)trace_elapsed(&r->trace, r->replay.total.peak_ticks) / 1e9);
 	if (r->trace.head.sample_bytes) {
 		buf_puts(&b, ". Estimated from a sample; standard errors: ");
 		buf_bytes(&b, weighed_whole(usage_error(u->bytes_variance)));

@@ -159,7 +159,7 @@ static int add_child(struct growing *g, uint32_t parent, uint32_t from, uint32_t
 	for (uint32_t i = from; i < to; i++)
 		usage_add_part(&x.u, g->r, g->s[i].part);
 	x.key = usage_key(&x.u, g->q->sort);
-	if (x.key < least || !(x.key > 0)) {
+	if (x.key < least || (least > 0 && !(x.key > 0))) {
 		g->t->node[parent].folded++;
 		g->t->node[parent].folded_key += x.key;
 		return 0;

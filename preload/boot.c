@@ -14,6 +14,7 @@
 #include "proof.h"
 #include "real.h"
 #include "ring.h"
+#include "resident.h"
 #include "runtime.h"
 #include "sample.h"
 #include "scan.h"
@@ -92,6 +93,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
 	sample_setup(options.sample);
 	proof_setup();
+	resident_start();
 	leave_setup();
 	exec_setup();
 	confine_setup();

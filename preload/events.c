@@ -5,6 +5,7 @@
 #include "file.h"
 #include "process.h"
 #include "proof.h"
+#include "resident.h"
 #include "ring.h"
 #include "runtime.h"
 #include "stack.h"
@@ -99,6 +100,7 @@ static bool start_chunk(struct thr *t)
 		start_over(t, 0);
 	}
 	event_statistics(t);
+	resident_tell(t, false);
 	return true;
 }
 

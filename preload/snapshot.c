@@ -5,6 +5,7 @@
 #include "events.h"
 #include "file.h"
 #include "options.h"
+#include "resident.h"
 #include "runtime.h"
 #include "sample.h"
 #include "scan.h"
@@ -574,6 +575,7 @@ int snapshot_take(struct guard *g, enum ouro_snapshot_reason reason, uintptr_t s
 	}
 	number = __atomic_add_fetch(&file->snapshots_begun, 1, __ATOMIC_RELAXED);
 	define_snapshot((uint32_t)number, reason, clock_now());
+	resident_tell(g->t, true);
 	event_ext(g, OURO_EXT_SNAPSHOT, &number, 1);
 
 	fd = file_open();

@@ -346,6 +346,17 @@ START_TEST(a_block_is_its_objects)
 }
 END_TEST
 
+START_TEST(a_block_that_waits_for_an_object_is_no_mass)
+{
+	play("pbirth a 64 16 list main>f; pbirth b 64 16 list main>f; death a+16; death b+16;"
+		"birth b+16 list main>g; pfree a");
+	ck_assert_uint_eq(r.site[part_of("b")->site].mass, 64);
+	ck_assert_uint_eq(r.site[1].mass, 0);
+	ck_assert_uint_eq(r.site[1].live_bytes, 0);
+	ck_assert(!replay_waits(&r, replay_block(&r, writer_address("b"))));
+}
+END_TEST
+
 START_TEST(a_block_of_many_objects_is_its_firsts)
 {
 	play("alloc a 4096 main>f; birth a+128 node main>g; birth a+256 leaf main>h");
@@ -632,6 +643,7 @@ int main(void)
 	tcase_add_test(c, parts_know_what_was_made_and_what_is_left);
 	tcase_add_test(c, one_stack_has_a_part_for_each_type_and_thread);
 	tcase_add_test(c, a_block_is_its_objects);
+	tcase_add_test(c, a_block_that_waits_for_an_object_is_no_mass);
 	tcase_add_test(c, a_block_of_many_objects_is_its_firsts);
 	tcase_add_test(c, what_dies_has_an_age);
 	tcase_add_test(c, what_is_left_is_what_lived_when_the_end_began);

@@ -86,6 +86,8 @@ enum ouro_ext {
 	OURO_EXT_UNEDGE   = 12,	/* ... and no longer: held address / 8              stack */
 	OURO_EXT_SETTINGS = 13,	/* the collector's settings, as they are from here on:    */
 				/* enum ouro_settings                                     */
+	OURO_EXT_RESIDENT = 24,	/* memory of the process, as the kernel counts it: resident */
+				/* bytes, those of them that are shared (files, too)      */
 	OURO_EXT_STACK    = 16,	/* debug: the hash of the next stack of the stream        */
 };
 
