@@ -15,6 +15,7 @@ static const char help[] =
 "\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
+"  --core FILE          a core file of the process stands in for a snapshot\n"
 "  --limit N            so many objects in full                 (3)\n"
 "  --paths N            so many ways from the roots             (3)\n";
 

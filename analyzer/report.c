@@ -1,11 +1,14 @@
 #include "report.h"
 
 #include "buf.h"
+#include "core_words.h"
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
 #include "warm.h"
 #include "words.h"
+
+#include <ouro/core.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -222,6 +225,46 @@ static int analyse_snapshot(struct report *r, bool each)
 	return e ? e : go_to_end(r);
 }
 
+/* "3.11.2"; 0: no CPython. */
+static uint64_t pool_of(const struct report *r)
+{
+	unsigned major, minor;
+
+	if (!r->runtime || strcmp(r->runtime, "cpython") ||
+	    sscanf(r->version, "%u.%u", &major, &minor) != 2)
+		return 0;
+	return ouro_pool_size(minor);
+}
+
+/* The memory at the end stands in for a snapshot. */
+static int analyse_core(struct report *r, const struct report_options *o, char error[200])
+{
+	char *program = copy(r->defs.executable);
+	int e = program ? core_open(&r->core, o->core, error) : -ENOMEM;
+
+	if (!e)
+		e = core_check(&r->core, r->trace.head.pid, &r->defs, error);
+	if (!e)
+		e = replay_to_end(&r->replay);
+	if (!e)
+		e = core_stacks(&r->core, program, &r->stacks);
+	mem_free(program);
+	if (!e)
+		e = core_words(&r->snap, &r->core, &r->replay, pool_of(r));
+	if (e)
+		return e;
+	r->scanned = true;
+	r->reason = "in the core file";
+	r->snapshot_seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
+	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	if (!e)
+		e = find_blocks(r, o->each);
+	if (!e)
+		e = overview_of_events(&r->overview, &r->loader);
+	analysis_rank(&r->analysis);
+	return e;
+}
+
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
 static void watch(void *arg, const struct replay *replay, const struct event *e)
 {
@@ -354,9 +397,9 @@ static void name_stacks(struct report *r)
 
 static int analyse(struct report *r, const struct report_options *o, char error[200])
 {
-	int e = choose_snapshot(r, o->snapshot, error);
+	int e = o->core ? analyse_core(r, o, error) : choose_snapshot(r, o->snapshot, error);
 
-	if (!e)
+	if (!e && !o->core)
 		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
 			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
@@ -381,6 +424,7 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
+	r->bare = o->bare;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e)
@@ -425,6 +469,8 @@ void report_close(struct report *r)
 	overview_fini(&r->overview);
 	analysis_fini(&r->analysis);
 	blocks_fini(&r->blocks);
+	core_stacks_free(r->stacks, r->core.nthreads);
+	core_close(&r->core);
 	heap_loader_fini(&r->loader);
 	heap_fini(&r->heap);
 	symbols_free(r->symbols);

@@ -6,6 +6,8 @@
 
 #include "analysis.h"
 #include "collections.h"
+#include "core.h"
+#include "core_stack.h"
 #include "find_lost.h"
 #include "garbage.h"
 #include "heap_load.h"
@@ -17,6 +19,7 @@
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	const char *core;		/* a core file stands in for a snapshot; NULL: none */
 	bool bare;			/* events alone, replayed to their end: no snapshot, no findings */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
@@ -44,6 +47,9 @@ struct report {
 
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
+	struct core core;		/* when there is one                         */
+	struct core_stack *stacks;	/* ... of its threads                        */
+	bool bare;			/* events alone: heap and analysis are empty */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */

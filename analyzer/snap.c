@@ -550,6 +550,7 @@ void snap_free(struct snap *s)
 	free(s->word);
 	free(s->note);
 	free(s->run);
+	free(s->made);
 	while (s->held)
 		trace_let_go(&s->bytes[--s->held]);
 	free(s->bytes);

@@ -80,6 +80,8 @@ struct snap {
 	struct snap_run *run;
 	uint32_t runs;
 	struct snap_scan scan;
+	bool core;			/* of a core file: objects are told by words, too */
+	uint8_t *made;			/* ... what its runs point into              */
 	uint32_t strings, types, nodes, edges, roots, words, notes;
 
 	uint64_t dropped_edges, dropped_roots, dropped_words;	/* to no node        */

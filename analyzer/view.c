@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS };
+enum { OPTION_FORMAT = 256, OPTION_CORE, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -33,6 +33,9 @@ static int one_option(struct view *v, int option)
 		v->csv = v->may_csv && !strcmp(optarg, "csv");
 		if (!v->json && !v->csv && strcmp(optarg, "text"))
 			return complain(STATUS_USAGE, "--format %s: it is text or json", optarg);
+		return -1;
+	case OPTION_CORE:
+		v->core = optarg;
 		return -1;
 	case OPTION_ALL:
 		v->all = true;
@@ -59,6 +62,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 	static const struct option option[] = {
 		{ "format", required_argument, NULL, OPTION_FORMAT },
 		{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+		{ "core", required_argument, NULL, OPTION_CORE },
 		{ "all", no_argument, NULL, OPTION_ALL },
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
@@ -94,7 +98,7 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .bare = v->bare, .progress = &p }, error);
+			.each = v->each, .core = v->core, .bare = v->bare, .progress = &p }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

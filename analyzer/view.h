@@ -13,6 +13,7 @@ struct view {
 	bool json, csv, all, each;
 	bool bare;			/* events alone: no snapshot, no findings  */
 	bool may_csv;
+	const char *core;		/* NULL: none                              */
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	uint32_t limit, paths;		/* holders                                 */
 };

@@ -10,14 +10,15 @@
 #include "sys.h"
 #include "threads.h"
 
+#include <ouro/core.h>
 #include <string.h>
 
 #define PAGE		4096u
 #define WINDOW		1024u		/* pages the kernel is asked about at once   */
 #define PRESENT		(UINT64_C(3) << 62)	/* pagemap: in memory, or swapped out */
-#define RED_ZONE	128		/* below the stack pointer, and in use       */
-#define TCB_ALIGN	64
-#define TCB_SIZE	2048		/* struct pthread has more, and less than 4 KiB */
+#define RED_ZONE	OURO_RED_ZONE
+#define TCB_ALIGN	OURO_TCB_ALIGN
+#define TCB_SIZE	OURO_TCB_SIZE
 
 struct scan {
 	struct snapshot *s;
@@ -46,6 +47,7 @@ static uintptr_t early_end;		/* brk's heap held blocks up to here before we reco
 void scan_setup(void)
 {
 	early_end = arena_top();
+	own_early(early_end);
 }
 
 /* --- words ------------------------------------------------------------------------ */
