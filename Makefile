@@ -47,7 +47,7 @@ GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -W
 GUEST_LIBS    := -lZydis
 
 ANALYZER_CFLAGS := $(BASE) -Ianalyzer
-ANALYZER_LIBS   := -ldw -lelf -lzstd -lz -lsqlite3 -lpthread -lm
+ANALYZER_LIBS   := -ldw -lelf -lzstd -liberty -lz -lsqlite3 -lpthread -lm
 
 TEST_CFLAGS := $(BASE) -Ipreload -Ianalyzer -Itests
 TEST_LIBS   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck) -lunwind \
@@ -119,8 +119,8 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 # --- what must be installed ----------------------------------------------------------
 
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
-	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev
-CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind binutils musl-tools fakeroot \
+	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev libiberty-dev
+CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils musl-tools fakeroot \
 	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz
 BENCH_PACKAGES := g++ heaptrack
 
@@ -139,7 +139,7 @@ bench-deps:
 	@sh tests/install-packages.sh $(PACKAGES) $(BENCH_PACKAGES)
 
 deps-present:
-	@for h in libunwind.h uthash.h check.h elfutils/libdw.h Zydis/Zydis.h zstd.h zlib.h sqlite3.h; do \
+	@for h in libunwind.h uthash.h check.h elfutils/libdw.h Zydis/Zydis.h zstd.h zlib.h sqlite3.h libiberty/demangle.h; do \
 		test -e /usr/include/$$h || test -e /usr/include/x86_64-linux-gnu/$$h || { \
 		echo "ouro: $$h is missing: run \`make deps\` first" >&2; exit 1; }; done
 

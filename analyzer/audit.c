@@ -1,16 +1,16 @@
 #include "audit.h"
 
 #include "buf.h"
+#include "calls.h"
 #include "ledger_take.h"
 #include "mem.h"
 #include "recorded.h"
+#include "wild.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CALLS_MAX 512			/* of a stack that suppressions look at      */
 
 enum { PROCESSES, FAILURES, NOTES };
 
@@ -99,52 +99,6 @@ bool audit_in_list(const char *list, const char *word)
 	return false;
 }
 
-/* --- suppressions --------------------------------------------------------------------- */
-
-static bool is_new(const char *function)
-{
-	return function && (!strncmp(function, "operator new", 12) ||
-		!strncmp(function, "_Znw", 4) || !strncmp(function, "_Zna", 4));
-}
-
-/* The stack as suppressions see it: what was called in the place of malloc comes first. */
-static uint32_t calls_of(const struct report *r, uint32_t site, struct suppress_call *call)
-{
-	const struct heap *h = &r->heap;
-	const struct heap_site *s = &h->site[site];
-	uint32_t n = 0;
-
-	call[n++] = (struct suppress_call){ .allocator = true };
-	for (uint32_t i = 0; i < s->n && n < CALLS_MAX; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
-		const struct frame *x = NULL;
-		uint32_t k = 1;
-
-		if (!f->interpreted && f->location)
-			x = symbols_frames(r->symbols, f->location, &k);
-		while (k-- > 0 && n < CALLS_MAX) {
-			call[n] = x ? (struct suppress_call){ .function = x[k].function,
-				.file = x[k].file, .module = x[k].module, .line = x[k].line } :
-				(struct suppress_call){ .function = heap_text(h, f->function),
-				.file = heap_text(h, f->file), .line = f->line };
-			if (n > 1 || !is_new(call[n].function))
-				n++;
-		}
-	}
-	return n;
-}
-
-static bool is_suppressed(struct audit *a, const struct report *r, const struct ledger_entry *e)
-{
-	struct suppress_call call[CALLS_MAX];
-	uint32_t n;
-
-	if (!a->suppressions.n)
-		return false;
-	n = calls_of(r, e->finding->stack, call);
-	return suppressions_find(&a->suppressions, e, call, n) != NULL;
-}
-
 /* --- one process ------------------------------------------------------------------------ */
 
 /* What depends on how fast the machine was is no matter of a gate, unless it is asked for. */
@@ -156,18 +110,31 @@ static bool is_judged(const struct audit *a, const struct ledger_entry *e)
 		strcmp(e->kind, "live-cycle");
 }
 
-static void take(struct audit *a, struct report *r)
+/* 1, 0 or -ENOMEM. */
+static int is_suppressed(struct audit *a, struct calls *c, const struct ledger_entry *e)
+{
+	int r;
+
+	if (!a->suppressions.n)
+		return 0;
+	r = calls_of(c, e->finding->stack);
+	return r ? r : suppressions_find(&a->suppressions, e, c->call, c->n) != NULL;
+}
+
+static int take(struct audit *a, struct report *r)
 {
 	uint32_t i = a->now.n;
+	struct calls calls;
+	int e = calls_init(&calls, r);
 
-	ledger_take_findings(&a->now, r, a->o.project);
-	while (i < a->now.n) {
-		const struct ledger_entry *e = &a->now.entry[i];
+	ledger_take_findings(&a->now, r, a->o.project, a->nprocesses);
+	while (i < a->now.n && e >= 0) {
+		const struct ledger_entry *x = &a->now.entry[i];
 
-		if (!is_judged(a, e) || e->severity > a->o.severity) {
-			a->passed_over += is_judged(a, e);
+		if (!is_judged(a, x) || x->severity > a->o.severity) {
+			a->passed_over += is_judged(a, x);
 			ledger_remove(&a->now, i);
-		} else if (is_suppressed(a, r, e)) {
+		} else if ((e = is_suppressed(a, &calls, x))) {
 			a->suppressed++;
 			ledger_remove(&a->now, i);
 		} else {
@@ -175,6 +142,8 @@ static void take(struct audit *a, struct report *r)
 		}
 	}
 	ledger_forget_findings(&a->now);
+	calls_fini(&calls);
+	return e < 0 || a->now.failed ? -ENOMEM : 0;
 }
 
 static int add_process(struct audit *a, const struct report *r, const char *path, bool first)
@@ -227,10 +196,15 @@ static int add_trace(struct audit *a, const char *path, uint64_t warm_ns, bool f
 
 	if (e)
 		return e;
-	take(a, &r);
+	if (a->o.only && !wild_match(a->o.only, r.program, WILD_ONE)) {
+		report_close(&r);
+		return 0;
+	}
+	e = take(a, &r);
 	a->work += r.allocations;
 	a->seconds += first ? r.warm_seconds : 0;
-	e = a->now.failed ? -ENOMEM : add_process(a, &r, path, first);
+	if (!e)
+		e = add_process(a, &r, path, first);
 	if (!e)
 		a->process[a->nprocesses - 1].findings = a->now.n - before;
 	if (!e)
@@ -317,10 +291,6 @@ int audit_settle(struct audit *a)
 {
 	int e = ledger_settle(&a->now);
 
-	for (uint32_t i = 0; i < a->now.n; i++) {
-		a->now.entry[i].work = a->work;
-		a->now.entry[i].seconds = a->seconds;
-	}
 	if (!e)
 		e = pairs_make(&a->pairs, &a->baseline.ledger, &a->now, &a->o.tolerance);
 	if (e)

@@ -23,7 +23,5 @@ void audit_junit(FILE *out, const struct audit *a, const struct audit_words *w);
 struct buf;
 void audit_put_change(struct buf *b, const struct audit *a, uint32_t pair);
 
-/* "lost: leak_one() (src/leak.c:12)" */
-void audit_put_title(struct buf *b, const struct ledger_entry *e);
 
 #endif

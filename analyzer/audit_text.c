@@ -13,22 +13,6 @@ static void put(const struct term *t, enum term_style style, unsigned indent, st
 	buf_reset(b);
 }
 
-void audit_put_title(struct buf *b, const struct ledger_entry *e)
-{
-	for (uint32_t i = 0; i < e->ntypes; i++)
-		buf_printf(b, "%s%s", i ? ", " : "", e->type[i]);
-	for (uint32_t i = 0; i < e->nplaces; i++) {
-		buf_puts(b, i ? e->chain ? " by " : " and " : e->ntypes ? " at " : "");
-		ledger_put_place(b, &e->place[i]);
-		if (i == 3 && e->nplaces > 4) {
-			buf_puts(b, " ...");
-			break;
-		}
-	}
-	if (!e->nplaces && !e->ntypes)
-		buf_puts(b, "at a place that is not known");
-}
-
 static void put_amount(struct buf *b, const struct ledger_entry *e)
 {
 	buf_number(b, e->count);
@@ -84,7 +68,7 @@ static void put_failing(const struct term *t, const struct audit *a, uint32_t i)
 	struct buf b = {0};
 
 	buf_printf(&b, "%s: %s (%s) ", word_of(a, i), e->kind, finding_severity_name(e->severity));
-	audit_put_title(&b, e);
+	ledger_put_title(&b, e, true);
 	put(t, e->severity == FINDING_ERROR ? TERM_RED : TERM_YELLOW, 0, &b);
 	audit_put_change(&b, a, i);
 	put(t, TERM_PLAIN, 6, &b);
@@ -108,7 +92,7 @@ static void put_gone(const struct term *t, const struct audit *a)
 		if (p->verdict != PAIR_GONE || ++told > GONE_TOLD)
 			continue;
 		buf_printf(&b, "gone: %s ", p->old->kind);
-		audit_put_title(&b, p->old);
+		ledger_put_title(&b, p->old, true);
 		put(t, TERM_GREEN, 0, &b);
 	}
 	if (told > GONE_TOLD) {

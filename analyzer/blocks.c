@@ -44,7 +44,7 @@ static int collect(struct blocks *b, const struct replay *r, bool pools)
 			continue;
 		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
 			return -ENOMEM;
-		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, x->site,
+		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, block_site(r, x),
 			x->pool, has_object(r, x) };
 		b->bytes += x->size;
 	}

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "launch.h"
 #include "mem.h"
+#include "percent.h"
 #include "recorded.h"
 #include "term.h"
 #include "view.h"
@@ -37,6 +38,7 @@ static const char usage[] =
 "                                                                      (allocation)\n"
 "  --severity LEVEL       what is less is passed over: error, warning, info (warning)\n"
 "  --fail-on KINDS        any finding of these kinds fails, known or not: lost,dead-cycle\n"
+"  --only PATTERN         judge only processes whose program is called so: python*\n"
 "  --skip-seconds N       what was allocated in the first N seconds is no finding\n"
 "  --skip-until MARK      ... before the program called ouro_mark(\"MARK\")\n"
 "  --any-status           a command that ends with another status than 0 does not fail\n"
@@ -50,7 +52,7 @@ static const char usage[] =
 "Exit status: 0 nothing new, 1 failed, 2 wrong use, 3 a trace cannot be read.\n";
 
 enum { OPT_BASELINE = 256, OPT_UPDATE, OPT_SUPPRESSIONS, OPT_TOLERANCE, OPT_PER, OPT_SEVERITY,
-	OPT_FAIL_ON, OPT_SECONDS, OPT_UNTIL, OPT_STATUS, OPT_PROJECT, OPT_FORMAT, OPT_JUNIT };
+	OPT_FAIL_ON, OPT_SECONDS, OPT_UNTIL, OPT_STATUS, OPT_ONLY, OPT_PROJECT, OPT_FORMAT, OPT_JUNIT };
 
 static const struct option options[] = {
 	{ "baseline", required_argument, NULL, OPT_BASELINE },
@@ -62,6 +64,7 @@ static const struct option options[] = {
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
 	{ "skip-seconds", required_argument, NULL, OPT_SECONDS },
 	{ "skip-until", required_argument, NULL, OPT_UNTIL },
+	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "any-status", no_argument, NULL, OPT_STATUS },
 	{ "project", required_argument, NULL, OPT_PROJECT },
 	{ "output", required_argument, NULL, 'o' },
@@ -84,18 +87,6 @@ struct job {
 };
 
 /* --- options --------------------------------------------------------------------------- */
-
-/* "10%", "10" -> 0.1 */
-static bool percent(const char *s, double *ret)
-{
-	char *end;
-	double v = strtod(s, &end);
-
-	if (end == s || (*end && strcmp(end, "%")) || !(v >= 0) || v > 1e6)
-		return false;
-	*ret = v / 100;
-	return true;
-}
 
 static bool seconds(const char *s, double *ret)
 {
@@ -151,7 +142,7 @@ static int one_option(struct job *j, int c)
 		j->file[j->files++] = optarg;
 		return -1;
 	case OPT_TOLERANCE:
-		return percent(optarg, &j->o.tolerance.share) ? -1 :
+		return percent_of(optarg, &j->o.tolerance.share) ? -1 :
 			complain(STATUS_USAGE, "--tolerance %s: a percentage is needed: 10%%", optarg);
 	case OPT_PER:
 		return ledger_per_of(optarg, &j->o.tolerance.per) && j->o.tolerance.per ? -1 :
@@ -167,6 +158,9 @@ static int one_option(struct job *j, int c)
 			complain(STATUS_USAGE, "--skip-seconds %s: a number above 0 is needed", optarg);
 	case OPT_UNTIL:
 		j->o.warm.mark = optarg;
+		return -1;
+	case OPT_ONLY:
+		j->o.only = optarg;
 		return -1;
 	case OPT_STATUS:
 		j->any_status = true;
@@ -215,7 +209,7 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	int c, status = -1;
 
-	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .bytes = 2, .per = PER_ALLOCATION },
+	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .per = PER_ALLOCATION },
 		.severity = FINDING_WARNING }, .project = getcwd(NULL, 0) };
 	optind = 0;
 	while (status < 0 && (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1)

@@ -12,7 +12,8 @@ static const char help[] =
 "  --snapshot N         which snapshot                          (the last complete one)\n"
 "  --core FILE          a core file of the process stands in for a snapshot\n"
 "  --all                leave nothing out of lists\n"
-"  --each               one finding for each cycle, and the ids of all its objects\n";
+"  --each               one finding for each cycle, and the ids of all its objects\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_cycles(int argc, char **argv)
 {

@@ -10,7 +10,8 @@ static const char help[] =
 "\n"
 "  --format text|json|csv   json is a contract: docs/json.md; csv has one line\n"
 "                           for each collection                 (text)\n"
-"  --all                    leave nothing out of lists\n";
+"  --all                    leave nothing out of lists\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_gc(int argc, char **argv)
 {

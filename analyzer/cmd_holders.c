@@ -17,7 +17,8 @@ static const char help[] =
 "  --snapshot N         which snapshot                          (the last complete one)\n"
 "  --core FILE          a core file of the process stands in for a snapshot\n"
 "  --limit N            so many objects in full                 (3)\n"
-"  --paths N            so many ways from the roots             (3)\n";
+"  --paths N            so many ways from the roots             (3)\n"
+VIEW_SYMBOLS_HELP;
 
 static int answer(const struct view *v, struct report *r)
 {

@@ -13,7 +13,8 @@ static const char help[] =
 "  --snapshot N         which snapshot                          (the last complete one)\n"
 "  --core FILE          a core file of the process stands in for a snapshot\n"
 "  --all                leave nothing out of lists\n"
-"  --each               one finding for each block or object, alike or not\n";
+"  --each               one finding for each block or object, alike or not\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_leaks(int argc, char **argv)
 {

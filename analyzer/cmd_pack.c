@@ -5,7 +5,9 @@
 #include "command.h"
 #include "mem.h"
 #include "pack_write.h"
+#include "symbols.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +22,11 @@ static const char pack_help[] =
 "runs is no hindrance: what its trace has now is packed.\n"
 "\n"
 "  -o, --output OUT     where to                                (FILE.packed)\n"
-"  --level N            of compression, 1 to 19                 (6)\n";
+"  --level N            of compression, 1 to 19                 (6)\n"
+"  --symbols            pack the names of its code, too: the trace can then be\n"
+"                       read anywhere as it can be read here\n"
+"  --sysroot DIR        where the files of the recorded machine are\n"
+"  --debuginfod         ask the servers of DEBUGINFOD_URLS for symbols\n";
 
 static const char unpack_help[] =
 "usage: ouro unpack [-o OUT] FILE.packed\n"
@@ -32,41 +38,56 @@ static const char unpack_help[] =
 struct pack_words {
 	const char *path, *output;
 	int level;
+	bool symbols;
+	struct symbols_options how;
 };
 
-static int parse(struct pack_words *w, int argc, char **argv, const char *help)
+enum { WORD_LEVEL = 256, WORD_SYMBOLS, WORD_SYSROOT, WORD_DEBUGINFOD };
+
+static int one_word(struct pack_words *w, int word)
 {
-	static const struct option option[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "level", required_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
+	switch (word) {
+	case 'o':
+		w->output = optarg;
+		return -1;
+	case WORD_LEVEL:
+		w->level = atoi(optarg);
+		return w->level >= 1 && w->level <= 19 ? -1 : complain(STATUS_USAGE,
+			"--level %s: a number from 1 to 19 is needed", optarg);
+	case WORD_SYMBOLS:
+		w->symbols = true;
+		return -1;
+	case WORD_SYSROOT:
+		w->how.sysroot = optarg;
+		return -1;
+	case WORD_DEBUGINFOD:
+		w->how.debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	}
+	return STATUS_USAGE;
+}
+
+static int parse(struct pack_words *w, int argc, char **argv, const struct option *option,
+	const char *help)
+{
+	int c, status = -1;
 
 	*w = (struct pack_words){ 0 };
 	optind = 0;
-	while ((c = getopt_long(argc, argv, "ho:", option, NULL)) != -1) {
+	while (status < 0 && (c = getopt_long(argc, argv, "ho:", option, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return STATUS_DONE;
 		}
-		if (c == 'l') {
-			w->level = atoi(optarg);
-			if (w->level < 1 || w->level > 19)
-				return complain(STATUS_USAGE,
-					"--level %s: a number from 1 to 19 is needed", optarg);
-		} else if (c == 'o') {
-			w->output = optarg;
-		} else {
-			return STATUS_USAGE;
-		}
+		status = one_word(w, c);
 	}
-	if (argc - optind != 1)
-		return complain(STATUS_USAGE, "%s takes one trace; see `ouro %s --help`", argv[0],
-			argv[0]);
-	w->path = argv[optind];
-	return -1;
+	if (status < 0 && argc - optind != 1)
+		status = complain(STATUS_USAGE, "%s takes one trace; see `ouro %s --help`",
+			argv[0], argv[0]);
+	if (status < 0)
+		w->path = argv[optind];
+	return status;
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -95,9 +116,26 @@ static void say_result(const struct trace *t, const char *path, uint64_t size)
 	buf_fini(&b);
 }
 
+/* All names that are known here. */
+static int add_names(struct trace *t, const struct pack_words *w, struct buf *names)
+{
+	struct symbols *s = NULL;
+	struct defs d;
+	int r = defs_load(&d, t);
+
+	if (r)
+		return r;
+	s = symbols_new(&d, &w->how);
+	r = s ? symbols_pack(s, names) : -ENOMEM;
+	symbols_free(s);
+	defs_free(&d);
+	return r;
+}
+
 static int pack(const struct pack_words *w, const char *output)
 {
 	struct pack_options o = { .level = w->level };
+	struct buf names = { 0 };
 	struct trace t;
 	uint64_t size;
 	char error[200];
@@ -108,18 +146,34 @@ static int pack(const struct pack_words *w, const char *output)
 			output);
 	if (trace_open(&t, w->path, error))
 		return complain(STATUS_TRACE, "%s: %s", w->path, error);
-	r = pack_write(&t, output, &o, &size, error);
+	r = w->symbols ? add_names(&t, w, &names) : 0;
+	if (r)
+		snprintf(error, sizeof(error), "%s", strerror(-r));
+	o.names = names.s;
+	o.names_size = names.n;
+	if (!r)
+		r = pack_write(&t, output, &o, &size, error);
 	if (!r)
 		say_result(&t, output, size);
 	trace_close(&t);
+	buf_fini(&names);
 	return r ? complain(STATUS_TRACE, "%s: %s", output, error) : STATUS_DONE;
 }
 
 int cmd_pack(int argc, char **argv)
 {
+	static const struct option option[] = {
+		{ "output", required_argument, NULL, 'o' },
+		{ "level", required_argument, NULL, WORD_LEVEL },
+		{ "symbols", no_argument, NULL, WORD_SYMBOLS },
+		{ "sysroot", required_argument, NULL, WORD_SYSROOT },
+		{ "debuginfod", no_argument, NULL, WORD_DEBUGINFOD },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
 	struct pack_words w;
 	struct buf name = { 0 };
-	int status = parse(&w, argc, argv, pack_help);
+	int status = parse(&w, argc, argv, option, pack_help);
 
 	if (status >= 0)
 		return status;
@@ -153,8 +207,13 @@ static int unpack(const struct pack_words *w, const char *output)
 int cmd_unpack(int argc, char **argv)
 {
 	static const char ending[] = ".packed";
+	static const struct option option[] = {
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
 	struct pack_words w;
-	int status = parse(&w, argc, argv, unpack_help);
+	int status = parse(&w, argc, argv, option, unpack_help);
 	size_t n;
 	char *name;
 

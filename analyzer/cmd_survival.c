@@ -11,7 +11,8 @@ static const char help[] =
 "births, each tenth of an older generation.\n"
 "\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
-"  --all                leave nothing out of lists\n";
+"  --all                leave nothing out of lists\n"
+VIEW_SYMBOLS_HELP;
 
 int cmd_survival(int argc, char **argv)
 {

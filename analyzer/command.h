@@ -22,10 +22,14 @@ int cmd_holders(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_survival(int argc, char **argv);
+int cmd_sites(int argc, char **argv);
+int cmd_tree(int argc, char **argv);
+int cmd_timeline(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 
 /* "ouro: " and a line on stderr; returns status. */

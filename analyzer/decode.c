@@ -377,6 +377,28 @@ int cursor_next(struct cursor *c, struct event *ret)
 	}
 }
 
+int cursor_last_ticks(struct trace *t, uint32_t index, uint64_t *ret)
+{
+	struct trace quiet = *t;	/* damages are noted when all is read */
+	struct cursor c;
+	struct event e;
+	int r;
+
+	*ret = 0;
+	if (!t->event[index].count)
+		return 0;
+	r = cursor_init(&c, &quiet, index, NULL);
+	if (r)
+		return r;
+	c.chunk = c.stream->count - 1;
+	*ret = chunk_of(&c)->ticks;
+	while ((r = cursor_next(&c, &e)) > 0)
+		if (e.ticks > *ret)
+			*ret = e.ticks;
+	cursor_fini(&c);
+	return r;
+}
+
 /* --- all streams ------------------------------------------------------------------- */
 
 struct merge_head {

@@ -60,6 +60,9 @@ void cursor_fini(struct cursor *c);
  */
 int cursor_next(struct cursor *c, struct event *ret);
 
+/* The time of a stream's last event; of its last chunk, when that makes no sense.  0 or -ENOMEM. */
+int cursor_last_ticks(struct trace *t, uint32_t index, uint64_t *ret);
+
 struct merge {
 	struct trace *trace;
 	struct merge_head *head;	/* decode.c's: streams not at their end      */

@@ -13,7 +13,6 @@ struct range {
 };
 
 struct defs_private {
-	struct trace *trace;
 	uint32_t limit;			/* no number of a sane file is as high       */
 	uint32_t *code_same;
 	struct range *eval;
@@ -69,7 +68,7 @@ static bool sane_id(struct defs *d, const struct raw *raw, uint32_t id, uint32_t
 {
 	if (id >= first && id < d->private->limit)
 		return true;
-	trace_damaged(d->private->trace, raw->chunk, "definition at byte %" PRIu32
+	trace_damaged(d->trace, raw->chunk, "definition at byte %" PRIu32
 		" (kind %u) has number %" PRIu32, raw->offset, raw->kind, id);
 	return false;
 }
@@ -81,7 +80,7 @@ static bool take(struct defs *d, const struct raw *raw, void *ret, size_t size)
 		memcpy(ret, raw->bytes, size);
 		return true;
 	}
-	trace_damaged(d->private->trace, raw->chunk,
+	trace_damaged(d->trace, raw->chunk,
 		"definition at byte %" PRIu32 " (kind %u) has only %" PRIu32 " bytes",
 		raw->offset, raw->kind, raw->size);
 	return false;
@@ -95,7 +94,7 @@ static int read_string(struct defs *d, const struct raw *raw)
 	if (!take(d, raw, &def, sizeof(def)) || !sane_id(d, raw, def.id, 1))
 		return 0;
 	if (def.length > raw->size - sizeof(def)) {
-		trace_damaged(d->private->trace, raw->chunk,
+		trace_damaged(d->trace, raw->chunk,
 			"string at byte %" PRIu32 " has %" PRIu32
 			" bytes and is too short for them",
 			raw->offset, def.length);
@@ -225,7 +224,7 @@ static int read_process(struct defs *d, const struct raw *raw)
 	if (!take(d, raw, &def, sizeof(def)))
 		return 0;
 	if (def.argc > (raw->size - sizeof(def)) / sizeof(uint32_t)) {
-		trace_damaged(d->private->trace, raw->chunk,
+		trace_damaged(d->trace, raw->chunk,
 			"process at byte %" PRIu32 " has %" PRIu32
 			" arguments and is too short for them",
 			raw->offset, def.argc);
@@ -326,7 +325,7 @@ static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 	struct trace_bytes b;
 	struct ouro_def head;
 	uint32_t at = 0, size;
-	int r = trace_keep(d->private->trace, chunk, &b);
+	int r = trace_keep(d->trace, chunk, &b);
 
 	if (r)
 		return r;
@@ -336,7 +335,7 @@ static int read_chunk(struct defs *d, const struct trace_chunk *chunk)
 			return 0;
 		size = head.size & ~OURO_DEF_OPEN;
 		if (size < sizeof(head) || size % 8 || size > b.used - at) {
-			trace_damaged(d->private->trace, chunk,
+			trace_damaged(d->trace, chunk,
 				"definition at byte %" PRIu32 " has %" PRIu32 " bytes",
 				at, size);
 			return 0;
@@ -598,7 +597,7 @@ int defs_load(struct defs *d, struct trace *t)
 	d->private = calloc(1, sizeof(*d->private));
 	if (!d->private)
 		return -ENOMEM;
-	d->private->trace = t;
+	d->trace = t;
 	/*
 	 * Numbers are given in a row, to things that take 16 bytes or more of
 	 * some chunk, here or in a part of the file that is lost.  Packed, none takes

@@ -119,6 +119,7 @@ struct defs {
 	struct text *argv;
 	uint32_t argc;
 
+	struct trace *trace;		/* what it was read from; NULL: nothing      */
 	struct defs_private *private;	/* defs.c's                                  */
 };
 

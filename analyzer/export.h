@@ -10,11 +10,12 @@
 
 #include "buf.h"
 #include "report.h"
+#include "usage.h"
 
 enum export_value {
 	EXPORT_ALLOC_OBJECTS,		/* made in all                               */
 	EXPORT_ALLOC_SPACE,
-	EXPORT_INUSE_OBJECTS,		/* left at the end of the trace              */
+	EXPORT_INUSE_OBJECTS,		/* left when the program began to end        */
 	EXPORT_INUSE_SPACE,
 	EXPORT_PEAK_OBJECTS,		/* when the program had most bytes           */
 	EXPORT_PEAK_SPACE,
@@ -53,7 +54,19 @@ static inline bool export_is_bytes(enum export_value value)
 	return value % 2;
 }
 
-uint64_t export_site_value(const struct site *s, enum export_value value);
+/* All values of one part, of a sample estimated; and sums of them by site. */
+struct export_values {
+	uint64_t v[EXPORT_VALUES];
+	uint64_t births, brief;
+};
+
+struct export_values export_part_values(const struct replay *r, part_id part);
+
+/* Is anything left in the end? */
+bool export_leaves(const struct replay *r);
+
+/* By site, to be freed with mem_free; NULL: no memory. */
+struct export_values *export_site_values(const struct replay *r);
 
 /* ------------------------------------------------------------------------------ frames */
 

@@ -3,7 +3,7 @@
 #include "buf.h"
 #include "cycles.h"
 #include "mem.h"
-#include "place.h"
+#include "places.h"
 #include "words.h"
 
 #include <errno.h>

@@ -68,24 +68,41 @@ int64_t heap_add_word(struct heap *h, const struct heap_word *w)
 	return ADD(h, word, nwords, WORDS, w);
 }
 
-int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name)
+/* -ENOMEM leaves the heap as it was. */
+static int add_frames(struct heap *h, const struct heap_frame *frames, uint32_t n,
+		      struct heap_site *site)
 {
-	struct heap_site site = { .first = h->nframes, .n = n, .here = n, .name = name };
 	uint32_t i, before = h->nframes;
-	int64_t at;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		if (ADD(h, frame, nframes, FRAMES, &frames[i]) < 0) {
 			h->nframes = before;
 			return -ENOMEM;
 		}
-		if (frames[i].interpreted && site.here == n)
-			site.here = i;
-	}
-	at = ADD(h, site, nsites, SITES, &site);
+	site->first = before;
+	site->n = site->here = n;
+	for (i = 0; i < n && site->here == n; i++)
+		if (frames[i].interpreted)
+			site->here = i;
+	return 0;
+}
+
+int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name)
+{
+	struct heap_site site = { .name = name };
+	uint32_t before = h->nframes;
+	int64_t at = add_frames(h, frames, n, &site);
+
+	if (!at)
+		at = ADD(h, site, nsites, SITES, &site);
 	if (at < 0)
 		h->nframes = before;
 	return at;
+}
+
+int heap_set_frames(struct heap *h, uint32_t site, const struct heap_frame *frames, uint32_t n)
+{
+	return add_frames(h, frames, n, &h->site[site]);
 }
 
 /* What runs has its values on a stack; elsewhere an address is more often left over. */

@@ -118,6 +118,9 @@ int64_t heap_add_root(struct heap *h, const struct heap_root *r);
 int64_t heap_add_word(struct heap *h, const struct heap_word *w);
 int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name);
 
+/* Other frames for a site: one in machine code can turn out to be several.  -ENOMEM. */
+int heap_set_frames(struct heap *h, uint32_t site, const struct heap_frame *frames, uint32_t n);
+
 /* Decides what is owned and builds the graph with its reverse; -ENOMEM. */
 int heap_build(struct heap *h);
 void heap_fini(struct heap *h);

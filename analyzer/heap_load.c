@@ -147,22 +147,39 @@ int64_t heap_load_site(struct heap_loader *l, site_id id)
 	return row;
 }
 
+static struct heap_frame native_frame(struct heap *h, const struct frame *s)
+{
+	return (struct heap_frame){ .function = texts_add0(&h->texts, s->function),
+		.file = texts_add0(&h->texts, s->file), .module = texts_add0(&h->texts, s->module),
+		.line = s->line };
+}
+
+/* Functions that were inlined at a place stand before the one that took them in. */
 void heap_load_symbols(struct heap *h, struct symbols *symbols, uint32_t site)
 {
-	uint32_t i;
+	struct heap_frame frame[STACK_KEPT], old;
+	const struct frame *s;
+	uint32_t i, n = 0, found;
+	bool named = false;
 
 	for (i = 0; i < h->site[site].n; i++) {
-		struct heap_frame *f = &h->frame[h->site[site].first + i];
-		const struct frame *s;
-
-		if (f->interpreted || f->function || !f->location)
+		old = h->frame[h->site[site].first + i];
+		if (old.interpreted || old.function || !old.location) {
+			if (n < STACK_KEPT)
+				frame[n++] = old;
 			continue;
-		s = symbols_frame(symbols, f->location);
-		f->function = texts_add0(&h->texts, s->function);
-		f->file = texts_add0(&h->texts, s->file);
-		f->module = texts_add0(&h->texts, s->module);
-		f->line = s->line;
+		}
+		named = true;
+		s = symbols_frames(symbols, old.location, &found);
+		while (found && n < STACK_KEPT)
+			frame[n++] = native_frame(h, &s[--found]);
 	}
+	if (!named)
+		return;
+	if (n == h->site[site].n)	/* none was inlined: in place, where nothing can fail */
+		memcpy(&h->frame[h->site[site].first], frame, n * sizeof(*frame));
+	else
+		heap_set_frames(h, site, frame, n);
 }
 
 /* --------------------------------------------------------------------------- snapshot */
@@ -298,7 +315,7 @@ static int word_in_block(struct heap_loader *l, struct heap_word *w, struct buf 
 		return 0;
 	w->plausible = true;
 	buf_printf(what, "a block of %llu bytes", (unsigned long long)b->size);
-	site = heap_load_site(l, b->site);
+	site = heap_load_site(l, block_site(l->r, b));
 	if (site < 0)
 		return (int)site;
 	place = heap_place(l->h, (uint32_t)site);

@@ -230,18 +230,41 @@ int ledger_compare_lines(const struct ledger_entry *a, const struct ledger_entry
 	return a->nplaces < b->nplaces ? -1 : a->nplaces > b->nplaces;
 }
 
+/*
+ * A place can stand for several: calls on one line, functions that were inlined without
+ * a trace.  Sizes tell these apart, but those of one recursion are one.
+ */
+static uint64_t size_of(const struct ledger_entry *e)
+{
+	return e->chain && !e->recursive && e->count ? e->bytes / e->count : 0;
+}
+
+static int compare_alike(const struct ledger_entry *a, const struct ledger_entry *b)
+{
+	int r = ledger_compare_lines(a, b);
+
+	return r ? r : size_of(a) < size_of(b) ? -1 : size_of(a) > size_of(b);
+}
+
 static int by_key(const void *a, const void *b, void *texts)
 {
 	const struct ledger_entry *x = a, *y = b;
+	int r;
 
 	if (x->key != y->key)
 		return strcmp(texts_get(texts, x->key), texts_get(texts, y->key));
-	return ledger_compare_lines(x, y);
+	r = compare_alike(x, y);
+	return r ? r : x->process < y->process ? -1 : x->process > y->process;
 }
 
 /* What was found in two processes, or twice for a reason that no name tells. */
 static void merge(struct ledger_entry *to, struct ledger_entry *from)
 {
+	if (from->process != to->process) {
+		to->work += from->work;
+		to->seconds += from->seconds;
+		to->process = from->process;
+	}
 	to->count += from->count;
 	to->objects += from->objects;
 	to->bytes += from->bytes;
@@ -272,7 +295,7 @@ int ledger_settle(struct ledger *l)
 		struct ledger_entry *e = &l->entry[i];
 
 		if (kept && l->entry[kept - 1].key == e->key &&
-		    !ledger_compare_lines(&l->entry[kept - 1], e))
+		    !compare_alike(&l->entry[kept - 1], e))
 			merge(&l->entry[kept - 1], e);
 		else
 			l->entry[kept++] = *e;
@@ -283,7 +306,7 @@ int ledger_settle(struct ledger *l)
 
 /* --- words ------------------------------------------------------------------------- */
 
-void ledger_put_place(struct buf *b, const struct ledger_place *p)
+void ledger_put_place(struct buf *b, const struct ledger_place *p, bool line)
 {
 	if (strcmp(p->function, "?"))
 		words_function(b, p->function);
@@ -292,9 +315,27 @@ void ledger_put_place(struct buf *b, const struct ledger_place *p)
 	if (!*p->file)
 		return;
 	buf_printf(b, " (%s", p->file);
-	if (p->line)
+	if (line && p->line)
 		buf_printf(b, ":%u", p->line);
 	buf_putc(b, ')');
+}
+
+void ledger_put_title(struct buf *b, const struct ledger_entry *e, bool lines)
+{
+	for (uint32_t i = 0; i < e->ntypes; i++)
+		buf_printf(b, "%s%s", i ? ", " : "", e->type[i]);
+	for (uint32_t i = 0; i < e->nplaces; i++) {
+		if (!lines && i && !compare_names(&e->place[i - 1], &e->place[i]))
+			continue;
+		buf_puts(b, i ? e->chain ? " by " : " and " : e->ntypes ? " at " : "");
+		ledger_put_place(b, &e->place[i], lines);
+		if (i == 3 && e->nplaces > 4) {
+			buf_puts(b, " ...");
+			break;
+		}
+	}
+	if (!e->nplaces && !e->ntypes)
+		buf_puts(b, "at a place that is not known");
 }
 
 static const char *const per_name[PERS] = { [PER_ANY] = "any", [PER_RUN] = "run",

@@ -38,10 +38,12 @@ struct ledger_entry {
 	struct ledger_place *place;	/* by name; a chain: innermost first         */
 	uint32_t ntypes, nedges, nplaces;
 	bool chain;			/* places are calls, each inside the next    */
+	bool recursive;			/* ... and some of them were left out        */
 
 	uint64_t count;			/* so many alike                             */
 	uint64_t objects, bytes;	/* of all of them                            */
-	double work, seconds;		/* allocations and time of the run; 0: not known */
+	double work, seconds;		/* allocations and time of the processes that have it; 0: not known */
+	uint32_t process;		/* the one it was found in; merged: the last */
 	enum ledger_per per;
 
 	const char *headline, *advice;	/* for people; "" when not known             */
@@ -72,8 +74,8 @@ void ledger_copy(struct ledger *l, const struct ledger_entry *from);
 void ledger_remove(struct ledger *l, uint32_t i);
 
 /*
- * Sorts types, places and edges, makes keys, adds up entries that are the same to the
- * line, sorts.  -ENOMEM.
+ * Sorts types, places and edges, makes keys, adds up entries that are the same to line
+ * and size, sorts.  -ENOMEM.
  */
 int ledger_settle(struct ledger *l);
 void ledger_fini(struct ledger *l);
@@ -86,7 +88,10 @@ const char *ledger_file_name(const char *file);
 
 /* "leak_one() (src/leak.c:12)" */
 struct buf;
-void ledger_put_place(struct buf *b, const struct ledger_place *p);
+void ledger_put_place(struct buf *b, const struct ledger_place *p, bool line);
+
+/* "list at f() (a.py:3) and g() (a.py:7)", "leak() (a.c:3) by main() (a.c:9)" */
+void ledger_put_title(struct buf *b, const struct ledger_entry *e, bool lines);
 
 const char *ledger_per_name(enum ledger_per per);	/* "allocation" */
 bool ledger_per_of(const char *name, enum ledger_per *ret);

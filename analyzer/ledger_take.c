@@ -105,24 +105,40 @@ static void put_call(struct taker *t, struct ledger_entry *e, const char *functi
 	if (e->nplaces == n)
 		return;
 	e->nplaces = n;
-	if (!chain_has(e, e->place[n].function, e->place[n].file))
+	if (chain_has(e, e->place[n].function, e->place[n].file))
+		e->recursive = true;
+	else
 		e->nplaces = n + 1;
 }
 
-/* One location is several calls where the compiler inlined. */
-static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap_frame *f,
-		      bool any)
+/* By its short name, as objects' places have it. */
+static void put_line(struct taker *t, struct ledger_entry *e, const struct def_location *l)
 {
-	struct heap *h = &t->r->heap;
+	const struct def_code *c = def_code(&t->r->defs, l->line.code);
+	char *name = copy(c ? c->name : (struct text){ "", 0 });
+	char *file = copy(c ? c->file : (struct text){ "", 0 });
+
+	if (name && file)
+		put_call(t, e, name, file, "", l->line.line);
+	t->l->failed |= !name || !file;
+	mem_free(name);
+	mem_free(file);
+}
+
+/* One location is several calls where the compiler inlined; any: also those of the system. */
+static void put_location(struct taker *t, struct ledger_entry *e, uint32_t location, bool any)
+{
+	const struct def_location *l = def_location(&t->r->defs, location);
 	const struct frame *s;
 	uint32_t n = 0;
 
-	if (f->interpreted || !f->location) {
-		put_call(t, e, heap_text(h, f->function), heap_text(h, f->file),
-			 heap_text(h, f->module), f->line);
+	if (l->kind == LOCATION_MARK || l->flags & LOCATION_GUEST)
+		return;
+	if (l->kind == LOCATION_LINE) {
+		put_line(t, e, l);
 		return;
 	}
-	s = symbols_frames(t->r->symbols, f->location, &n);
+	s = symbols_frames(t->r->symbols, location, &n);
 	while (n-- > 0) {
 		const char *module = s[n].module ? s[n].module : "";
 
@@ -130,6 +146,18 @@ static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap
 			put_call(t, e, s[n].function, s[n].file ? s[n].file : "", module,
 				 s[n].line);
 	}
+}
+
+static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap_frame *f,
+		      bool any)
+{
+	const struct heap *h = &t->r->heap;
+
+	if (f->interpreted || !f->location)
+		put_call(t, e, heap_text(h, f->function), heap_text(h, f->file),
+			 heap_text(h, f->module), f->line);
+	else
+		put_location(t, e, f->location, any);
 }
 
 static void put_chain(struct taker *t, struct ledger_entry *e, uint32_t site, uint32_t most)
@@ -281,20 +309,49 @@ static bool has_graph(const struct finding *f)
 		f->kind == FINDING_LIVE_CYCLE;
 }
 
-static void take_types(struct taker *t, struct ledger_entry *e, const struct finding *f)
+/* Functions of their own until CPython 3.11, part of the one around them from 3.12 on. */
+static bool is_comprehension(const char *function)
 {
-	/* One of many is shown: what all have is what the shown one has, when it is whole. */
-	if (has_graph(f) && f->members_all == f->nmembers) {
-		for (uint32_t i = 0; i < f->nmembers; i++)
-			if (owner_of(&t->r->heap, f, i) == i)
-				ledger_type(t->l, e, f->member[i].type);
-		return;
-	}
-	for (uint32_t i = 0; i < f->ntypes; i++)
-		ledger_type(t->l, e, f->type[i].name);
+	return !strcmp(function, "<listcomp>") || !strcmp(function, "<setcomp>") ||
+		!strcmp(function, "<dictcomp>");
 }
 
-static void take_finding(struct taker *t, const struct finding *f)
+static void put_birth(struct taker *t, struct ledger_entry *e, uint32_t site)
+{
+	const struct heap *h = &t->r->heap;
+	const struct heap_site *s = &h->site[site];
+
+	for (uint32_t i = s->here; i < s->n; i++) {
+		const struct heap_frame *f = &h->frame[s->first + i];
+
+		if (!f->interpreted || is_comprehension(heap_text(h, f->function)))
+			continue;
+		put_place(t, e, heap_text(h, f->function), heap_text(h, f->file), "", f->line);
+		return;
+	}
+}
+
+/* One of many is shown: what all have is what the shown one has, when it is whole. */
+static void take_members(struct taker *t, struct ledger_entry *e, const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->nmembers; i++) {
+		if (owner_of(&t->r->heap, f, i) != i)
+			continue;
+		ledger_type(t->l, e, f->member[i].type);
+		put_birth(t, e, f->member[i].site);
+	}
+	take_edges(t, e, f);
+}
+
+static void take_summary(struct taker *t, struct ledger_entry *e, const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->ntypes; i++)
+		ledger_type(t->l, e, f->type[i].name);
+	for (uint32_t i = 0; i < f->nsites; i++)
+		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
+}
+
+static void take_finding(struct taker *t, const struct finding *f, uint32_t process)
 {
 	struct ledger_entry *e = ledger_add(t->l, finding_kind_name(f->kind));
 
@@ -307,26 +364,28 @@ static void take_finding(struct taker *t, const struct finding *f)
 	e->headline = ledger_text(t->l, f->headline);
 	e->advice = ledger_text(t->l, f->advice);
 	e->finding = f;
-	take_types(t, e, f);
+	e->work = t->r->allocations;
+	e->seconds = t->r->warm_seconds;
+	e->process = process;
 	if (f->kind == FINDING_LOST) {
 		put_chain(t, e, f->stack, CHAIN_MAX);
 		if (f->cyclic)
 			ledger_edge(t->l, e, "block -> block");
-		return;
+	} else if (has_graph(f) && f->members_all == f->nmembers) {
+		take_members(t, e, f);
+	} else {
+		take_summary(t, e, f);
 	}
-	for (uint32_t i = 0; i < f->nsites; i++)
-		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
-	if (has_graph(f) && f->members_all == f->nmembers)
-		take_edges(t, e, f);
 }
 
-void ledger_take_findings(struct ledger *l, struct report *r, const char *project)
+void ledger_take_findings(struct ledger *l, struct report *r, const char *project,
+			  uint32_t process)
 {
 	struct taker t;
 
 	taker_init(&t, l, r, project);
 	for (uint32_t i = 0; i < r->analysis.findings.n; i++)
-		take_finding(&t, &r->analysis.findings.f[i]);
+		take_finding(&t, &r->analysis.findings.f[i], process);
 	taker_fini(&t);
 }
 
@@ -372,32 +431,36 @@ void ledger_take_alive(struct ledger *l, struct report *r, const char *project)
 	taker_fini(&t);
 }
 
-static int take_site(struct taker *t, const struct site *s, site_id id)
+/* Without a heap: there can be many more stacks than anything lives of. */
+static void take_site(struct taker *t, const struct site_sums *s, stack_id stack)
 {
-	int64_t at = heap_load_site(&t->r->loader, id);
-	struct ledger_entry *e;
+	const struct stacks *stacks = &t->r->replay.stacks;
+	stack_id line = stacks_line(stacks, stack);
+	struct ledger_entry *e = ledger_add(t->l, "made");
 
-	if (at < 0)
-		return (int)at;
-	e = ledger_add(t->l, "made");
 	if (!e)
-		return -ENOMEM;
+		return;
 	e->count = s->blocks;
 	e->objects = s->brief;
 	e->bytes = s->bytes;
-	put_innermost(t, e, (uint32_t)at);
-	return 0;
+	for (stack_id at = line ? line : stack; at && !e->nplaces;
+	     at = stack_parent(stacks, at))
+		put_location(t, e, stacks->node[at].location, false);
+	if (!e->nplaces && stack)
+		put_location(t, e, stacks->node[stack].location, true);
+	e->nplaces = e->nplaces ? 1 : 0;
 }
 
-int ledger_take_made(struct ledger *l, struct report *r, const char *project)
+void ledger_take_made(struct ledger *l, struct report *r, const char *project)
 {
+	struct site_sums *sums = replay_site_sums(&r->replay);
 	struct taker t;
-	int e = 0;
 
 	taker_init(&t, l, r, project);
-	for (site_id i = 1; i < r->replay.sites && !e; i++)
-		if (r->replay.site[i].blocks)
-			e = take_site(&t, &r->replay.site[i], i);
+	l->failed |= !sums;
+	for (site_id i = 0; i < r->replay.sites && !l->failed; i++)
+		if (sums[i].blocks)
+			take_site(&t, &sums[i], r->replay.site[i].stack);
 	taker_fini(&t);
-	return e;
+	mem_free(sums);
 }

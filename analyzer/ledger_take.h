@@ -12,8 +12,12 @@
 #include "ledger.h"
 #include "report.h"
 
-/* Entries for the findings of one report; they point to it until ledger_forget_findings. */
-void ledger_take_findings(struct ledger *l, struct report *r, const char *project);
+/*
+ * Entries for the findings of one report; they point to it until ledger_forget_findings.
+ * `process` is the caller's number for it.
+ */
+void ledger_take_findings(struct ledger *l, struct report *r, const char *project,
+			  uint32_t process);
 void ledger_forget_findings(struct ledger *l);
 
 /*
@@ -22,7 +26,7 @@ void ledger_forget_findings(struct ledger *l);
  * before their thread made another).
  */
 void ledger_take_alive(struct ledger *l, struct report *r, const char *project);
-int ledger_take_made(struct ledger *l, struct report *r, const char *project);
+void ledger_take_made(struct ledger *l, struct report *r, const char *project);
 
 /* A stack as a chain of calls of the program, innermost first: `site` is the heap's. */
 void ledger_take_chain(struct ledger *l, struct ledger_entry *e, struct report *r,

@@ -13,12 +13,13 @@
 #include <stdint.h>
 
 typedef uint32_t site_id;		/* row of replay.site; 0: stack not known    */
+typedef uint32_t part_id;		/* row of replay.part                        */
 
 struct block {
 	uint64_t addr;
 	uint64_t size;
 	uint64_t born;			/* ticks                                     */
-	site_id site;
+	part_id part;			/* site, type, thread: see block_site()      */
 	uint32_t object : 31;		/* first object in it, or 0                  */
 	uint32_t pool : 1;		/* of the runtime's own allocator            */
 };
@@ -34,6 +35,7 @@ struct object {
 	uint32_t next;			/* other objects of the block; or free rows  */
 	float weight;			/* so many a sampled one stands for; else 1  */
 	bool alive;			/* false: died, and the block it lay in stays */
+	uint16_t thread;		/* that made it; 0: not known, or beyond all numbers */
 };
 
 struct live {

@@ -139,6 +139,8 @@ static int note_snapshots(struct report *r)
 			"may be held.");
 	if (e)
 		return e;
+	if (r->events)			/* nobody asked for one */
+		return 0;
 	if (!r->graph && !r->scanned && f->snapshots_begun)
 		return note_add(r, true, "No snapshot is complete%s: who holds what is not known, and "
 				"what follows is what the events alone tell.",
@@ -171,12 +173,19 @@ static int note_stacks(struct report *r)
 	if (f->sample_bytes && note_add(r, false, "Sampled, about one allocation in %llu bytes: "
 					"counts and bytes are estimates, and where an object was made is known "
 					"for those that were sampled%s.", (unsigned long long)f->sample_bytes,
-					r->runtime ? "" : "; which blocks are lost cannot be told"))
+					r->interpreter ? "" : "; which blocks are lost cannot be told"))
 		return -ENOMEM;
 	if (cut && all && cut * 1000 > all)
 		return note_add(r, false, "%.1f %% of native stacks do not reach the outermost frame.",
 				100.0 * (double)cut / (double)all);
 	return 0;
+}
+
+static int note_symbols(struct report *r)
+{
+	const char *advice = symbols_advice(r->symbols);
+
+	return advice ? note_add(r, false, "%s", advice) : 0;
 }
 
 int notes_take(struct report *r)
@@ -185,7 +194,7 @@ int notes_take(struct report *r)
 
 	if (!e)
 		e = note_end(r);
-	if (!e && !r->bare)
+	if (!e && !r->events)
 		e = postmortem_take(r);
 	if (!e)
 		e = note_lost(r);
@@ -193,5 +202,7 @@ int notes_take(struct report *r)
 		e = note_runtimes(r);
 	if (!e)
 		e = note_snapshots(r);
-	return e ? e : note_stacks(r);
+	if (!e)
+		e = note_stacks(r);
+	return e ? e : note_symbols(r);
 }

@@ -165,7 +165,7 @@ static int collect(struct collecting *c)
 	}
 	for (at = 0; !e && (b = replay_each_block(r, &at));)
 		if (!b->object)
-			e = add_living(c, b->born, 0, b->site, b->size,
+			e = add_living(c, b->born, 0, block_site(r, b), b->size,
 				       replay_weight(r, b));
 	return e;
 }

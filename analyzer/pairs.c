@@ -103,6 +103,15 @@ static bool lineless(const struct ledger *l, const uint32_t *at, uint32_t n)
 	return true;
 }
 
+/* Do sizes alone tell them apart?  Those of texts differ from run to run. */
+static bool one_place(const struct ledger *l, const uint32_t *at, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+		if (ledger_compare_lines(&l->entry[at[0]], &l->entry[at[i]]))
+			return false;
+	return true;
+}
+
 /*
  * Without debug information there are no lines, and what stands on several lines is
  * one entry: then all of the key are one.
@@ -120,7 +129,9 @@ static void couple_whole(struct pairing *p, const struct run *r)
 static int couple_run(struct pairing *p, const struct run *r)
 {
 	if (r->nold != r->nnow && (lineless(p->old.l, r->old, r->nold) ||
-				   lineless(p->now.l, r->now, r->nnow))) {
+				   lineless(p->now.l, r->now, r->nnow) ||
+				   (one_place(p->old.l, r->old, r->nold) &&
+				    one_place(p->now.l, r->now, r->nnow)))) {
 		couple_whole(p, r);
 		return 0;
 	}
@@ -330,8 +341,10 @@ static bool above(const struct tolerance *t, const struct ledger_entry *old,
 	const double rounding = 1e-6;
 
 	return (double)now->count > tolerance_allows(t, (double)old->count, scale) + rounding ||
-		(double)now->objects > tolerance_allows(t, (double)old->objects, scale) + rounding ||
-		(double)now->bytes > t->bytes * tolerance_allows(t, (double)old->bytes, scale) + rounding;
+		(double)now->objects > t->weight * tolerance_allows(t, (double)old->objects, scale) +
+			rounding ||
+		(double)now->bytes > t->weight * tolerance_allows(t, (double)old->bytes, scale) +
+			rounding;
 }
 
 static enum pair_verdict compare(const struct tolerance *t, const struct ledger_entry *old,

@@ -20,7 +20,8 @@
 
 struct tolerance {
 	double share;			/* 0.1: a tenth more is no growth            */
-	double bytes;			/* bytes may grow by this factor besides     */
+	double weight;			/* objects and bytes may grow by this factor besides: they
+					 * differ between versions of a runtime, too */
 	enum ledger_per per;		/* for entries that do not say; not PER_ANY  */
 };
 

@@ -4,7 +4,7 @@
 #include "core_stack.h"
 #include "mem.h"
 #include "notes.h"
-#include "place.h"
+#include "places.h"
 #include "words.h"
 
 #include <errno.h>
@@ -185,7 +185,7 @@ static int note_last(struct report *r, const struct block *last)
 	buf_printf(&b, "The last block it took and still had: ");
 	buf_bytes(&b, last->size);
 	buf_puts(&b, " by ");
-	e = put_place(&b, r, last->site);
+	e = put_place(&b, r, block_site(&r->replay, last));
 	if (!e)
 		e = note_add(r, false, "%s, %.2f s into the run of %.2f s.", buf_text(&b),
 			     (double)trace_elapsed(&r->trace, last->born) / 1e9, r->seconds);
@@ -199,6 +199,7 @@ static int note_memory(struct report *r)
 	struct grower *g = mem_array(r->replay.sites, sizeof(*g));
 	const struct block *x, *last = NULL;
 	size_t at = 0;
+	site_id id;
 	int e = g ? 0 : -ENOMEM;
 
 	while (!e && (x = replay_each_block(&r->replay, &at))) {
@@ -207,9 +208,10 @@ static int note_memory(struct report *r)
 			last = x;
 		if (trace_elapsed(&r->trace, x->born) < end - end / LAST_PART)
 			continue;
-		g[x->site].site = x->site;
-		g[x->site].blocks++;
-		g[x->site].bytes += x->size;
+		id = block_site(&r->replay, x);
+		g[id].site = id;
+		g[id].blocks++;
+		g[id].bytes += x->size;
 		bytes += x->size;
 	}
 	if (!e && r->replay.sites)

@@ -26,6 +26,28 @@ static int take_living(struct replay *r)
 	return result ? result : more;
 }
 
+#define PACE_TICKS (1u << 20)
+
+/* The clocks of timeline and trend, from the first tick to the last. */
+static int measure_run(struct replay *r)
+{
+	uint64_t start = r->trace->head.start_ticks, end = start;
+
+	for (uint32_t i = 0; i < r->trace->events; i++) {
+		uint64_t last;
+		int result = cursor_last_ticks(r->trace, i, &last);
+
+		if (result)
+			return result;
+		if (last > end)
+			end = last;
+	}
+	timeline_init(&r->timeline, start, end);
+	trend_init(&r->trend, start, end);
+	r->private->tick_ns = (double)trace_elapsed(r->trace, start + PACE_TICKS) / PACE_TICKS;
+	return 0;
+}
+
 int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 {
 	struct replay_private *p;
@@ -39,7 +61,7 @@ int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 		p->stream = calloc(t->events + 1, sizeof(*p->stream));
 	}
 	if (!r->site || !p || !p->site_of || !p->stream || live_init(&r->live) ||
-	    stacks_init(&r->stacks, d)) {
+	    stacks_init(&r->stacks, d) || replay_parts_init(r) || measure_run(r)) {
 		replay_fini(r);
 		return -ENOMEM;
 	}
@@ -68,6 +90,8 @@ void replay_fini(struct replay *r)
 		free(r->private->site_of);
 		free(r->private->stream);
 	}
+	replay_parts_fini(r);
+	trend_fini(&r->trend);
 	free(r->private);
 	free(r->site);
 	merge_fini(&r->merge);
@@ -81,20 +105,36 @@ static uint64_t moment(const struct event *e)
 	return e->ticks ? e->ticks : 1;
 }
 
-static void ext(struct replay *r, const struct event *e)
+/* Was it taken because the program ends? */
+static bool is_last_snapshot(const struct replay *r, uint32_t number)
+{
+	const struct def_snapshot *s = def_snapshot(r->defs, number);
+
+	switch (s ? s->reason : 0) {
+	case OURO_SNAPSHOT_EXIT:
+	case OURO_SNAPSHOT_QUICK_EXIT:
+	case OURO_SNAPSHOT_ABORT:
+	case OURO_SNAPSHOT_EXEC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int ext(struct replay *r, const struct event *e)
 {
 	switch (e->ext) {
 	case OURO_EXT_SNAPSHOT:
 		r->snapshot = (uint32_t)e->ext_arg[0];
-		break;
+		return !r->left && is_last_snapshot(r, r->snapshot) ? replay_mark_left(r) : 0;
 	case OURO_EXT_READY:
 		r->ready = moment(e);
-		break;
+		return 0;
 	case OURO_EXT_EXITING:
 		r->exiting = moment(e);
-		break;
+		return r->left ? 0 : replay_mark_left(r);
 	default:
-		break;
+		return 0;
 	}
 }
 
@@ -136,8 +176,7 @@ static int apply(struct replay *r, const struct event *e)
 		r->total.collected += e->arg;
 		return 0;
 	case OURO_EXT:
-		ext(r, e);
-		return 0;
+		return ext(r, e);
 	default:
 		return 0;
 	}
@@ -150,18 +189,43 @@ static int fetch(struct replay *r)
 	return merge_next(&r->merge, &r->private->held);
 }
 
+static struct timeline_bin state_of(const struct replay *r)
+{
+	struct replay_total t = replay_totals(r);
+
+	return (struct timeline_bin){ .live = t.live, .live_bytes = t.live_bytes,
+		.live_objects = t.live_objects, .made = t.blocks, .made_bytes = t.bytes,
+		.births = t.births };
+}
+
+/* It is later than this bin of the timeline, or this segment of the trend. */
+static void turn(struct replay *r, uint64_t ticks)
+{
+	struct timeline_bin state = state_of(r);
+
+	if (ticks >= r->timeline.next)
+		timeline_advance(&r->timeline, ticks, &state);
+	if (ticks >= r->trend.next)
+		trend_advance(&r->trend, ticks);
+	r->private->turn = r->timeline.next < r->trend.next ? r->timeline.next : r->trend.next;
+}
+
 /* Applies the event that was fetched. */
 static int step(struct replay *r)
 {
 	const struct event *e = r->private->held;
 	int result;
 
+	if (e->ticks >= r->private->turn)
+		turn(r, e->ticks);
 	r->stream = e->stream;
 	result = apply(r, e);
 
 	r->private->held = NULL;
 	r->now = e->ticks;
 	r->total.events++;
+	if (r->private->failed)
+		return -ENOMEM;
 	if (!result && r->watch)
 		r->watch(r->watch_arg, r, e);
 	return result;
@@ -205,7 +269,7 @@ int replay_to_snapshot(struct replay *r, uint32_t number)
 		if (there)
 			break;
 	}
-	replay_settle_peak(r);
+	replay_settle(r);
 	return result < 0 ? result : number && r->snapshot == number;
 }
 
@@ -219,7 +283,7 @@ int replay_to_ticks(struct replay *r, uint64_t ticks)
 		if (result)
 			return result;
 	}
-	replay_settle_peak(r);
+	replay_settle(r);
 	return result;
 }
 
@@ -233,6 +297,13 @@ int replay_to_end(struct replay *r)
 		if (result)
 			return result;
 	}
-	replay_settle_peak(r);
+	if (!result) {
+		struct timeline_bin state = state_of(r);
+
+		timeline_end(&r->timeline, r->now, &state);
+		if (!r->left)
+			result = replay_mark_left(r);
+	}
+	replay_settle(r);
 	return result;
 }

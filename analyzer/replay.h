@@ -16,22 +16,57 @@
 #ifndef REPLAY_H
 #define REPLAY_H
 
+#include "ages.h"
 #include "decode.h"
 #include "live.h"
+#include "timeline.h"
+#include "trend.h"
 #include "weight.h"
 
 typedef uint32_t site_id;		/* row of replay.site; 0: stack not known    */
 
-/* What was made with one stack. */
+/* What was made with one stack; what that was, its parts say. */
 struct site {
 	stack_id stack;			/* merged                                    */
+	part_id part;			/* the one asked for last                    */
+	uint32_t segment, series;	/* these and the next two: trend.h's         */
+	uint64_t mass, low;
+	uint64_t live_bytes;
+	uint64_t peak_bytes;		/* its own highest                           */
+};
+
+/*
+ * What was made with one stack, of one type, by one thread: the smallest lot that is
+ * counted.  All else is sums of these: usage.h.
+ */
+struct part {
+	site_id site;
+	uint32_t type;			/* of the first object in the block, as by type_same(); */
+					/* 0: memory without one                     */
+	uint32_t thread;		/* number; 0: not known                      */
+	uint32_t epoch;			/* replay_parts.c's                          */
 	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
 	uint64_t live, live_bytes;
-	uint64_t peak_bytes;		/* its own highest                           */
-	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest */
+	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest; */
+					/* true when a run has stopped               */
+	uint64_t brief;			/* temporary, as heaptrack has it: freed by what */
+					/* their thread did next                     */
 	uint64_t objects, live_objects;
-	uint64_t brief;			/* freed before their thread made another    */
-	uint64_t epoch;			/* replay.c's                                */
+	struct ages block_ages, object_ages;	/* of those that died                */
+};
+
+/* What a part had at the moment that counts as the program's end. */
+struct part_left {
+	uint64_t live, live_bytes, live_objects;
+	struct weighed scaled;
+	double scaled_objects;
+};
+
+/* Sampled: estimates of the same. */
+struct part_scaled {
+	struct weighed made, live, at_peak;
+	double brief, objects, live_objects;
+	double rest;			/* of ages: what is less than a whole block  */
 };
 
 struct replay_total {
@@ -57,7 +92,17 @@ struct replay {
 
 	struct site *site;
 	uint32_t sites, sites_room;
-	struct replay_total total;
+	struct part *part;		/* [0]: of site 0, no type, no thread        */
+	struct age_rows ages;		/* of the parts                              */
+	struct part_scaled *part_scaled;	/* by part; NULL: not sampled        */
+	struct part_left *left;		/* by part; NULL: that moment has not come   */
+	uint32_t parts, parts_left;	/* left is of so many; later ones left nothing */
+	uint32_t parts_room;
+	struct replay_total total, total_left;
+	uint64_t left_ticks;
+	uint64_t since;			/* counting started at this tick; 0: at the beginning */
+	struct timeline timeline;
+	struct trend trend;
 
 	/* Sampled: estimates of some of the totals; their variances are of living and made. */
 	struct replay_scaled {
@@ -120,6 +165,31 @@ static inline double replay_weight(const struct replay *r, const struct block *b
 
 /* The totals, scaled up when they are of a sample. */
 struct replay_total replay_totals(const struct replay *r);
+
+/* Where a block was made. */
+static inline site_id block_site(const struct replay *r, const struct block *b)
+{
+	return b->part < r->parts ? r->part[b->part].site : 0;
+}
+
+/* Parts of one stack together, a row for each site: the caller's to free with mem_free; NULL: no memory. */
+struct site_sums {
+	uint64_t blocks, bytes, brief, live, live_bytes, objects;
+};
+struct site_sums *replay_site_sums(const struct replay *r);
+
+/*
+ * Counts what is made from here on: sums of what was made, and the peak, start over.
+ * What lives goes on living, but it is not counted among what is left.
+ */
+void replay_start_counting(struct replay *r);
+
+/*
+ * What lives now is what is left in the end (r->left).  Happens by itself when the runtime
+ * begins to take itself apart or the snapshot of the exit is taken, whichever is first,
+ * and at the end of a trace that has neither.  -ENOMEM.
+ */
+int replay_mark_left(struct replay *r);
 
 /* Everything that lives, in no order.  Start with *at = 0; NULL at the end. */
 const struct block *replay_each_block(const struct replay *r, size_t *at);

@@ -10,6 +10,7 @@ static void block_dies(struct replay *r, struct block *b)
 {
 	replay_tell_block(r, b, false);
 	replay_count_out(r, b);
+	replay_count_age(r, b);
 	replay_objects_die(r, b->object);
 	live_remove_block(&r->live, b);
 }
@@ -81,15 +82,23 @@ static struct block *clear_place(struct replay *r, uint64_t addr, const struct e
 	return live_add_block(&r->live, addr);
 }
 
+static int part_of(struct replay *r, const struct event *e, uint32_t type, part_id *ret)
+{
+	site_id site;
+	int result = replay_site_of(r, e, &site);
+
+	return result ? result : replay_part_of(r, site, type, replay_thread(e), ret);
+}
+
 int replay_alloc(struct replay *r, const struct event *e)
 {
 	struct block *b;
-	site_id site;
+	part_id part;
 	int result;
 
 	if (!e->addr)
 		return 0;
-	result = replay_site_of(r, e, &site);
+	result = part_of(r, e, e->type, &part);
 	if (result)
 		return result;
 	b = clear_place(r, e->addr, e);
@@ -97,13 +106,13 @@ int replay_alloc(struct replay *r, const struct event *e)
 		return -ENOMEM;
 	b->size = sane_size(e->arg);
 	b->born = e->ticks;
-	b->site = site;
+	b->part = part;
 	b->pool = is_pool(e->kind);
-	r->site[site].blocks++;
-	r->site[site].bytes += b->size;
 	r->total.blocks++;
 	r->total.bytes += b->size;
-	weigh(&r->scaled.made, replay_weight(r, b), b->size);
+	if (r->part_scaled)
+		weigh(&r->scaled.made, replay_weight(r, b), b->size);
+	replay_count_made(r, b, 1);
 	replay_count_in(r, b, e->ticks);
 	replay_tell_block(r, b, true);
 	remember_recent(r, e);
@@ -119,6 +128,7 @@ void replay_free(struct replay *r, const struct event *e)
 	if (!b) {
 		r->total.unknown_frees++;
 		remember(r->private->early, &r->private->early_next, e);
+		s->newest = 0;
 		return;
 	}
 	if (r->total.double_blocks && recall(r->private->late, e, 0)) {
@@ -127,10 +137,9 @@ void replay_free(struct replay *r, const struct event *e)
 		r->scaled.frees += replay_weight(r, b);
 		return;
 	}
-	if (s->newest == e->addr) {
-		r->site[b->site].brief++;
-		s->newest = 0;
-	}
+	if (s->newest == e->addr)
+		replay_count_brief(r, b);
+	s->newest = 0;
 	r->total.frees++;
 	r->scaled.frees += replay_weight(r, b);
 	block_dies(r, b);
@@ -159,12 +168,18 @@ static uint32_t lift_objects(struct replay *r, uint32_t row)
 	return kept;
 }
 
+/* It was handed to realloc and did not come back. */
+static void forget_pending(struct replay *r, const struct block *b)
+{
+	replay_tell_block(r, b, false);
+	replay_count_age(r, b);
+	replay_objects_die(r, b->object);
+}
+
 static void drop_oldest(struct replay *r, struct stream_state *s)
 {
-	if (s->pending[0].known) {
-		replay_tell_block(r, &s->pending[0].block, false);
-		replay_objects_die(r, s->pending[0].block.object);
-	}
+	if (s->pending[0].known)
+		forget_pending(r, &s->pending[0].block);
 	memmove(&s->pending[0], &s->pending[1], (PENDING - 1) * sizeof(s->pending[0]));
 	s->pendings--;
 	r->private->pendings--;
@@ -183,6 +198,9 @@ int replay_release(struct replay *r, const struct event *e)
 	*p = (struct pending){ .block.addr = e->addr, .known = b };
 	if (!b)
 		return 0;
+	if (s->newest == e->addr)
+		replay_count_brief(r, b);
+	s->newest = 0;
 	replay_count_out(r, b);
 	p->block = *b;
 	p->block.object = lift_objects(r, b->object);
@@ -232,8 +250,8 @@ static int put_back(struct replay *r, const struct pending *p, const struct even
 static int move(struct replay *r, const struct pending *p, const struct event *e)
 {
 	struct block *b;
-	site_id site;
-	int result = replay_site_of(r, e, &site);
+	part_id part;
+	int result = part_of(r, e, p->known ? r->part[p->block.part].type : 0, &part);
 
 	if (result)
 		return result;
@@ -242,10 +260,9 @@ static int move(struct replay *r, const struct pending *p, const struct event *e
 		return -ENOMEM;
 	b->size = sane_size(e->arg);
 	b->born = p->known ? p->block.born : e->ticks;
-	b->site = site || !p->known ? site : p->block.site;
+	b->part = r->part[part].site || !p->known ? part : p->block.part;
 	b->pool = is_pool(e->kind);
-	r->site[b->site].blocks++;
-	r->site[b->site].bytes += b->size;
+	replay_count_made(r, b, 1);
 	r->total.bytes += b->size;
 	r->total.moves++;
 	r->scaled.moved_bytes += replay_weight(r, b) * (double)b->size;
@@ -268,8 +285,7 @@ int replay_place(struct replay *r, const struct event *e)
 	if (!e->addr) {			/* it was freed, and nothing came back */
 		r->total.frees += p.known;
 		if (p.known)
-			replay_tell_block(r, &p.block, false);
-		replay_objects_die(r, p.block.object);
+			forget_pending(r, &p.block);
 		return 0;
 	}
 	if (e->addr == p.block.addr && (!e->arg || (p.known && e->arg == p.block.size)))

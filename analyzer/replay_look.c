@@ -1,6 +1,7 @@
 /*
  * replay_look.c - what lives at this moment
  */
+#include "mem.h"
 #include "replay_private.h"
 
 #include <stdlib.h>
@@ -123,4 +124,22 @@ const struct block *replay_block_around(struct replay *r, uint64_t addr)
 			high = mid;
 	}
 	return low && replay_inside(p->sorted[low - 1], addr) ? p->sorted[low - 1] : NULL;
+}
+
+struct site_sums *replay_site_sums(const struct replay *r)
+{
+	struct site_sums *sums = mem_array(r->sites, sizeof(*sums));
+
+	for (part_id i = 0; sums && i < r->parts; i++) {
+		const struct part *p = &r->part[i];
+		struct site_sums *s = &sums[p->site];
+
+		s->blocks += p->blocks;
+		s->bytes += p->bytes;
+		s->brief += p->brief;
+		s->live += p->live;
+		s->live_bytes += p->live_bytes;
+		s->objects += p->objects;
+	}
+	return sums;
 }

@@ -12,7 +12,7 @@ void replay_object_dies(struct replay *r, struct object *o)
 	if (r->observer)
 		r->observer->dies(r->observer_arg, r, o);
 	o->alive = false;
-	r->site[o->site].live_objects--;
+	replay_count_dead(r, o);
 	r->total.live_objects--;
 	r->total.deaths++;
 	r->scaled.deaths += (double)o->weight;
@@ -78,11 +78,16 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	struct object *o;
 	uint32_t row;
 	site_id site;
+	part_id part;
 	int result;
 
 	if (!e->object)
 		return 0;
 	result = replay_site_of(r, e, &site);
+	if (!result)
+		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
+	if (!result && b)
+		result = replay_retype(r, b, e->type);
 	if (result)
 		return result;
 	row = birth_row(r, e, b);
@@ -100,8 +105,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 		b = live_block(&r->live, o->block);
 	o->weight = (float)replay_weight(r, b);
 	r->scaled.births += (double)o->weight;
-	r->site[site].objects++;
-	r->site[site].live_objects++;
+	o->thread = (uint16_t)replay_thread(e);
+	replay_count_born(r, o, part);
 	r->total.births++;
 	r->total.live_objects++;
 	if (r->observer)

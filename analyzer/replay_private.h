@@ -2,7 +2,8 @@
  * replay_private.h - what the files of replay share, and no one else sees
  *
  *	replay.c          runs: from the merged events to the functions below
- *	replay_sites.c    whose is it, and what was there at the peak
+ *	replay_sites.c    whose is it
+ *	replay_parts.c    ... by type and thread: sums, and what was there at the peak
  *	replay_blocks.c   allocation, freeing, realloc
  *	replay_objects.c  birth and death
  *	replay_look.c     what lives
@@ -25,7 +26,7 @@ struct pending {
 
 struct stream_state {
 	uint64_t recent[RECENT];	/* blocks made last, the newest first        */
-	uint64_t newest;		/* the last one, if nothing was made since   */
+	uint64_t newest;		/* the last one, if nothing was made or freed since */
 	struct pending pending[PENDING];
 	uint32_t pendings;
 	stack_id native, interp;	/* the last stack ...                        */
@@ -54,6 +55,11 @@ struct replay_private {
 	uint32_t pendings;		/* of all streams                            */
 	site_id *site_of;		/* by merged stack; 0: none yet              */
 	uint32_t site_of_room;
+	part_id *part_of;		/* open addressing: (site, type, thread)     */
+	uint32_t part_of_mask;
+	double tick_ns;
+	bool failed;			/* there was no memory where nobody can say so */
+	uint64_t turn;			/* ticks at which timeline or trend go on    */
 	struct misplaced late[MISPLACED], early[MISPLACED];
 	uint32_t late_next, early_next;
 	uint64_t epoch;			/* how often there was a new peak            */
@@ -66,6 +72,26 @@ struct replay_private {
 
 int replay_site_of(struct replay *r, const struct event *e, site_id *ret);
 
+int replay_parts_init(struct replay *r);
+void replay_parts_fini(struct replay *r);
+int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thread,
+	part_id *ret);
+/* The first object of a block says what the block is. */
+int replay_retype(struct replay *r, struct block *b, uint32_t type);
+
+/* Hardly a site makes more than one type in more than one thread at a time. */
+static inline int replay_part_of(struct replay *r, site_id site, uint32_t type, uint32_t thread,
+	part_id *ret)
+{
+	part_id id = r->site[site].part;
+	const struct part *p = &r->part[id];
+
+	if (p->site != site || p->type != type || p->thread != thread)
+		return replay_part_find(r, site, type, thread, ret);
+	*ret = id;
+	return 0;
+}
+
 int replay_alloc(struct replay *r, const struct event *e);
 int replay_release(struct replay *r, const struct event *e);
 int replay_place(struct replay *r, const struct event *e);
@@ -77,10 +103,18 @@ int replay_pool_birth(struct replay *r, const struct event *e);
 void replay_free(struct replay *r, const struct event *e);
 void replay_death(struct replay *r, const struct event *e);
 
-/* One block more or less at its site, and in all. */
+/* One block more or less alive at its part, its site, and in all. */
 void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks);
 void replay_count_out(struct replay *r, const struct block *b);
-void replay_settle_peak(struct replay *r);	/* at_peak of all is true after it */
+/* ... one made; one that was temporary; one that died, of old age or not. */
+void replay_count_made(struct replay *r, const struct block *b, int64_t n);
+void replay_count_brief(struct replay *r, const struct block *b);
+void replay_count_age(struct replay *r, const struct block *b);
+/* ... and the same of objects. */
+void replay_count_born(struct replay *r, const struct object *o, part_id part);
+void replay_count_dead(struct replay *r, const struct object *o);
+
+void replay_settle(struct replay *r);	/* the run stops: at_peak is true, and the trend */
 
 void replay_object_dies(struct replay *r, struct object *o);
 void replay_objects_die(struct replay *r, uint32_t row);	/* a whole block's */
@@ -89,6 +123,12 @@ static inline void replay_tell_block(struct replay *r, const struct block *b, bo
 {
 	if (r->observer)
 		r->observer->block(r->observer_arg, r, b, made);
+}
+
+/* Who did it: a number that fits the living. */
+static inline uint32_t replay_thread(const struct event *e)
+{
+	return e->thread <= UINT16_MAX ? e->thread : 0;
 }
 
 /* The order of replay_block_around is of the last run. */

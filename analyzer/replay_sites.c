@@ -1,5 +1,5 @@
 /*
- * replay_sites.c - sites by stack, and their part of the peak
+ * replay_sites.c - sites by stack
  */
 #include "replay_private.h"
 
@@ -33,7 +33,7 @@ static int new_site(struct replay *r, stack_id stack, site_id *ret)
 		r->site = q;
 		r->sites_room *= 2;
 	}
-	r->site[r->sites] = (struct site){ .stack = stack };
+	r->site[r->sites] = (struct site){ .stack = stack, .segment = r->trend.now };
 	*ret = p->site_of[stack] = r->sites++;
 	return 0;
 }
@@ -68,63 +68,4 @@ int replay_site_of(struct replay *r, const struct event *e, site_id *ret)
 	s->site = *ret;
 	s->cached = true;
 	return 0;
-}
-
-/* What a site had at the peak is kept when it changes for the first time after it. */
-static struct site *touch(struct replay *r, site_id id)
-{
-	struct site *s = &r->site[id];
-
-	if (s->epoch != r->private->epoch) {
-		s->epoch = r->private->epoch;
-		s->at_peak = s->live;
-		s->at_peak_bytes = s->live_bytes;
-	}
-	return s;
-}
-
-void replay_settle_peak(struct replay *r)
-{
-	for (site_id i = 0; i < r->sites; i++)
-		touch(r, i);
-}
-
-void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks)
-{
-	struct replay_total *t = &r->total;
-	struct site *s = touch(r, b->site);
-
-	s->live++;
-	s->live_bytes += b->size;
-	if (s->live_bytes > s->peak_bytes)
-		s->peak_bytes = s->live_bytes;
-	t->live++;
-	t->live_bytes += b->size;
-	if (r->trace->head.sample_bytes) {
-		struct replay_scaled *x = &r->scaled;
-
-		weigh(&x->live, replay_weight(r, b), b->size);
-		if (x->live.bytes > x->peak_bytes) {
-			x->peak_bytes = x->live.bytes;
-			x->peak_blocks = x->live.n;
-		}
-	}
-	if (t->live_bytes > t->peak_bytes) {
-		t->peak_bytes = t->live_bytes;
-		t->peak_live = t->live;
-		t->peak_ticks = ticks;
-		r->private->epoch++;
-	}
-}
-
-void replay_count_out(struct replay *r, const struct block *b)
-{
-	struct site *s = touch(r, b->site);
-
-	s->live--;
-	s->live_bytes -= b->size;
-	r->total.live--;
-	r->total.live_bytes -= b->size;
-	if (r->trace->head.sample_bytes)
-		weigh_off(&r->scaled.live, replay_weight(r, b), b->size);
 }

@@ -57,11 +57,21 @@ static char *name_program(const struct defs *d)
 	}
 }
 
+/* The one that the process is said to be of: the interpreter, else the first that is there. */
+static const struct def_runtime *main_runtime(const struct defs *d)
+{
+	const struct def_runtime *first = NULL;
+
+	for (uint32_t i = 0; i < d->runtimes; i++)
+		if (!first || d->runtime[i].number < first->number)
+			first = &d->runtime[i];
+	return first;
+}
+
 static int take_facts(struct report *r)
 {
 	const struct defs *d = &r->defs;
-	const struct def_runtime *runtime = d->runtimes ? &d->runtime[0] : NULL;
-	uint32_t i;
+	const struct def_runtime *runtime = main_runtime(d);
 
 	r->program = name_program(d);
 	r->directory = copy(d->directory);
@@ -73,10 +83,8 @@ static int take_facts(struct report *r)
 		if (!r->argv[r->argc])
 			return -ENOMEM;
 	}
-	for (i = 0; i < d->runtimes; i++)
-		if (d->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			runtime = &d->runtime[i];
 	if (runtime) {
+		r->interpreter = !runtime->number;
 		r->runtime = copy(runtime->name);
 		r->version = copy(runtime->version);
 		if (!r->runtime || !r->version)
@@ -279,9 +287,8 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 /* The replay stands at its beginning: what is told of it is told from there. */
 static int observe(struct report *r)
 {
-	int e;
-
 	uint64_t warm = r->work.warm;
+	int e;
 
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
@@ -290,6 +297,8 @@ static int observe(struct report *r)
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
+	if (r->events)
+		return e;
 	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
 }
 
@@ -366,17 +375,53 @@ static int analyse_events(struct report *r)
 	return e ? e : replay_to_end(&r->replay);
 }
 
+/* The first tick that is not before so many seconds. */
+static uint64_t ticks_at(const struct trace *t, double seconds)
+{
+	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
+
+	while (low < high) {
+		uint64_t mid = low + (high - low) / 2;
+
+		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Sums alone; whoever shows them names what he shows. */
+static int count_events(struct report *r, const struct report_options *o)
+{
+	int e = 0;
+
+	if (o->from > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->from));
+	if (e >= 0 && o->from > 0)
+		replay_start_counting(&r->replay);
+	if (e >= 0 && o->to > 0)
+		e = replay_to_ticks(&r->replay, ticks_at(&r->trace, o->to));
+	else if (e >= 0)
+		e = replay_to_end(&r->replay);
+	if (e >= 0 && !r->replay.left)
+		e = replay_mark_left(&r->replay);
+	r->program_seconds = seconds_of_program(r);
+	return e < 0 ? e : load_heap(r, NULL);
+}
+
 #define ROWS_NAMED 50		/* of the overview; naming one can take milliseconds */
 
 /* A place in machine code, for what no line of the program made. */
 static void name_native(struct report *r, struct overview_row *row)
 {
 	const struct heap_site *s = &r->heap.site[row->at];
-	const struct heap_frame *f = &r->heap.frame[s->first];
+	const struct heap_frame *f;
 
 	if (s->here < s->n || !s->n)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
+	f = &r->heap.frame[s->first];
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;
@@ -406,8 +451,6 @@ static int analyse(struct report *r, const struct report_options *o, char error[
 		e = analyse_collector(r);
 	if (!e)
 		e = measure_work(r);
-	if (!e)
-		name_stacks(r);
 	return e;
 }
 
@@ -424,18 +467,19 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
-	r->bare = o->bare;
+	r->events = o->events;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	if (!e)
 		e = observe(r);
 	if (!e) {
-		r->symbols = symbols_new(&r->defs, NULL);
+		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
 	if (!e)
-		e = o->bare ? replay_to_end(&r->replay) : analyse(r, o, error);
+		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
+		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}

@@ -20,9 +20,11 @@ struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
 	const char *core;		/* a core file stands in for a snapshot; NULL: none */
-	bool bare;			/* events alone, replayed to their end: no snapshot, no findings */
+	bool events;			/* the events alone: no snapshot, no findings */
+	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
+	struct symbols_options symbols;
 };
 
 struct report_note {
@@ -45,11 +47,11 @@ struct report {
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 
+	bool events;			/* asked for the events alone                */
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct core core;		/* when there is one                         */
 	struct core_stack *stacks;	/* ... of its threads                        */
-	bool bare;			/* events alone: heap and analysis are empty */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */
@@ -61,6 +63,7 @@ struct report {
 	char **argv;
 	uint32_t argc;
 	char *runtime, *version;	/* NULL: none known                          */
+	bool interpreter;		/* ... and its heap is walked, not searched  */
 	double seconds;
 	double program_seconds;		/* from the runtime's start-up to its end    */
 	struct work work;

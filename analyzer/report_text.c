@@ -1,7 +1,7 @@
 #include "report_text.h"
 
 #include "buf.h"
-#include "place.h"
+#include "places.h"
 #include "words.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ static void put_head(const struct term *t, const struct report *r)
 
 	buf_printf(&b, "%s", *r->program ? r->program : "a program");
 	if (r->runtime)
-		buf_printf(&b, ", %s %s", r->runtime, r->version);
+		buf_printf(&b, ", %s%s%s", r->runtime, *r->version ? " " : "", r->version);
 	buf_printf(&b, ", pid %u, %.2f s, %s", r->trace.head.pid, r->seconds, r->state);
 	put_buf(t, TERM_BOLD, 0, &b);
 	buf_fini(&b);

@@ -216,7 +216,7 @@ static bool is_own(const char *line)
 {
 	const char *colon = strchr(line, ':');
 
-	if (!colon || colon == line || (colon[1] != ' ' && colon[1] != '\t'))
+	if (!colon || colon == line || (colon[1] && colon[1] != ' ' && colon[1] != '\t'))
 		return false;
 	return strspn(line, "abcdefghijklmnopqrstuvwxyz-") == (size_t)(colon - line);
 }
@@ -319,41 +319,65 @@ static bool matches_lsan(const struct suppression *s, const struct suppress_call
 	return false;
 }
 
-/* Which function of the family it was is not known: any that valgrind would name. */
-static bool allocator_is(const struct suppress_rule *r)
-{
-	static const char *const function[] = { "malloc", "calloc", "realloc", "reallocarray",
-		"memalign", "posix_memalign", "aligned_alloc", "valloc", "pvalloc",
-		"operator new(unsigned long)", "operator new[](unsigned long)", "_Znwm", "_Znam",
-		"_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t", "_ZnwmSt11align_val_t",
-		"_ZnamSt11align_val_t" };
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-	if (r->what == SUPPRESS_OBJ)
-		return wild_match(r->pattern, "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so",
-				  WILD_ONE);
-	for (size_t i = 0; r->what == SUPPRESS_FUN && i < sizeof(function) / sizeof(function[0]); i++)
-		if (wild_match(r->pattern, function[i], WILD_ONE))
+/* Which function of the family it was is not known: any that valgrind would name. */
+static const char *const family[] = { "malloc", "calloc", "realloc", "reallocarray", "memalign",
+	"posix_memalign", "aligned_alloc", "valloc", "pvalloc" };
+static const char *const news[] = { "operator new(unsigned long)", "operator new[](unsigned long)",
+	"_Znwm", "_Znam", "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t", "_ZnwmSt11align_val_t",
+	"_ZnamSt11align_val_t" };
+
+static bool one_of(const char *pattern, const char *const *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (wild_match(pattern, name[i], WILD_ONE))
 			return true;
 	return false;
 }
 
-/* "file.c" or "file.c:12" */
+static bool allocator_is(const struct suppress_rule *r, const struct suppress_call *c)
+{
+	if (r->what == SUPPRESS_OBJ)
+		return wild_match(r->pattern, "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so",
+				  WILD_ONE);
+	if (r->what != SUPPRESS_FUN)
+		return false;
+	return c->is_new ? one_of(r->pattern, news, COUNT(news)) :
+		one_of(r->pattern, family, COUNT(family));
+}
+
+/*
+ * "fun:calloc" and no more is for what calloc made, which is not known: better one
+ * suppression too few than all of malloc's blocks taken away.
+ */
+static bool is_allocator_alone(const struct suppression *s)
+{
+	const char *pattern = s->rule[0].pattern;
+
+	if (s->nrules != 1 || s->rule[0].what != SUPPRESS_FUN || !one_of(pattern, family, COUNT(family)))
+		return false;
+	return !wild_match(pattern, "malloc", WILD_ONE) || !wild_match(pattern, "calloc", WILD_ONE);
+}
+
+/* "file.c" or "file.c:12", of the file's own name; what is no number is any line. */
 static bool source_is(const char *pattern, const struct suppress_call *c)
 {
-	char numbered[LINE_MAX_BYTES];
+	const char *colon = strrchr(pattern, ':');
+	char name[LINE_MAX_BYTES];
+	int line = colon ? atoi(colon + 1) : 0;
 
-	if (!c->file)
+	if (!c->file || !*c->file || (line && (uint32_t)line != c->line))
 		return false;
-	if (like(pattern, c->file, WILD_ONE) || like(pattern, words_file(c->file), WILD_ONE))
-		return true;
-	snprintf(numbered, sizeof(numbered), "%s:%u", words_file(c->file), c->line);
-	return wild_match(pattern, numbered, WILD_ONE);
+	snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - pattern : (int)strlen(pattern)),
+		 pattern);
+	return wild_match(name, words_file(c->file), WILD_ONE);
 }
 
 static bool call_is(const struct suppress_rule *r, const struct suppress_call *c)
 {
 	if (c->allocator)
-		return allocator_is(r);
+		return allocator_is(r, c);
 	switch (r->what) {
 	case SUPPRESS_FUN:
 		return like(r->pattern, c->function, WILD_ONE) ||
@@ -373,6 +397,8 @@ static bool matches_valgrind(const struct suppression *s, const struct suppress_
 {
 	uint32_t i = 0, k = 0, star = UINT32_MAX, from = 0;
 
+	if (!s->nrules || is_allocator_alone(s))
+		return false;
 	while (i < s->nrules) {
 		if (s->rule[i].what == SUPPRESS_ANY_CALLS) {
 			star = ++i;
@@ -389,10 +415,21 @@ static bool matches_valgrind(const struct suppression *s, const struct suppress_
 	return true;
 }
 
-static bool any_name(const char *pattern, const char *const *name, uint32_t n)
+static bool any_type(const char *pattern, const struct ledger_entry *e)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (like(pattern, name[i], WILD_ONE) || like(pattern, words_type(name[i]), WILD_ONE))
+	for (uint32_t i = 0; i < e->ntypes; i++) {
+		const char *dot = strrchr(e->type[i], '.');
+
+		if (like(pattern, e->type[i], WILD_ONE) || (dot && like(pattern, dot + 1, WILD_ONE)))
+			return true;
+	}
+	return false;
+}
+
+static bool any_edge(const char *pattern, const struct ledger_entry *e)
+{
+	for (uint32_t i = 0; i < e->nedges; i++)
+		if (like(pattern, e->edge[i], WILD_ONE))
 			return true;
 	return false;
 }
@@ -426,8 +463,8 @@ static bool matches_own(const struct suppression *s, const struct ledger_entry *
 		return false;
 	for (uint32_t i = 0; i < s->nrules; i++) {
 		const struct suppress_rule *r = &s->rule[i];
-		bool there = r->what == SUPPRESS_TYPE ? any_name(r->pattern, e->type, e->ntypes) :
-			r->what == SUPPRESS_EDGE ? any_name(r->pattern, e->edge, e->nedges) :
+		bool there = r->what == SUPPRESS_TYPE ? any_type(r->pattern, e) :
+			r->what == SUPPRESS_EDGE ? any_edge(r->pattern, e) :
 			any_place(r, e) || any_call(r, call, n);
 
 		if (!there)

@@ -50,7 +50,8 @@ struct suppress_call {
 	const char *function, *linker_name;	/* NULL: not known                   */
 	const char *file, *module;
 	uint32_t line;
-	bool allocator;			/* stands for malloc, operator new, ...      */
+	bool allocator;			/* stands for malloc, calloc, ...            */
+	bool is_new;			/* ... or for C++'s operator new             */
 };
 
 /*

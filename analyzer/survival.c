@@ -233,10 +233,10 @@ static void block(void *arg, const struct replay *r, const struct block *b, bool
 	if (!s->blocks || s->failed)
 		return;
 	if (made) {
-		count_birth(s, b->site, 0, b->born);
+		count_birth(s, block_site(r, b), 0, b->born);
 		return;
 	}
-	l = lives_of(s, b->site, 0);
+	l = lives_of(s, block_site(r, b), 0);
 	if (!l)
 		return;
 	a = age_of(s, r, made_before(s, b->born), 0, b->born);

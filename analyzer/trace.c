@@ -356,7 +356,7 @@ static int map(struct trace *t, int fd, struct stat *st, char error[200])
 	if (!S_ISREG(st->st_mode))
 		return refuse(error, -ENODATA, "not a trace: this is no regular file");
 	if (!st->st_size)
-		return refuse(error, -ENODATA, "not a trace: the file is empty");
+		return refuse(error, -ENODATA, "empty: its program ended before anything was recorded");
 	p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return refuse(error, -errno, "%s", strerror(errno));

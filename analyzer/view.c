@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 256, OPTION_CORE, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS };
+enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
+       OPTION_CORE, OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -43,6 +44,16 @@ static int one_option(struct view *v, int option)
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
+	case OPTION_SYSROOT:
+		v->symbols.sysroot = optarg;
+		return -1;
+	case OPTION_NO_DEMANGLE:
+		v->symbols.mangled = true;
+		return -1;
+	case OPTION_DEBUGINFOD:
+		v->symbols.debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
 			complain(STATUS_USAGE, "--snapshot %s: a number is needed", optarg);
@@ -67,6 +78,9 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
+		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
+		{ "no-demangle", no_argument, NULL, OPTION_NO_DEMANGLE },
+		{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -98,7 +112,8 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .core = v->core, .bare = v->bare, .progress = &p }, error);
+			.each = v->each, .core = v->core, .events = v->events,
+			.progress = &p, .symbols = v->symbols }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

@@ -11,12 +11,19 @@ struct view {
 	const char *path;		/* the trace                               */
 	const char *query;		/* second word, for commands that take one */
 	bool json, csv, all, each;
-	bool bare;			/* events alone: no snapshot, no findings  */
+	bool events;			/* the events alone: no snapshot, no findings */
 	bool may_csv;
 	const char *core;		/* NULL: none                              */
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	uint32_t limit, paths;		/* holders                                 */
+	struct symbols_options symbols;	/* --sysroot, --no-demangle, --debuginfod  */
 };
+
+/* What --help of each says of them. */
+#define VIEW_SYMBOLS_HELP \
+"  --sysroot DIR        where the files of the recorded machine are\n" \
+"  --no-demangle        C++ and Rust names as the linker has them\n" \
+"  --debuginfod         ask the servers of DEBUGINFOD_URLS for symbols\n"
 
 #define VIEW_QUERY	1		/* the command takes a second word         */
 #define VIEW_CSV	2		/* ... and --format csv                    */

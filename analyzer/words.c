@@ -1,5 +1,7 @@
 #include "words.h"
 
+#include "demangle.h"
+
 #include <string.h>
 
 void spoken_fini(struct spoken *s)
@@ -288,8 +290,12 @@ void words_function(struct buf *out, const char *function)
 {
 	size_t n = strlen(function);
 
-	buf_puts(out, n ? function : "?");
-	if (n && function[n - 1] != '>' && !strstr(function, "+0x"))
+	if (n)
+		demangle_short(out, function);
+	else
+		buf_putc(out, '?');
+	/* "<module>", "libc.so.6+0x12", and C++'s "f(int)" are whole. */
+	if (n && function[n - 1] != '>' && !strstr(function, "+0x") && !strchr(function, '('))
 		buf_puts(out, "()");
 }
 

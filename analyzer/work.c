@@ -5,21 +5,39 @@
 #include <errno.h>
 #include <string.h>
 
-void work_moment(struct work *w, const struct replay *r, const struct event *e)
+static void count(struct work *w, struct work_count *c, const struct replay *r)
 {
-	uint64_t *before = mem_array(r->sites, sizeof(*before));
+	struct site_sums *sums = replay_site_sums(r);
+	uint64_t *blocks = mem_array(r->sites, sizeof(*blocks));
 
-	if (!before) {
+	if (!blocks || !sums) {
 		w->failed = true;
+		mem_free(blocks);
+		mem_free(sums);
 		return;
 	}
 	for (uint32_t i = 0; i < r->sites; i++)
-		before[i] = r->site[i].blocks;
-	mem_free(w->before);
-	w->before = before;
-	w->sites = r->sites;
+		blocks[i] = sums[i].blocks;
+	mem_free(sums);
+	mem_free(c->blocks);
+	*c = (struct work_count){ blocks, r->sites };
+}
+
+void work_moment(struct work *w, const struct replay *r, const struct event *e)
+{
+	if (e->kind == OURO_EXT && e->ext == OURO_EXT_EXITING) {
+		if (!w->at_exit.blocks)
+			count(w, &w->at_exit, r);
+		return;
+	}
+	count(w, &w->before, r);
 	w->from = e->ticks;
 	w->warmed = w->warm && e->ticks >= w->warm;
+}
+
+static uint64_t blocks_of(const struct work_count *c, uint32_t site)
+{
+	return site < c->sites ? c->blocks[site] : 0;
 }
 
 static bool is_importer(const struct defs *d, uint32_t code)
@@ -31,43 +49,67 @@ static bool is_importer(const struct defs *d, uint32_t code)
 		!memcmp(c->file.s, name, sizeof(name) - 1);
 }
 
-/* Stacks share their outer parts, so each node is asked once: 1 no, 2 yes, 0 not asked yet. */
-static bool below_import(const struct replay *r, uint8_t *known, stack_id id)
+static bool has_runtime(const struct replay *r)
 {
-	stack_id at = id;
-	uint8_t answer = 1;
+	for (uint32_t i = 0; i < r->defs->runtimes; i++)
+		if (r->defs->runtime[i].state == OURO_RUNTIME_ACTIVE)
+			return true;
+	return false;
+}
 
-	for (; at && !known[at]; at = stack_parent(&r->stacks, at)) {
+/* What a stack says of who made its blocks. */
+enum { UNASKED, NOBODY, PROGRAM, IMPORT };
+
+/* Stacks share their outer parts: each node is answered for once. */
+static uint8_t maker(const struct replay *r, uint8_t *known, stack_id id)
+{
+	stack_id at = id, line = 0;	/* the outermost line of the program met     */
+	uint8_t answer = NOBODY;
+
+	for (; at && !known[at] && answer != IMPORT; at = stack_parent(&r->stacks, at)) {
 		const struct def_location *l = stack_location(&r->stacks, at);
 
-		if (l->kind == LOCATION_LINE && is_importer(r->defs, l->line.code))
-			break;
+		if (l->kind != LOCATION_LINE)
+			continue;
+		line = at;
+		if (is_importer(r->defs, l->line.code))
+			answer = IMPORT;
 	}
-	if (at)
-		answer = known[at] ? known[at] : 2;
-	for (; id != at; id = stack_parent(&r->stacks, id))
-		known[id] = answer;
-	if (at)
-		known[at] = answer;
-	return answer == 2;
+	if (at && answer != IMPORT)
+		answer = known[at];
+	/* From the line on inwards it is the program; what lies outside of it is as before. */
+	for (stack_id x = id; x != at; x = stack_parent(&r->stacks, x)) {
+		known[x] = answer == NOBODY && line ? PROGRAM : answer;
+		if (x == line)
+			line = 0;
+	}
+	return id ? known[id] : NOBODY;
 }
 
 int work_total(const struct work *w, const struct replay *r, double *ret)
 {
+	bool runtime = has_runtime(r);
+	struct site_sums *sums;
 	uint8_t *known;
 	double sum = 0;
 
 	if (w->failed)
 		return -ENOMEM;
+	sums = replay_site_sums(r);
 	known = mem_array(r->stacks.count, sizeof(*known));
-	if (!known)
+	if (!known || !sums) {
+		mem_free(sums);
+		mem_free(known);
 		return -ENOMEM;
-	for (uint32_t i = 0; i < r->sites; i++) {
-		uint64_t before = i < w->sites ? w->before[i] : 0;
-
-		if (r->site[i].blocks > before && !below_import(r, known, r->site[i].stack))
-			sum += (double)(r->site[i].blocks - before);
 	}
+	for (uint32_t i = 0; i < r->sites; i++) {
+		uint64_t before = blocks_of(&w->before, i);
+		uint64_t until = w->at_exit.blocks ? blocks_of(&w->at_exit, i) : sums[i].blocks;
+
+		if (until > before && (!runtime || maker(r, known, r->site[i].stack) == PROGRAM))
+			sum += (double)(until - before);
+	}
+	mem_free(sums);
 	mem_free(known);
 	if (r->trace->head.sample_bytes && r->total.blocks)
 		sum *= r->scaled.made.n / (double)r->total.blocks;
@@ -77,6 +119,7 @@ int work_total(const struct work *w, const struct replay *r, double *ret)
 
 void work_fini(struct work *w)
 {
-	mem_free(w->before);
+	mem_free(w->before.blocks);
+	mem_free(w->at_exit.blocks);
 	*w = (struct work){ 0 };
 }

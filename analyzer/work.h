@@ -2,8 +2,8 @@
  * work.h - how much a program did, told by what it allocated
  *
  * Counts of two runs are compared by this when the runs are of unlike length.  What
- * does not grow with the length is left out: blocks of the runtime's start-up and of
- * the warm-up, and those made below an import.
+ * does not grow with the length is left out: blocks of the warm-up, and of a runtime
+ * its start-up, its end, what imports made, and what no line of the program made.
  */
 #ifndef OURO_WORK_H
 #define OURO_WORK_H
@@ -13,8 +13,10 @@
 struct work {
 	uint64_t warm;			/* ticks; 0: no warm-up                      */
 	uint64_t from;			/* ticks from which on is counted            */
-	uint64_t *before;		/* blocks of each site until then            */
-	uint32_t sites;
+	struct work_count {
+		uint64_t *blocks;	/* of each site, until a moment              */
+		uint32_t sites;
+	} before, at_exit;		/* ... from which on; ... the runtime's end  */
 	bool warmed, failed;
 };
 
@@ -24,7 +26,8 @@ void work_moment(struct work *w, const struct replay *r, const struct event *e);
 static inline void work_event(struct work *w, const struct replay *r, const struct event *e)
 {
 	if (__builtin_expect((!w->warmed && w->warm && e->ticks >= w->warm) ||
-			     (e->kind == OURO_EXT && e->ext == OURO_EXT_READY), 0))
+			     (e->kind == OURO_EXT && (e->ext == OURO_EXT_READY ||
+						      e->ext == OURO_EXT_EXITING)), 0))
 		work_moment(w, r, e);
 }
 

@@ -17,8 +17,12 @@ enum { MAKING = 16, ENDING = 64 };
 
 struct counted_thread {
 	unsigned makings, endings;	/* calls that run now, nested                */
+	uintptr_t scratch[COUNTED_SCRATCH];
 	struct making making[MAKING];	/* the i-th at i % MAKING                    */
-	uintptr_t ending[ENDING];	/* objects; 0: its death was told            */
+	struct {
+		uintptr_t object;	/* 0: its death was told                     */
+		enum counted_ending how;
+	} ending[ENDING];
 };
 static_assert(sizeof(struct counted_thread) <= COUNTED_THREAD, "thr.c makes room for it");
 
@@ -122,42 +126,47 @@ void counted_made(uintptr_t object, uint64_t count, COUNTED_PARAMS)
 
 /* --- references ---------------------------------------------------------------------- */
 
-/* In memory, an object whose last reference is being taken away still has it. */
-static __attribute__((noinline)) uint64_t less_endings(const struct counted_thread *own,
-	uintptr_t object, uint64_t count)
+/*
+ * In memory, an object whose last reference is being taken away may still have it.
+ * False: it is dead already.
+ */
+static __attribute__((noinline)) bool look_for_ending(const struct counted_thread *own,
+	uintptr_t object, uint64_t *count)
 {
-	for (unsigned i = 0; i < ENDING && i < own->endings; i++)
-		if (own->ending[(own->endings - 1 - i) % ENDING] == object && count)
-			count--;
-	return count;
+	for (unsigned i = 0; i < ENDING && i < own->endings; i++) {
+		unsigned at = (own->endings - 1 - i) % ENDING;
+
+		if (own->ending[at].object != object)
+			continue;
+		if (own->ending[at].how == COUNTED_ENDING_TOLD)
+			return false;
+		*count -= own->ending[at].how == COUNTED_ENDING_HELD && *count;
+	}
+	return true;
 }
 
-static inline uint64_t as_told(const struct counted_thread *own, uintptr_t object,
-	uint64_t count)
+static inline __attribute__((always_inline)) void change(enum ouro_kind kind,
+	uintptr_t object, uint64_t count, COUNTED_PARAMS)
 {
-	return __builtin_expect(own->endings, 0) ? less_endings(own, object, count) : count;
+	struct guard g;
+
+	if (!enter(&g, sp))
+		return;
+	before_record(&g, object);
+	if (__builtin_expect(!g.t->counted->endings, 1)
+	    || look_for_ending(g.t->counted, object, &count))
+		event_from(&g, kind, object, count, ip, sp, bp);
+	guard_leave(&g);
 }
 
 void counted_incref(uintptr_t object, uint64_t count, COUNTED_PARAMS)
 {
-	struct guard g;
-
-	if (!enter(&g, sp))
-		return;
-	before_record(&g, object);
-	event_from(&g, OURO_INCREF, object, as_told(g.t->counted, object, count), ip, sp, bp);
-	guard_leave(&g);
+	change(OURO_INCREF, object, count, ip, sp, bp);
 }
 
 void counted_decref(uintptr_t object, uint64_t count, COUNTED_PARAMS)
 {
-	struct guard g;
-
-	if (!enter(&g, sp))
-		return;
-	before_record(&g, object);
-	event_from(&g, OURO_DECREF, object, as_told(g.t->counted, object, count), ip, sp, bp);
-	guard_leave(&g);
+	change(OURO_DECREF, object, count, ip, sp, bp);
 }
 
 void counted_note(uintptr_t object, enum ouro_reference what, uint64_t operand, COUNTED_PARAMS)
@@ -198,15 +207,27 @@ void counted_unedge(uintptr_t holder, uintptr_t held, COUNTED_PARAMS)
 
 /* --- ends ---------------------------------------------------------------------------- */
 
-void counted_ending(uintptr_t object, COUNTED_PARAMS)
+static void death(struct guard *g, uintptr_t object)
+{
+	before_record(g, object);
+	g->t->pool_asked = true;
+	event(g, OURO_DEATH, object, 0);
+}
+
+void counted_ending(uintptr_t object, enum counted_ending how, COUNTED_PARAMS)
 {
 	struct counted_thread *own;
 	struct guard g;
+	unsigned at;
 
 	if (!enter(&g, sp))
 		return;
 	own = g.t->counted;
-	own->ending[own->endings++ % ENDING] = object;
+	at = own->endings++ % ENDING;
+	own->ending[at].object = object;
+	own->ending[at].how = how;
+	if (how == COUNTED_ENDING_TOLD)
+		death(&g, object);
 	guard_leave(&g);
 }
 
@@ -215,31 +236,66 @@ void counted_ended(uintptr_t object, COUNTED_PARAMS)
 	const uint64_t args[] = { OURO_REFERENCE_REVIVED, 0 };
 	struct counted_thread *own;
 	struct guard g;
+	unsigned at;
 
 	if (!enter(&g, sp))
 		return;
 	own = g.t->counted;
-	if (own->endings && own->ending[--own->endings % ENDING] == object)
+	at = (own->endings - 1) % ENDING;
+	if (own->endings && own->endings-- && own->ending[at].object == object
+	    && own->ending[at].how != COUNTED_ENDING_TOLD)
 		event_ext_from(&g, OURO_EXT_REFERENCE, object, args, 2, 0, 0, 0);
 	guard_leave(&g);
 }
 
+/* True: it was there. */
+static bool forget_ending(struct counted_thread *own, uintptr_t object)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < ENDING && i < own->endings; i++) {
+		unsigned at = (own->endings - 1 - i) % ENDING;
+
+		if (own->ending[at].object != object || own->ending[at].how == COUNTED_ENDING_TOLD)
+			continue;
+		own->ending[at].object = 0;
+		found = true;
+	}
+	return found;
+}
+
 void counted_death(uintptr_t object, COUNTED_PARAMS)
 {
-	struct counted_thread *own;
 	struct guard g;
 
 	if (!enter(&g, sp))
 		return;
-	own = g.t->counted;
-	for (unsigned i = 0; i < ENDING && i < own->endings; i++) {
-		uintptr_t *e = &own->ending[(own->endings - 1 - i) % ENDING];
-
-		if (*e == object)
-			*e = 0;
-	}
-	before_record(&g, object);
-	g.t->pool_asked = true;
-	event(&g, OURO_DEATH, object, 0);
+	forget_ending(g.t->counted, object);
+	death(&g, object);
 	guard_leave(&g);
+}
+
+bool counted_any_ending(void)
+{
+	const struct thr *t = thr_self;
+
+	return t && t->counted->endings;
+}
+
+void counted_freed(uintptr_t block, COUNTED_PARAMS)
+{
+	struct guard g;
+
+	if (!enter(&g, sp))
+		return;
+	if (forget_ending(g.t->counted, block))
+		death(&g, block);
+	guard_leave(&g);
+}
+
+uintptr_t *counted_scratch(void)
+{
+	struct thr *t = thr_self;
+
+	return t ? t->counted->scratch : NULL;
 }

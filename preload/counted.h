@@ -58,7 +58,20 @@ void counted_made(uintptr_t object, uint64_t count, COUNTED_PARAMS);	/* 0: it fa
  * Around the call that may be the end of an object, after its decref to 0; when it was
  * not, the second one says that the object was revived.
  */
-void counted_ending(uintptr_t object, COUNTED_PARAMS);
+enum counted_ending {
+	COUNTED_ENDING_HELD,		/* memory has a count of 1 until the end          */
+	COUNTED_ENDING_DROPPED,		/* ... of 0 from the start                        */
+	COUNTED_ENDING_TOLD,		/* there is no way back: its death is told here, and no more of it */
+};
+void counted_ending(uintptr_t object, enum counted_ending how, COUNTED_PARAMS);
 void counted_ended(uintptr_t object, COUNTED_PARAMS);
+
+/* A block is given back: is it that of an object at its end?  Then that is its death. */
+void counted_freed(uintptr_t block, COUNTED_PARAMS);
+bool counted_any_ending(void);		/* else there is no need to ask              */
+
+/* A few words of this thread's, 0 at first, for what a hook wants to know of one that runs in it. */
+enum { COUNTED_SCRATCH = 4 };
+uintptr_t *counted_scratch(void);	/* NULL: no events yet                       */
 
 #endif

@@ -185,12 +185,23 @@ uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags
 	return put(&d, OURO_DEF_LINE, sizeof d) ? d.id : 0;
 }
 
+/* A bit for each type; those beyond are taken for the interpreter's. */
+static uint8_t counted[8192];
+
+bool define_is_counted(uint32_t type)
+{
+	return type / 8 < sizeof counted
+		&& __atomic_load_n(&counted[type / 8], __ATOMIC_RELAXED) >> type % 8 & 1;
+}
+
 uint32_t define_type(unsigned runtime, uint32_t name, uintptr_t address)
 {
 	struct ouro_def_type d = { .def.flags = (uint16_t)runtime, .name = name,
 		.address = address };
 
 	d.id = number(&last_type);
+	if (runtime && d.id / 8 < sizeof counted)
+		__atomic_fetch_or(&counted[d.id / 8], 1 << d.id % 8, __ATOMIC_RELAXED);
 	return put(&d, OURO_DEF_TYPE, sizeof d) ? d.id : 0;
 }
 

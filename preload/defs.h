@@ -8,6 +8,7 @@
 #define DEFS_H
 
 #include <ouro/define.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 uint32_t define_string(const char *text, size_t length);
@@ -19,6 +20,8 @@ uint32_t define_native(uintptr_t address);
 uint32_t define_code(uint32_t name, uint32_t qualname, uint32_t file, uint32_t line);
 uint32_t define_line(uint32_t code, uint32_t line, uint32_t name, unsigned flags);
 uint32_t define_type(unsigned runtime, uint32_t name, uintptr_t address);
+/* Of a runtime other than the interpreter: then several objects can lie in one block. */
+bool define_is_counted(uint32_t type);
 
 void define_runtime(unsigned number, const char *name, const char *version, unsigned state,
 	const char *reason);

@@ -228,10 +228,9 @@ static void place(struct described *of, struct described_hook *h)
 		of->watched++;
 		return;
 	}
-	if (!of->refused++) {
+	if (!of->refused++)
 		of->first_refused = h->name;
-		of->refusal = r;
-	}
+	h->refusal = r;
 	h->target = 0;
 }
 
@@ -335,27 +334,68 @@ static void say(struct described *of)
 		state = OURO_RUNTIME_DORMANT;
 	} else if (of->refused) {
 		strbuf_add(&t, of->first_refused);
-		strbuf_add(&t, " cannot be watched: ");
-		strbuf_add(&t, detour_refusal_name(of->refusal));
 		if (of->refused > 1) {
-			strbuf_add(&t, "; and ");
+			strbuf_add(&t, " and ");
 			strbuf_add_number(&t, of->refused - 1, 10);
-			strbuf_add(&t, " more");
+			strbuf_add(&t, of->refused > 2 ? " other functions" : " other function");
 		}
+		strbuf_add(&t, " cannot be watched");
 		state = of->watched ? OURO_RUNTIME_PARTIAL : OURO_RUNTIME_DORMANT;
-	} else if (of->d->notes) {
-		strbuf_add_n(&t, of->d->note[0].s, of->d->note[0].n);
+	} else if (!of->d->counted) {
+		strbuf_add(&t, "what is made and what ends is recorded, references are not");
 		state = OURO_RUNTIME_PARTIAL;
 	}
 	define_runtime(of->number, name, "", state, t.length ? reason : NULL);
+}
+
+/* One for each library, so that nobody has to guess what is missing. */
+static void note_refused(const struct described *of, const char *file)
+{
+	char text[1000];
+	struct strbuf t = strbuf_in(text, sizeof text);
+	bool any = false;
+
+	strbuf_add_n(&t, of->d->name.s, of->d->name.n);
+	strbuf_add(&t, ": of ");
+	strbuf_add(&t, base_of(file));
+	strbuf_add(&t, " these cannot be watched: ");
+	for (unsigned i = 0; i < hooks; i++) {
+		const struct described_hook *h = &described_hook[i];
+
+		if (h->pass != pass || h->action[0].of != of || !h->refusal)
+			continue;
+		strbuf_add(&t, any ? ", " : "");
+		strbuf_add(&t, h->name);
+		strbuf_add(&t, " (");
+		strbuf_add(&t, detour_refusal_name(h->refusal));
+		strbuf_add(&t, ")");
+		any = true;
+	}
+	if (any)
+		define_note(OURO_NOTE_INFO, text);
+}
+
+static void note_limits(const struct described *of)
+{
+	for (uint32_t i = 0; i < of->d->notes; i++) {
+		char text[400];
+		struct strbuf t = strbuf_in(text, sizeof text);
+
+		strbuf_add_n(&t, of->d->name.s, of->d->name.n);
+		strbuf_add(&t, ": ");
+		strbuf_add_n(&t, of->d->note[i].s, of->d->note[i].n);
+		define_note(OURO_NOTE_INFO, text);
+	}
 }
 
 static void look_through(struct described *of, const struct link_map *map, const char *file)
 {
 	struct local local = { of, map->l_addr };
 
-	if (!of->number)
+	if (!of->number) {
 		of->number = runtime_number();
+		note_limits(of);
+	}
 	loader_each(map, found, of);
 	symtab_each(file, found_local, &local);
 	for (unsigned i = 0; i < hooks; i++) {
@@ -364,6 +404,7 @@ static void look_through(struct described *of, const struct link_map *map, const
 		if (h->target && h->pass == pass && h->action[0].of == of)
 			place(of, h);
 	}
+	note_refused(of, file);
 	say(of);
 }
 

@@ -32,6 +32,7 @@ struct described_hook {
 	uintptr_t target;
 	const char *name;
 	unsigned pass;			/* of looking through libraries: it was last found in */
+	int refusal;			/* detour.h's; 0: it is entered                  */
 	bool follow;			/* something is done after the call              */
 	uint8_t actions;
 	struct described_action action[DESCRIBED_ACTIONS];
@@ -46,7 +47,6 @@ struct described {
 	uint32_t name_type[OURO_DESCRIBE_NAMES];	/* types by number; 0: not asked for yet */
 	unsigned watched, refused;	/* functions                                     */
 	const char *first_refused;
-	int refusal;
 };
 
 extern struct described_hook described_hook[TRAMPOLINES];

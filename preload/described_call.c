@@ -226,6 +226,42 @@ static void remember(uintptr_t object)
 		t->object[t->n++ % TOLD] = object;
 }
 
+/*
+ * Objects that functions return that may also return one that is there already: those that
+ * were told and not ended.  A row is taken and given back by its address; when none is free
+ * near where it should be, the object is not known, and is told once more.
+ *
+ * Addresses spread over the table by their middle bits, so few rows have to be looked at.
+ */
+enum { KNOWN = 1 << 15, KNOWN_TRIED = 32 };
+static uintptr_t known[KNOWN];
+
+static bool known_swap(uintptr_t object, uintptr_t from, uintptr_t to)
+{
+	unsigned at = (unsigned)(object * 0x9e3779b97f4a7c15u >> 40);
+
+	for (unsigned i = at; i < at + KNOWN_TRIED; i++) {
+		uintptr_t expected = from;
+
+		if (__atomic_load_n(&known[i % KNOWN], __ATOMIC_RELAXED) == from &&
+		    __atomic_compare_exchange_n(&known[i % KNOWN], &expected, to, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+static bool is_known(uintptr_t object)
+{
+	return known_swap(object, object, object);
+}
+
+static void know(uintptr_t object)
+{
+	if (!is_known(object))
+		known_swap(object, 0, object);
+}
+
 /* --- what a call means ----------------------------------------------------------------- */
 
 #define CALLER_OF(f) (f)->ip, (uintptr_t)(f)->stack, (f)->bp
@@ -234,16 +270,27 @@ static void created(const struct described_action *a, const struct trampoline_ca
 		    const struct trampoline_frame *f, uintptr_t object)
 {
 	struct count count = count_now(a, object);
+	const struct ouro_type *t = &a->of->d->type[a->rule->type];
+	uint64_t begins = count.known && count.n > 0 ? (uint64_t)count.n : 1;
 
 	if (count.immortal || told_since(c->mark, object))
 		return;
-	if (a->rule->shared && count.known && count.n > 1) {
-		counted_incref(object, (uint64_t)count.n, CALLER_OF(f));
+	if (t->shared && !(count.known && count.n == 1) && is_known(object)) {
+		counted_incref(object, count_told(&count, 0), CALLER_OF(f));
 		return;
 	}
-	counted_birth(object, type_of(a, object),
-		      count.known && count.n > 0 ? (uint64_t)count.n : 1, CALLER_OF(f));
+	counted_birth(object, type_of(a, object), a->of->d->counted ? begins : 0, CALLER_OF(f));
 	remember(object);
+	if (t->shared)
+		know(object);
+}
+
+static void died(const struct described_action *a, const struct trampoline_frame *f,
+		 uintptr_t object)
+{
+	counted_death(object, CALLER_OF(f));
+	if (a->of->d->type[a->rule->type].shared)
+		known_swap(object, object, 0);
 }
 
 enum { TIMES_MOST = 1000 };
@@ -265,6 +312,9 @@ static void retained(const struct described_action *a, const struct trampoline_c
 
 	for (int64_t i = 1; i <= n && !count.immortal; i++)
 		counted_incref(object, count_told(&count, i - before), CALLER_OF(f));
+	/* Perhaps by who returns it out of a cache: told once is enough. */
+	if (a->of->d->type[a->rule->type].shared)
+		remember(object);
 }
 
 static void released(const struct described_action *a, const struct trampoline_call *c,
@@ -278,7 +328,7 @@ static void released(const struct described_action *a, const struct trampoline_c
 	/* Who has no function of its own for the end, ends with its count. */
 	if (count.known && !count.immortal && n && count.n + before == n &&
 	    !a->of->d->type[a->rule->type].destroyed)
-		counted_death(object, CALLER_OF(f));
+		died(a, f, object);
 }
 
 static void act(const struct described_action *a, const struct trampoline_call *c,
@@ -301,7 +351,7 @@ static void act(const struct described_action *a, const struct trampoline_call *
 		released(a, c, f, object);
 		break;
 	case OURO_ROLE_DESTROY:
-		counted_death(object, CALLER_OF(f));
+		died(a, f, object);
 		break;
 	case OURO_ROLE_HOLD:
 		if (is_address(held))

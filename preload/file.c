@@ -83,7 +83,7 @@ static int write_zeros(int fd, uint64_t offset, size_t n)
 }
 
 /* Room on the disk for [offset, offset + n), n whole pages: writing to it can't fail. */
-static int reserve(int fd, uint64_t offset, size_t n)
+static int allocate(int fd, uint64_t offset, size_t n)
 {
 	int r;
 
@@ -93,7 +93,14 @@ static int reserve(int fd, uint64_t offset, size_t n)
 	do
 		r = sys_fallocate(fd, offset, n);
 	while (r == -EINTR);
-	return r == -EOPNOTSUPP || r == -ENOSYS ? write_zeros(fd, offset, n) : r;
+	return r == -ENOSYS ? -EOPNOTSUPP : r;
+}
+
+static int reserve(int fd, uint64_t offset, size_t n)
+{
+	int r = allocate(fd, offset, n);
+
+	return r == -EOPNOTSUPP ? write_zeros(fd, offset, n) : r;
 }
 
 /*
@@ -132,15 +139,43 @@ static int judge(int r)
 	return r;
 }
 
-static int create(const char *path)
+/*
+ * The whole header in one write of one page, before the file has any other size than
+ * 0: whoever is killed on the way leaves an empty file or a trace.
+ */
+static int write_header(int fd, const struct ouro_file *head)
+{
+	struct ouro_file *page = sys_memory(OURO_HEADER_SIZE);
+	long n;
+
+	if (!page)
+		return -ENOMEM;
+	if (OURO_HEADER_SIZE > sys_file_limit()) {
+		sys_unmap(page, OURO_HEADER_SIZE);
+		return -EFBIG;
+	}
+	*page = *head;
+	memcpy(page->magic, OURO_MAGIC, sizeof page->magic);
+	page->format = OURO_FORMAT;
+	page->header_size = OURO_HEADER_SIZE;
+	page->chunk_size = OURO_CHUNK_SIZE;
+	page->end = OURO_HEADER_SIZE;
+	n = sys_pwrite(fd, page, OURO_HEADER_SIZE, 0);
+	sys_unmap(page, OURO_HEADER_SIZE);
+	return n == OURO_HEADER_SIZE ? 0 : n < 0 ? (int)n : -ENOSPC;
+}
+
+static int create(const char *path, const struct ouro_file *head)
 {
 	int fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = reserve(fd, 0, OURO_HEADER_SIZE);
+	r = write_header(fd, head);
 	if (!r)
+		r = allocate(fd, 0, OURO_HEADER_SIZE);
+	if (!r || r == -EOPNOTSUPP)
 		return fd;
 	sys_close(fd);
 	sys_unlink(path);
@@ -156,7 +191,7 @@ int file_create(const char *path, const struct ouro_file *head)
 
 	if (length >= sizeof here.path)
 		return -ENAMETOOLONG;
-	fd = create(path);
+	fd = create(path, head);
 	if (fd < 0)
 		return fd;
 	r = sys_fstat(fd, &st);
@@ -171,15 +206,6 @@ int file_create(const char *path, const struct ouro_file *head)
 	here.device = st.st_dev;
 	here.inode = st.st_ino;
 	strikes = 0;
-
-	*f = *head;
-	memset(f->magic, 0, sizeof f->magic);
-	f->format = OURO_FORMAT;
-	f->header_size = OURO_HEADER_SIZE;
-	f->chunk_size = OURO_CHUNK_SIZE;
-	f->end = OURO_HEADER_SIZE;
-	__atomic_store_n((uint64_t *)f->magic, *(const uint64_t *)OURO_MAGIC,
-		__ATOMIC_RELEASE);
 	file = f;
 	return 0;
 }

@@ -12,6 +12,7 @@
 bool library_watched;
 
 static void (*told)(struct link_map *map);
+static bool late;			/* the program runs: what comes has not, yet     */
 
 /*
  * The loader's list as it was last seen; written with the loader's lock.  It appends to its
@@ -81,9 +82,15 @@ void library_watch(void (*came)(struct link_map *map))
 	if (fn)
 		r = detour_place_sized("_dl_debug_state", fn, with_padding(fn),
 			(void *)on_debug_state, NULL);
-	library_watched = !r;
+	library_watched = late = !r;
 	if (r)
 		note(r);
+}
+
+int library_detour(const char *name, void *target, void *replacement, void **ret_original)
+{
+	return late ? detour_place_unrun(name, target, replacement, ret_original)
+		: detour_place(name, target, replacement, ret_original);
 }
 
 bool library_is(const struct link_map *map, const char *name)

@@ -20,6 +20,9 @@ void library_watch(void (*came)(struct link_map *map));
 /* False: libraries that come later are not seen, and a note in the trace says so. */
 extern bool library_watched;
 
+/* detour_place for a function of a library that `came` was called with, during that call. */
+int library_detour(const char *name, void *target, void *replacement, void **ret_original);
+
 /* Is this the library of that name, of whatever version?  "libglib-2.0.so" */
 bool library_is(const struct link_map *map, const char *name);
 

@@ -1,5 +1,6 @@
 #include "ring_apply.h"
 
+#include "defs.h"
 #include "file.h"
 #include "living.h"
 
@@ -139,11 +140,15 @@ static struct ouro_living *row_of(uint64_t object)
 	return NULL;
 }
 
-/* The row of a block tells of one object: the last that was born there. */
+/*
+ * The row of a block tells of one object: the last that was born there.  Of those that
+ * GLib's slices hold there are many in a block, so these have rows of their own.
+ */
 static bool birth(struct ring_stream *s)
 {
 	const struct ring_event *e = &s->reader.event;
-	struct ouro_living *old = row_of(e->object);
+	struct ouro_living *old = define_is_counted(e->type) ? living_find(e->object)
+		: row_of(e->object);
 	struct ouro_living row = old && old->flags & OURO_LIVING_BLOCK ? *old
 		: (struct ouro_living){ .addr = e->object };
 

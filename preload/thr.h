@@ -70,7 +70,7 @@ struct thr {
 	int *error;			/* its errno                                     */
 };
 
-#define COUNTED_THREAD	2048		/* bytes of it                                   */
+#define COUNTED_THREAD	2560		/* bytes of it                                   */
 
 extern __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
 

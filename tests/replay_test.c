@@ -88,7 +88,7 @@ static const char *stack_text(stack_id id)
 
 static const char *site_of(const char *block)
 {
-	return stack_text(r.site[replay_block(&r, writer_address(block))->site].stack);
+	return stack_text(r.site[block_site(&r, replay_block(&r, writer_address(block)))].stack);
 }
 
 START_TEST(what_was_not_freed_lives)
@@ -291,43 +291,115 @@ START_TEST(a_free_long_before_or_in_the_same_thread_is_a_strangers)
 }
 END_TEST
 
-START_TEST(sites_know_what_was_made_and_what_is_left)
+static const struct part *part_of(const char *block)
 {
-	const struct site *s;
+	return &r.part[replay_block(&r, writer_address(block))->part];
+}
+
+START_TEST(parts_know_what_was_made_and_what_is_left)
+{
+	const struct part *p;
 
 	play("alloc a 100 main>f; alloc b 100 main>f; free a; alloc c 50 main>g; "
 		"free b; alloc d 10 main>f");
-	s = &r.site[replay_block(&r, writer_address("d"))->site];
-	ck_assert_uint_eq(s->blocks, 3);
-	ck_assert_uint_eq(s->bytes, 210);
-	ck_assert_uint_eq(s->live, 1);
-	ck_assert_uint_eq(s->live_bytes, 10);
-	ck_assert_uint_eq(s->peak_bytes, 200);
+	p = part_of("d");
+	ck_assert_uint_eq(p->blocks, 3);
+	ck_assert_uint_eq(p->bytes, 210);
+	ck_assert_uint_eq(p->live, 1);
+	ck_assert_uint_eq(p->live_bytes, 10);
+	ck_assert_uint_eq(r.site[p->site].peak_bytes, 200);
 	ck_assert_uint_eq(r.sites, 3);
+	ck_assert_uint_eq(r.parts, 3);
+}
+END_TEST
+
+START_TEST(one_stack_has_a_part_for_each_type_and_thread)
+{
+	play("pbirth a 64 16 list main>f; pbirth b 32 0 dict main>f; pbirth c 64 16 list main>f;"
+		"palloc d 16 main>f; thread 2; pbirth e 64 16 list main>f; pfree a");
+	ck_assert_uint_eq(r.sites, 2);
+	ck_assert_uint_eq(r.parts, 5);
+	ck_assert_uint_eq(part_of("c")->objects, 2);
+	ck_assert_uint_eq(part_of("c")->live_objects, 1);
+	ck_assert_uint_eq(part_of("c")->live_bytes, 64);
+	ck_assert_uint_eq(part_of("e")->thread, 2);
+	ck_assert_uint_eq(part_of("e")->objects, 1);
+	ck_assert_uint_eq(part_of("b")->bytes, 32);
+	ck_assert_uint_eq(part_of("d")->objects, 0);
+}
+END_TEST
+
+START_TEST(the_first_object_of_a_block_says_what_it_is)
+{
+	play("alloc a 100 main>f; birth a+16 node main>g; alloc b 50 main>f");
+	ck_assert_uint_ne(part_of("a")->type, 0);
+	ck_assert_uint_eq(part_of("a")->blocks, 1);
+	ck_assert_uint_eq(part_of("b")->blocks, 1);
+	ck_assert_uint_eq(part_of("b")->type, 0);
+	ck_assert_uint_eq(part_of("a")->site, part_of("b")->site);
+	ck_assert_uint_eq(r.total.live_bytes, 150);
+	ck_assert_uint_eq(part_of("a")->live_bytes + part_of("b")->live_bytes, 150);
 }
 END_TEST
 
 START_TEST(the_peak_knows_what_made_it_up)
 {
-	const struct site *f, *g;
-
 	play("alloc a 100 main>f; alloc b 70 main>g; free a; alloc c 20 main>f; free b; "
 		"alloc d 90 main>g");
-	f = &r.site[replay_block(&r, writer_address("c"))->site];
-	g = &r.site[replay_block(&r, writer_address("d"))->site];
 	ck_assert_uint_eq(r.total.peak_bytes, 170);
 	ck_assert_uint_eq(r.total.peak_live, 2);
-	ck_assert_uint_eq(f->at_peak_bytes, 100);
-	ck_assert_uint_eq(g->at_peak_bytes, 70);
-	ck_assert_uint_eq(f->at_peak, 1);
+	ck_assert_uint_eq(part_of("c")->at_peak_bytes, 100);
+	ck_assert_uint_eq(part_of("d")->at_peak_bytes, 70);
+	ck_assert_uint_eq(part_of("c")->at_peak, 1);
 }
 END_TEST
 
-START_TEST(a_block_freed_before_another_is_made_is_brief)
+START_TEST(a_block_freed_by_what_its_thread_does_next_is_brief)
 {
 	play("alloc a 8 f; free a; alloc a 8 f; free a; alloc a 8 f; alloc b 8 g; "
-		"free a");
-	ck_assert_uint_eq(r.site[1].brief, 2);
+		"free a; alloc c 8 f; free b; free c; alloc d 8 f; release d; place e 16 f");
+	ck_assert_uint_eq(part_of("e")->brief, 3);
+}
+END_TEST
+
+START_TEST(what_dies_has_an_age)
+{
+	uint64_t blocks[AGES] = { 0 }, objects[AGES] = { 0 };
+	const struct part *p;
+
+	play("at 10; pbirth a 64 0 list f; at 20; pbirth b 64 0 list f; at 25; pfree a; "
+		"at 28; pfree b; at 30; pbirth c 64 0 list f; at 530; death c; pbirth z 64 0 list f");
+	p = part_of("z");
+	ages_add(blocks, &p->block_ages, &r.ages);
+	ages_add(objects, &p->object_ages, &r.ages);
+	ck_assert_uint_eq(blocks[4], 2);		/* 15 ns and 8 ns */
+	ck_assert_uint_eq(objects[4], 2);
+	ck_assert_uint_eq(objects[9], 1);		/* 500 ns */
+}
+END_TEST
+
+START_TEST(what_is_left_is_what_lived_when_the_end_began)
+{
+	play("alloc a 8 f; alloc b 16 f; exiting; free a; alloc c 32 g; alloc d 64 f");
+	ck_assert_uint_eq(r.total_left.live_bytes, 24);
+	ck_assert_uint_eq(r.left[replay_block(&r, writer_address("b"))->part].live, 2);
+	ck_assert_uint_le(r.parts_left, replay_block(&r, writer_address("c"))->part);
+	ck_assert_uint_eq(part_of("d")->live_bytes, 80);
+}
+END_TEST
+
+START_TEST(counting_may_start_over)
+{
+	start("alloc a 8 f; alloc b 16 f; free a; at 100; alloc c 32 f");
+	ck_assert_int_eq(replay_to_ticks(&r, 100), 1);
+	replay_start_counting(&r);
+	ck_assert_int_eq(replay_to_end(&r), 0);
+	ck_assert_uint_eq(part_of("b")->blocks, 1);
+	ck_assert_uint_eq(part_of("b")->bytes, 32);
+	ck_assert_uint_eq(part_of("b")->live_bytes, 48);
+	ck_assert_uint_eq(r.left[replay_block(&r, writer_address("b"))->part].live_bytes, 32);
+	ck_assert_uint_eq(r.total.peak_bytes, 48);
+	ck_assert_uint_eq(r.total.blocks, 1);
 }
 END_TEST
 
@@ -441,7 +513,7 @@ START_TEST(records_that_are_in_the_rows_are_read_for_their_stacks_alone)
 	ck_assert_uint_eq(r.total.events, 1);
 	ck_assert_uint_eq(r.total.double_blocks, 0);
 	ck_assert_uint_eq(stacks_depth(&r.stacks,
-		r.site[replay_block(&r, 0x300000)->site].stack), 2);
+		r.site[block_site(&r, replay_block(&r, 0x300000))].stack), 2);
 }
 END_TEST
 
@@ -545,9 +617,14 @@ int main(void)
 	tcase_add_test(c, a_free_that_comes_late_within_its_tick_frees_the_old_block);
 	tcase_add_test(c, a_free_that_comes_before_its_block_frees_it);
 	tcase_add_test(c, a_free_long_before_or_in_the_same_thread_is_a_strangers);
-	tcase_add_test(c, sites_know_what_was_made_and_what_is_left);
+	tcase_add_test(c, parts_know_what_was_made_and_what_is_left);
+	tcase_add_test(c, one_stack_has_a_part_for_each_type_and_thread);
+	tcase_add_test(c, the_first_object_of_a_block_says_what_it_is);
+	tcase_add_test(c, what_dies_has_an_age);
+	tcase_add_test(c, what_is_left_is_what_lived_when_the_end_began);
+	tcase_add_test(c, counting_may_start_over);
 	tcase_add_test(c, the_peak_knows_what_made_it_up);
-	tcase_add_test(c, a_block_freed_before_another_is_made_is_brief);
+	tcase_add_test(c, a_block_freed_by_what_its_thread_does_next_is_brief);
 	tcase_add_test(c, it_stops_at_a_snapshot_and_runs_on);
 	tcase_add_test(c, it_stops_at_a_time_and_says_when_there_is_no_such_snapshot);
 	tcase_add_test(c, collections_are_counted_and_objects_know_theirs);

@@ -25,7 +25,7 @@
  *   row ADDR SIZE FLAGS OFFSET TYPE [STACK]   of a ring: it lived before (size 0: alone)
  *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
  *   applied                        of a ring: what this stream wrote so far is in the rows
- *   collect GENERATION, collected N, ready, exiting, snapshot N
+ *   collect GENERATION, collected N, ready, exiting, snapshot N, mark NAME
  *   runtime NAME                   a definition: it is recorded
  *   told GENERATION CAUSE FREED EXAMINED KEPT RUNS [TOOK]     just before collected
  *   statistics COLLECTIONS FREED   the runtime's own, of generation 0
@@ -800,6 +800,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 		writer_ext(w, OURO_EXT_EXITING, 0);
 	else if (!strcmp(word[0], "snapshot"))
 		writer_ext(w, OURO_EXT_SNAPSHOT, n);
+	else if (!strcmp(word[0], "mark"))
+		writer_ext(w, OURO_EXT_MARK, writer_string(w, word[1]));
 	else if (!strcmp(word[0], "hash"))
 		writer_ext(w, OURO_EXT_STACK, n);
 	else {

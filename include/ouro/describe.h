@@ -92,6 +92,7 @@ struct ouro_type {
 	int32_t immortal[OURO_DESCRIBE_IMMORTAL];	/* such counts are no counts         */
 	uint8_t immortals;
 	bool destroyed;			/* there is a DESTROY among its rules               */
+	bool shared;			/* ... a CREATE that may return one that is there   */
 };
 
 struct ouro_type_name {
@@ -108,6 +109,7 @@ struct ouro_description {
 	struct ouro_rule rule[OURO_DESCRIBE_RULES];
 	uint32_t libraries, programs, notes, excepts, types, names, rules;
 
+	bool counted;			/* there is a RETAIN or RELEASE                     */
 	uint32_t error_line;		/* 0: none                                          */
 	struct ouro_word error_word;	/* what the words are about; may be empty           */
 	const char *error;
@@ -425,6 +427,8 @@ static inline bool ouro_describe_rule(struct ouro_describe *p, struct ouro_word 
 	r.held.after = after || r.held.from == OURO_FROM_RESULT || r.when;
 	r.times.after = r.times.from == OURO_FROM_RESULT;
 	p->type->destroyed |= role == OURO_ROLE_DESTROY;
+	p->type->shared |= r.shared;
+	d->counted |= role == OURO_ROLE_RETAIN || role == OURO_ROLE_RELEASE;
 	for (uint32_t i = first; i < d->rules; i++) {
 		w = d->rule[i].function;
 		if (role == OURO_ROLE_CREATE && ouro_word_stars(p->type->name) &&

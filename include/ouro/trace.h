@@ -99,11 +99,11 @@ struct ouro_ended {
 };
 
 /*
- * The first page.  What is above the line is written once, before the magic;
+ * The first page.  What is above the line is written once, with the magic;
  * the rest by any thread, each field by one atomic operation.
  */
 struct ouro_file {
-	char     magic[8];		/* OURO_MAGIC; written last: a file without it is none */
+	char     magic[8];		/* OURO_MAGIC; a file that is not empty has it from its first write on */
 	uint32_t format;		/* OURO_FORMAT                               */
 	uint32_t header_size;		/* where chunk 0 starts                      */
 	uint32_t chunk_size;

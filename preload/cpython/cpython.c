@@ -78,6 +78,7 @@ static int start(void)
 	collector_start();
 	control_start();
 	allocator_install();
+	references_start();
 	why = births_start();
 	late = deaths_start();
 	if (!why)

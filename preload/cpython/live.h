@@ -10,6 +10,7 @@
  *   tracemalloc.c  what the program sees of a tracer it did not start
  *   collector.c    runs of the cyclic collector
  *   garbage.c      a snapshot before a collection that will free something
+ *   references.c   references that are taken and given back by calls
  *   control.c      a moment with the GIL: readiness, exit, snapshots on request
  */
 #ifndef CPYTHON_LIVE_H
@@ -161,6 +162,9 @@ void collector_tell(struct guard *g);	/* what its statistics say now */
 /* garbage.c */
 void garbage_snapshot(struct guard *g, unsigned generation, uint64_t freed); /* a collection begins */
 void garbage_forked(void);
+
+/* references.c */
+void references_start(void);
 
 /* control.c */
 void control_start(void);

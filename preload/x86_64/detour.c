@@ -277,11 +277,14 @@ static int place(const char *name, uint8_t *target, size_t size,
 	struct entry e;
 	int err;
 
-	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
+	if (placed_in(target, 1))
 		return -DETOUR_TWICE;
 	err = entry_judge(target, size, JUMP_SIZE, ret_original, &e);
 	if (err)
 		return err;
+	/* Not before: a short function ends where the next one, which has a detour, begins. */
+	if (placed_in(e.patch, e.size))
+		return -DETOUR_TWICE;
 	d = removed_before(&e, replacement, ret_original);
 	if (!d) {
 		err = make_detour(name, &e, replacement, ret_original, &d);
@@ -361,10 +364,10 @@ int detour_check(void *target, size_t size)
 	int saved_errno = errno, err;
 	struct entry e;
 
-	if (placed_in(target, LANDING_SIZE + JUMP_SIZE))
+	err = placed_in(target, 1) ? -DETOUR_TWICE
+		: entry_judge(target, size, JUMP_SIZE, true, &e);
+	if (!err && placed_in(e.patch, e.size))
 		err = -DETOUR_TWICE;
-	else
-		err = entry_judge(target, size, JUMP_SIZE, true, &e);
 	errno = saved_errno;
 	return err;
 }

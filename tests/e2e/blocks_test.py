@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 
 from harness import TOP, Recording, clean_environment, interpreters, main, on_every_interpreter
 
-SOURCE = os.path.join(TOP, "tests/guest/blocks.c")
+SOURCE = os.path.join(TOP, "tests/guest/forgets.c")
 KEEP = "import blocks\nblocks.keep_in_static()\nblocks.keep_in_thread()\nx = blocks.keep_in_object()\n"
 # Of one: direct, indirect, cyclic.  Each is lost some times: a word that was left over may hold one.
 LOSE = {"lose_malloc": (1, 2, False), "lose_mem": (1, 2, False), "lose_raw": (1, 1, False),
@@ -103,7 +103,7 @@ class Blocks(unittest.TestCase):
                 self.assertIn(f["indirect"], range((TIMES - MISSED) * indirect, TIMES * indirect + 1), name)
                 self.assertEqual(f["cyclic"], cyclic, name)
                 site = f["sites"][0]
-                self.assertEqual(os.path.basename(site["file"]), "blocks.c")
+                self.assertEqual(os.path.basename(site["file"]), "forgets.c")
                 self.assertIn("take(sizeof", lines[site["line"] - 1])
             self.assertEqual(found, set(LOSE))
 

@@ -48,6 +48,14 @@ class Trace:
             if kind == 1:
                 number, length = struct.unpack_from("<II", body, 8)
                 self.strings[number] = body[16:16 + length].decode()
+        self.types, self.runtimes = {}, {}
+        for kind, body in defs:
+            flags, first, second = struct.unpack_from("<HII", body, 6)
+            if kind == 7:
+                self.types[first] = flags, self.strings.get(second, "?")
+            elif kind == 10:
+                state, = struct.unpack_from("<I", body, 16)
+                self.runtimes[self.strings[first]] = flags, self.strings.get(second), state
         for kind, body in defs:
             if kind == 12:
                 self.notes.append(self.strings[struct.unpack_from("<II", body, 8)[1]])

@@ -55,6 +55,8 @@ int main(int argc, char **argv)
 	seconds = atoi(argv[1]);
 	for (unsigned i = 0; i < 1000; i++)
 		kept[i] = keep_early(i);
+	if (write(1, "k", 1) != 1)
+		return 1;
 	for (int i = 0; i < threads; i++)
 		pthread_create(&t[i], 0, work, (void *)(size_t)(i + 1));
 	for (int i = 0; i < threads; i++)
@@ -153,14 +155,17 @@ class Ring(unittest.TestCase):
             trace = os.path.join(self.folder.name, "killed.trace")
             command = ([self.program, "60", str(1 + kill % 3)] if kill % 4
                        else ["/usr/bin/python3", self.script, "60"])
-            program = subprocess.Popen(command, env=clean_environment(
+            program = subprocess.Popen(command, stdout=subprocess.PIPE, env=clean_environment(
                 LD_PRELOAD=LIBRARY,
                 OURO_OPTIONS=f"mode=ring,ring={RING >> rng.randrange(4)},file={trace}"))
+            if kill % 4:
+                self.assertEqual(program.stdout.read(1), b"k")   # what is old is there
             while not os.path.exists(trace) or os.path.getsize(trace) < RING >> 3:
                 time.sleep(0.001)
             time.sleep(0.03 + rng.expovariate(5))
             program.kill()
             program.wait()
+            program.stdout.close()
             run = subprocess.run([OURO, "report", "--format", "json", trace],
                                  capture_output=True, text=True)
             self.assertEqual(run.returncode, 0, run.stderr)

@@ -91,10 +91,29 @@ static void read_parts(struct packed *p)
 	}
 }
 
+/* Of locations that seeds have. */
+static void make_names(struct buf *ret)
+{
+	static const struct native_frame frame[] = {
+		{ .function = "_ZN4shop5innerEv", .file = "inner.cc", .line = 7, .inlined = true },
+		{ .function = "main", .file = "main.cc", .line = 12 } };
+	struct packnames_draft d = { .n = { 0 } };
+
+	for (uint32_t i = 1; i < 4; i++) {
+		packnames_add_module(&d, i, NATIVE_READ);
+		packnames_add_datum(&d, "table", 0x40, 32);
+		packnames_add_datum(&d, "flag", 0x80, 0);
+	}
+	for (uint32_t i = 16; i < 24; i++)
+		packnames_add_location(&d, i, frame, 1 + i % 2);
+	if (packnames_write(&d, ret))
+		abort();
+}
+
 static void pack_seed(struct packed *p, size_t number)
 {
-	static const char names[] = "names of code, which are read when a report asks for one";
-	struct pack_options o = { .level = 1, .names = names, .names_size = sizeof(names) };
+	struct buf names = { 0 };
+	struct pack_options o = { .level = 1 };
 	char path[] = "/tmp/pack-fuzz-XXXXXX", error[200];
 	struct trace_writer w;
 	struct trace t;
@@ -103,11 +122,15 @@ static void pack_seed(struct packed *p, size_t number)
 	int fd = mkstemp(path);
 
 	write_seed(&w, number);
+	make_names(&names);
+	o.names = names.s;
+	o.names_size = names.n;
 	if (fd < 0 || trace_open_memory(&t, w.bytes, w.size, error) ||
 	    pack_write(&t, path, &o, &size, error))
 		abort();
 	trace_close(&t);
 	writer_fini(&w);
+	buf_fini(&names);
 	close(fd);
 	*p = (struct packed){ .bytes = must(malloc(size)), .size = size };
 	f = must(fopen(path, "r"));

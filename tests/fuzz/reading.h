@@ -4,6 +4,8 @@
 #ifndef READING_H
 #define READING_H
 
+#include "pack.h"
+#include "packnames.h"
 #include "replay.h"
 #include "snap.h"
 
@@ -24,7 +26,8 @@ static inline void look_around(struct replay *r)
 			abort();
 	at = 0;
 	while ((o = replay_each_object(r, &at)))
-		if (replay_object(r, o->addr) != o)
+		/* Another one may have been born where it was, while realloc has it. */
+		if (!replay_object(r, o->addr))
 			abort();
 	replay_block_around(r, 0x100008);
 }
@@ -85,6 +88,36 @@ static inline void count_events(struct trace *t)
 	}
 }
 
+static inline void use_text(const char *s)
+{
+	if (s && !*s)			/* none is NULL, never empty */
+		abort();
+}
+
+static inline void read_names(struct trace *t, const struct defs *d)
+{
+	struct native_frame frame[NATIVE_FRAMES];
+	enum native_state state;
+	struct packnames *names;
+	uint64_t offset;
+	uint8_t *bytes;
+	size_t size;
+
+	if (trace_section(t, PACK_NAMES, &bytes, &size) || packnames_read(&names, bytes, size))
+		return;
+	for (uint32_t i = 0; i < d->locations + 2; i++)
+		for (uint32_t k = packnames_frames(names, i, frame); k-- > 0; ) {
+			use_text(frame[k].function);
+			use_text(frame[k].file);
+		}
+	for (uint32_t i = 0; i < d->modules + 2; i++) {
+		packnames_module(names, i, &state);
+		for (uint64_t at = 0; at < 0x100; at += 8)
+			use_text(packnames_datum(names, i, at, &offset));
+	}
+	packnames_free(names);
+}
+
 /* All of a trace, plain or packed, as the commands read it. */
 static inline void read_everything(const uint8_t *bytes, size_t size)
 {
@@ -95,6 +128,7 @@ static inline void read_everything(const uint8_t *bytes, size_t size)
 	if (trace_open_memory(&t, bytes, size, error))
 		return;
 	if (!defs_load(&d, &t)) {
+		read_names(&t, &d);
 		replay_it(&t, &d);
 		read_snapshots(&t, &d);
 		count_events(&t);

@@ -1,0 +1,425 @@
+/*
+ * replay_parts.c - what each site made, by type and thread, and its share of the peak
+ */
+#include "replay_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- which part -------------------------------------------------------------------- */
+
+static uint32_t slot_of(const struct replay *r, site_id site, uint32_t type, uint32_t thread)
+{
+	const struct replay_private *p = r->private;
+	uint64_t h = ((uint64_t)site << 32 | type) * 0x9e3779b97f4a7c15u + thread;
+	uint32_t at;
+
+	h *= 0xd6e8feb86659fd93u;
+	for (at = (uint32_t)(h >> 32) & p->part_of_mask; p->part_of[at];
+	     at = (at + 1) & p->part_of_mask) {
+		const struct part *x = &r->part[p->part_of[at]];
+
+		if (x->site == site && x->type == type && x->thread == thread)
+			break;
+	}
+	return at;
+}
+
+static bool grow_index(struct replay *r)
+{
+	struct replay_private *p = r->private;
+	part_id *old = p->part_of;
+	uint32_t room = old ? (p->part_of_mask + 1) * 2 : 1024;
+
+	p->part_of = calloc(room, sizeof(*p->part_of));
+	if (!p->part_of) {
+		p->part_of = old;
+		return false;
+	}
+	free(old);
+	p->part_of_mask = room - 1;
+	for (part_id i = 1; i < r->parts; i++)
+		p->part_of[slot_of(r, r->part[i].site, r->part[i].type, r->part[i].thread)] = i;
+	return true;
+}
+
+/* Room for one more in an array that goes along with r->part. */
+static bool room_in(void *array, uint32_t used, uint32_t room, size_t size)
+{
+	void **a = array;
+	char *p = realloc(*a, (size_t)room * size);
+
+	if (!p)
+		return false;
+	memset(p + used * size, 0, (room - used) * size);
+	*a = p;
+	return true;
+}
+
+static bool grow_parts(struct replay *r)
+{
+	uint32_t room = r->parts_room ? r->parts_room * 2 : 256;
+	bool sampled = r->trace->head.sample_bytes;
+
+	if (!room_in(&r->part, r->parts, room, sizeof(*r->part)))
+		return false;
+	if (sampled && !room_in(&r->part_scaled, r->parts, room, sizeof(*r->part_scaled)))
+		return false;
+	r->parts_room = room;
+	return true;
+}
+
+int replay_parts_init(struct replay *r)
+{
+	if (!grow_parts(r) || !grow_index(r))
+		return -ENOMEM;
+	r->parts = 1;
+	return 0;
+}
+
+void replay_parts_fini(struct replay *r)
+{
+	free(r->part);
+	ages_fini(&r->ages);
+	free(r->part_scaled);
+	free(r->left);
+	if (r->private)
+		free(r->private->part_of);
+}
+
+int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thread,
+	part_id *ret)
+{
+	struct replay_private *p = r->private;
+	uint32_t at;
+
+	if (!site && !type && !thread) {
+		*ret = 0;
+		return 0;
+	}
+	at = slot_of(r, site, type, thread);
+	if (!p->part_of[at]) {
+		if (r->parts == r->parts_room && !grow_parts(r))
+			return -ENOMEM;
+		if (r->parts * 2 > p->part_of_mask) {
+			if (!grow_index(r))
+				return -ENOMEM;
+			at = slot_of(r, site, type, thread);
+		}
+		r->part[r->parts] = (struct part){ .site = site, .type = type,
+			.thread = thread };
+		p->part_of[at] = r->parts++;
+	}
+	*ret = r->site[site].part = p->part_of[at];
+	return 0;
+}
+
+/* --- sums -------------------------------------------------------------------------- */
+
+/* What a part had at the peak is kept when it changes for the first time after it. */
+static inline struct part *touch(struct replay *r, part_id id)
+{
+	struct part *p = &r->part[id];
+
+	if (p->epoch == (uint32_t)r->private->epoch)
+		return p;
+	p->epoch = (uint32_t)r->private->epoch;
+	p->at_peak = p->live;
+	p->at_peak_bytes = p->live_bytes;
+	if (r->part_scaled)
+		r->part_scaled[id].at_peak = r->part_scaled[id].live;
+	return p;
+}
+
+/* For the trend nothing weighs less than 1. */
+static inline uint64_t mass_of(const struct block *b)
+{
+	return b->size + !b->size;
+}
+
+static inline struct site *catch_up(struct replay *r, site_id id)
+{
+	struct site *s = &r->site[id];
+
+	if (s->segment != r->trend.now)
+		trend_catch_up(&r->trend, &s->segment, &s->series, &s->low, s->mass);
+	return s;
+}
+
+static void new_peak(struct replay *r, uint64_t ticks)
+{
+	r->total.peak_ticks = ticks;
+	r->private->epoch++;
+}
+
+static void count_in_scaled(struct replay *r, const struct block *b, uint64_t ticks)
+{
+	struct replay_scaled *x = &r->scaled;
+	double weight = replay_weight(r, b);
+
+	weigh(&r->part_scaled[b->part].live, weight, b->size);
+	weigh(&x->live, weight, b->size);
+	if (x->live.bytes <= x->peak_bytes)
+		return;
+	x->peak_bytes = x->live.bytes;
+	x->peak_blocks = x->live.n;
+	new_peak(r, ticks);
+}
+
+void replay_count_in(struct replay *r, const struct block *b, uint64_t ticks)
+{
+	struct replay_total *t = &r->total;
+	struct part *p = touch(r, b->part);
+	struct site *s = catch_up(r, p->site);
+
+	p->live++;
+	p->live_bytes += b->size;
+	s->mass += mass_of(b);
+	s->live_bytes += b->size;
+	if (s->live_bytes > s->peak_bytes)
+		s->peak_bytes = s->live_bytes;
+	t->live++;
+	t->live_bytes += b->size;
+	if (t->live_bytes > t->peak_bytes) {
+		t->peak_bytes = t->live_bytes;
+		t->peak_live = t->live;
+		if (!r->part_scaled)
+			new_peak(r, ticks);
+	}
+	if (t->live_bytes > r->timeline.high_bytes)
+		r->timeline.high_bytes = t->live_bytes;
+	if (r->part_scaled)
+		count_in_scaled(r, b, ticks);
+}
+
+void replay_count_out(struct replay *r, const struct block *b)
+{
+	struct part *p = touch(r, b->part);
+	struct site *s = catch_up(r, p->site);
+
+	p->live--;
+	p->live_bytes -= b->size;
+	s->mass -= mass_of(b);
+	s->live_bytes -= b->size;
+	if (s->mass < s->low)
+		s->low = s->mass;
+	r->total.live--;
+	r->total.live_bytes -= b->size;
+	if (r->part_scaled) {
+		double weight = replay_weight(r, b);
+
+		weigh_off(&r->part_scaled[b->part].live, weight, b->size);
+		weigh_off(&r->scaled.live, weight, b->size);
+	}
+}
+
+void replay_count_made(struct replay *r, const struct block *b, int64_t n)
+{
+	struct part *p = &r->part[b->part];
+
+	p->blocks += (uint64_t)n;
+	p->bytes += (uint64_t)n * b->size;
+	if (r->part_scaled && n > 0)
+		weigh(&r->part_scaled[b->part].made, replay_weight(r, b), b->size);
+	else if (r->part_scaled)
+		weigh_off(&r->part_scaled[b->part].made, replay_weight(r, b), b->size);
+}
+
+void replay_count_brief(struct replay *r, const struct block *b)
+{
+	r->part[b->part].brief++;
+	if (r->part_scaled)
+		r->part_scaled[b->part].brief += replay_weight(r, b);
+}
+
+/* --- ages -------------------------------------------------------------------------- */
+
+static unsigned class_of(const struct replay *r, uint64_t born)
+{
+	const struct event *e = r->private->held;
+	uint64_t now = e ? e->ticks : r->now;
+
+	return ages_class(now > born ? (uint64_t)((double)(now - born) * r->private->tick_ns) : 0);
+}
+
+/* A sampled one counts as often as it stands for; of parts, the part keeps the account. */
+static uint32_t whole(struct replay *r, part_id part, double weight)
+{
+	struct part_scaled *x;
+	uint32_t n;
+
+	if (!r->part_scaled)
+		return 1;
+	x = &r->part_scaled[part];
+	x->rest += weight < UINT32_MAX / 2 ? weight : UINT32_MAX / 2;
+	n = (uint32_t)x->rest;
+	x->rest -= n;
+	return n;
+}
+
+void replay_count_age(struct replay *r, const struct block *b)
+{
+	uint32_t n = whole(r, b->part, r->part_scaled ? replay_weight(r, b) : 1);
+
+	if (ages_count(&r->part[b->part].block_ages, &r->ages, class_of(r, b->born), n))
+		r->private->failed = true;
+}
+
+/* --- objects ----------------------------------------------------------------------- */
+
+void replay_count_born(struct replay *r, const struct object *o, part_id part)
+{
+	struct part *p = &r->part[part];
+
+	p->objects++;
+	p->live_objects++;
+	if (r->part_scaled) {
+		r->part_scaled[part].objects += (double)o->weight;
+		r->part_scaled[part].live_objects += (double)o->weight;
+	}
+	if (!o->block)			/* else its block has the mass */
+		catch_up(r, p->site)->mass++;
+}
+
+void replay_count_dead(struct replay *r, const struct object *o)
+{
+	struct site *s;
+	part_id part;
+
+	/* It was there when it was born, and none is ever taken away. */
+	if (replay_part_of(r, o->site, o->type, o->thread, &part))
+		return;
+	r->part[part].live_objects--;
+	if (r->part_scaled)
+		r->part_scaled[part].live_objects -= (double)o->weight;
+	if (ages_count(&r->part[part].object_ages, &r->ages, class_of(r, o->born),
+		       whole(r, part, (double)o->weight)))
+		r->private->failed = true;
+	if (o->block)
+		return;
+	s = catch_up(r, o->site);
+	s->mass--;
+	if (s->mass < s->low)
+		s->low = s->mass;
+}
+
+int replay_retype(struct replay *r, struct block *b, uint32_t type)
+{
+	const struct part *p = &r->part[b->part];
+	part_id part;
+	int result;
+
+	if (p->type || b->object)	/* it is told already, or holds many things */
+		return 0;
+	result = replay_part_of(r, p->site, type, p->thread, &part);
+	if (result)
+		return result;
+	replay_count_made(r, b, -1);
+	replay_count_out(r, b);
+	b->part = part;
+	replay_count_made(r, b, 1);
+	replay_count_in(r, b, r->private->held ? r->private->held->ticks : r->now);
+	return 0;
+}
+
+/* --- moments ----------------------------------------------------------------------- */
+
+void replay_settle(struct replay *r)
+{
+	for (site_id i = 0; i < r->sites; i++) {
+		struct site *s = &r->site[i];
+
+		trend_settle(&r->trend, &s->segment, &s->series, &s->low, s->mass);
+	}
+	for (part_id i = 0; i < r->parts; i++)
+		touch(r, i);
+}
+
+static void take_all(const struct replay *r, struct part_left *left)
+{
+	for (part_id i = 0; i < r->parts; i++) {
+		const struct part *p = &r->part[i];
+
+		left[i] = (struct part_left){ p->live, p->live_bytes, p->live_objects };
+		if (r->part_scaled) {
+			left[i].scaled = r->part_scaled[i].live;
+			left[i].scaled_objects = r->part_scaled[i].live_objects;
+		}
+	}
+}
+
+/* Only what was made since. */
+static int take_young(struct replay *r, struct part_left *left)
+{
+	const struct object *o;
+	const struct block *b;
+	part_id part;
+	size_t at = 0;
+
+	while ((b = replay_each_block(r, &at)))
+		if (b->born >= r->since) {
+			left[b->part].live++;
+			left[b->part].live_bytes += b->size;
+			weigh(&left[b->part].scaled, replay_weight(r, b), b->size);
+		}
+	for (at = 0; (o = replay_each_object(r, &at));)
+		if (o->born >= r->since) {
+			if (replay_part_of(r, o->site, o->type, o->thread, &part))
+				return -ENOMEM;
+			left[part].live_objects++;
+			left[part].scaled_objects += (double)o->weight;
+		}
+	return 0;
+}
+
+int replay_mark_left(struct replay *r)
+{
+	struct part_left *left = calloc(r->parts, sizeof(*left));
+
+	if (!left)
+		return -ENOMEM;
+	if (!r->since) {
+		take_all(r, left);
+	} else if (take_young(r, left)) {
+		free(left);
+		return -ENOMEM;
+	}
+	free(r->left);
+	r->left = left;
+	r->parts_left = r->parts;
+	r->total_left = replay_totals(r);
+	r->left_ticks = r->private->held ? r->private->held->ticks : r->now;
+	replay_settle(r);
+	r->trend.done = true;
+	return 0;
+}
+
+void replay_start_counting(struct replay *r)
+{
+	struct replay_total *t = &r->total;
+
+	r->since = r->now + 1;
+	for (part_id i = 0; i < r->parts; i++) {
+		struct part *p = &r->part[i];
+
+		p->blocks = p->bytes = p->brief = p->objects = 0;
+		p->block_ages = p->object_ages = (struct ages){ 0 };
+		if (r->part_scaled) {
+			r->part_scaled[i].made = (struct weighed){ 0 };
+			r->part_scaled[i].brief = r->part_scaled[i].objects = 0;
+		}
+	}
+	ages_fini(&r->ages);
+	for (site_id i = 0; i < r->sites; i++)
+		r->site[i].peak_bytes = r->site[i].live_bytes;
+	t->blocks = t->bytes = t->frees = t->moves = t->births = t->deaths = t->events = 0;
+	t->peak_bytes = t->live_bytes;
+	t->peak_live = t->live;
+	r->scaled.made = (struct weighed){ 0 };
+	r->scaled.frees = r->scaled.moved_bytes = r->scaled.births = r->scaled.deaths = 0;
+	r->scaled.peak_bytes = r->scaled.live.bytes;
+	r->scaled.peak_blocks = r->scaled.live.n;
+	new_peak(r, r->now);
+	replay_settle(r);
+}

@@ -1,0 +1,68 @@
+#include "trend.h"
+
+#include "mem.h"
+
+#include <string.h>
+
+void trend_init(struct trend *t, uint64_t start, uint64_t end)
+{
+	uint64_t step = end > start ? (end - start) / TREND_SEGMENTS + 1 : 1;
+
+	*t = (struct trend){ .start = start, .step = step, .next = start + step, .n = 1 };
+}
+
+void trend_fini(struct trend *t)
+{
+	mem_free(t->low);
+	*t = (struct trend){ 0 };
+}
+
+void trend_advance(struct trend *t, uint64_t ticks)
+{
+	uint64_t now = (ticks - t->start) / t->step;
+
+	/* A clock that runs on behind the end the file promised: all that is the last one. */
+	t->now = now < TREND_SEGMENTS ? (uint32_t)now : TREND_SEGMENTS - 1;
+	t->next = now < TREND_SEGMENTS - 1 ? t->start + (now + 1) * t->step : UINT64_MAX;
+}
+
+static uint32_t new_series(struct trend *t)
+{
+	uint32_t room = t->cap;
+
+	if (mem_room(&t->low, t->n, &t->cap, sizeof(*t->low))) {
+		t->failed = true;
+		return 0;
+	}
+	if (!room)
+		memset(t->low[0], 0, sizeof(t->low[0]));
+	memset(t->low[t->n], 0, sizeof(t->low[0]));
+	return t->n++;
+}
+
+void trend_catch_up(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t *low,
+	uint64_t mass)
+{
+	uint32_t from = *segment;
+
+	*segment = t->now;
+	if (t->done)
+		return;
+	if (!*series && mass)		/* until now all was 0, as a new row is */
+		*series = new_series(t);
+	if (*series) {
+		t->low[*series][from] = *low;
+		for (uint32_t i = from + 1; i < t->now; i++)
+			t->low[*series][i] = mass;
+	}
+	*low = mass;
+}
+
+void trend_settle(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t *low,
+	uint64_t mass)
+{
+	if (*segment != t->now)
+		trend_catch_up(t, segment, series, low, mass);
+	if (*series && !t->done)
+		t->low[*series][t->now] = *low;
+}
