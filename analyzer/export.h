@@ -2,8 +2,8 @@
  * export.h - a trace in the formats of other tools
  *
  * One file for each format, with one struct export; a new format is one more of
- * both.  What a value means is the same in all of them: sums over all sites are the
- * totals of the report, to the byte.
+ * both.  What a value means is the same in all of them: sums over all sites are those
+ * of `ouro sites`, to the byte.
  */
 #ifndef OURO_EXPORT_H
 #define OURO_EXPORT_H
