@@ -132,17 +132,49 @@ static void mark_objects(struct blocks *b, const struct snap *s)
 
 /* --- who holds whom ---------------------------------------------------------------- */
 
-struct drawing {
-	struct blocks *b;
-	struct draft draft;
-	struct bits rooted;
-	node_id holder;			/* of the previous word                      */
-};
-
 static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
 {
 	return v != NODE_NONE && addr - b->row[v].addr < b->row[v].size;
 }
+
+/* `last` is the block in which the word before this one stood. */
+static int tell_word(const struct blocks *b, node_id *last, uint64_t where, uint64_t held,
+	uint8_t region, blocks_word_fn *fn, void *arg)
+{
+	node_id to = blocks_at(b, held);
+
+	if (to == NODE_NONE)
+		return 0;
+	if (region == OURO_REGION_REGISTER)
+		return fn(arg, to, where, NODE_NONE, region);
+	if (!in_block(b, *last, where))
+		*last = blocks_at(b, where);
+	if (in_block(b, *last, where))
+		return fn(arg, to, where, *last, region);
+	return region == OURO_REGION_MALLOC ? 0 : fn(arg, to, where, NODE_NONE, region);
+}
+
+int blocks_each_word(const struct blocks *b, const struct snap *s, blocks_word_fn *fn, void *arg)
+{
+	node_id last = NODE_NONE;
+	struct found f;
+	int r = 0;
+
+	for (uint32_t i = 0; i < s->runs && !r; i++) {
+		/* It was read before, when the snapshot was loaded. */
+		if (!found_read(s->run[i].p, s->run[i].end, &f))
+			continue;
+		for (uint32_t k = 0; k < f.n && !r; k++)
+			r = tell_word(b, &last, f.where[k], f.held[k], f.region, fn, arg);
+	}
+	return r;
+}
+
+struct drawing {
+	struct blocks *b;
+	struct draft draft;
+	struct bits rooted;
+};
 
 static int draw_root(struct drawing *d, node_id to, uint8_t region)
 {
@@ -153,40 +185,16 @@ static int draw_root(struct drawing *d, node_id to, uint8_t region)
 	return draft_root(&d->draft, to, 1, region);
 }
 
-static int draw_word(struct drawing *d, uint64_t where, uint64_t held, uint8_t region)
+static int draw_word(void *arg, node_id held, uint64_t where, node_id holder, uint8_t region)
 {
-	node_id to = blocks_at(d->b, held);
+	struct drawing *d = arg;
 	uint64_t offset;
 
-	if (to == NODE_NONE)
-		return 0;
-	if (region == OURO_REGION_REGISTER)
-		return draw_root(d, to, region);
-	if (!in_block(d->b, d->holder, where))
-		d->holder = blocks_at(d->b, where);
-	if (!in_block(d->b, d->holder, where))
-		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, region);
-	offset = where - d->b->row[d->holder].addr;
-	return draft_edge(&d->draft, d->holder, to,
+	if (holder == NODE_NONE)
+		return draw_root(d, held, region);
+	offset = where - d->b->row[holder].addr;
+	return draft_edge(&d->draft, holder, held,
 		offset < UINT32_MAX ? (uint32_t)offset : UINT32_MAX, EDGE_OWNED);
-}
-
-static int draw_words(struct drawing *d, const struct snap *s)
-{
-	struct found f;
-	int r = 0;
-
-	for (uint32_t i = 0; i < s->runs; i++) {
-		/* It was read before, when the snapshot was loaded. */
-		if (!found_read(s->run[i].p, s->run[i].end, &f))
-			continue;
-		d->b->words += f.n;
-		for (uint32_t k = 0; k < f.n && !r; k++)
-			r = draw_word(d, f.where[k], f.held[k], f.region);
-		if (r)
-			return r;
-	}
-	return 0;
 }
 
 static int draw_objects(struct drawing *d)
@@ -201,7 +209,7 @@ static int draw_objects(struct drawing *d)
 
 static int draw(struct blocks *b, const struct snap *s)
 {
-	struct drawing d = { .b = b, .holder = NODE_NONE };
+	struct drawing d = { .b = b };
 	int r = bits_init(&d.rooted, b->n);
 
 	for (uint32_t i = 0; i < b->n && !r; i++)
@@ -209,7 +217,7 @@ static int draw(struct blocks *b, const struct snap *s)
 	if (!r)
 		r = draw_objects(&d);
 	if (!r)
-		r = draw_words(&d, s);
+		r = blocks_each_word(b, s, draw_word, &d);
 	if (!r)
 		r = graph_build(&b->graph, &d.draft);
 	draft_fini(&d.draft);

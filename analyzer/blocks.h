@@ -34,7 +34,7 @@ struct blocks {
 	uint32_t objects;		/* of the rows: blocks with an object in them */
 	uint64_t object_bytes;
 	struct graph graph;		/* edges are named by their offset in the holder */
-	uint64_t words, roots;		/* looked at; that hold a block from outside */
+	uint64_t roots;			/* words that hold a block from outside      */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
 };
@@ -42,6 +42,13 @@ struct blocks {
 /* The replay stands at the snapshot.  0 or -ENOMEM. */
 int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s);
 void blocks_fini(struct blocks *b);
+
+/*
+ * Every word that has a block's address and holds it: `holder` is the block it stands in,
+ * NODE_NONE: it is a root.  Ends with what fn returns, when that is not 0.
+ */
+typedef int blocks_word_fn(void *arg, node_id held, uint64_t where, node_id holder, uint8_t region);
+int blocks_each_word(const struct blocks *b, const struct snap *s, blocks_word_fn *fn, void *arg);
 
 /* The block in which the address lies; NODE_NONE: none. */
 node_id blocks_at(const struct blocks *b, uint64_t addr);

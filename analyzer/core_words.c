@@ -20,7 +20,7 @@ struct searcher {
 	uint64_t pool;
 	struct ouro_own *own;		/* memory of the library, by address         */
 	uint32_t nown;
-	uint64_t early_brk;
+	struct ouro_core mark;		/* zeroes: not found                         */
 	uint64_t program_end;		/* of the program's own image                */
 
 	uint8_t region;
@@ -160,24 +160,15 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static const struct def_module *guest_of(const struct defs *d)
-{
-	for (uint32_t i = 1; i < d->modules; i++)
-		if (d->module[i].guest)
-			return &d->module[i];
-	return NULL;
-}
-
-/* Its variables, found by their magic; NULL: it is not the library of now. */
+/* Its variables, found by their magic in what of files was written to; NULL: not there. */
 static const struct ouro_core *find_mark(const struct searcher *x)
 {
-	const struct def_module *m = guest_of(x->r->defs);
 	uint64_t magic[2] = { OURO_CORE_MAGIC_0, OURO_CORE_MAGIC_1 };
 
-	for (uint32_t i = 0; m && i < x->c->nparts; i++) {
+	for (uint32_t i = 0; i < x->c->nparts; i++) {
 		const struct core_part *p = &x->c->part[i];
 
-		if (!p->writable || p->start < m->start || p->start >= m->end)
+		if (!p->writable || !p->file)
 			continue;
 		for (uint64_t at = 0; at + sizeof(struct ouro_core) <= p->bytes; at += 8)
 			if (!memcmp(p->data + at, magic, sizeof(magic)))
@@ -189,16 +180,18 @@ static const struct ouro_core *find_mark(const struct searcher *x)
 static int take_own(struct searcher *x)
 {
 	const struct ouro_core *mark = find_mark(x);
-	const struct ouro_own *own = mark ?
-		core_at(x->c, mark->own, OURO_CORE_PLACES * sizeof(*own)) : NULL;
 
 	x->own = mem_array(OURO_CORE_PLACES, sizeof(*x->own));
 	if (!x->own)
 		return -ENOMEM;
-	x->early_brk = mark ? mark->early_brk : 0;
-	for (uint32_t i = 0; own && i < OURO_CORE_PLACES; i++)
-		if (own[i].start > 1 && own[i].end > own[i].start)
-			x->own[x->nown++] = own[i];
+	x->mark = mark ? *mark : (struct ouro_core){ 0 };
+	/* One by one: they may begin in a file's last page and go on behind it. */
+	for (uint32_t i = 0; mark && i < OURO_CORE_PLACES; i++) {
+		const struct ouro_own *own = core_at(x->c, mark->own + i * sizeof(*own), sizeof(*own));
+
+		if (own && own->start > 1 && own->end > own->start)
+			x->own[x->nown++] = *own;
+	}
 	if (x->nown)
 		qsort(x->own, x->nown, sizeof(*x->own), by_start);
 	return 0;
@@ -268,13 +261,17 @@ static const struct core_thread *main_stack(struct searcher *x, const struct cor
 	return NULL;
 }
 
-static bool in_module(const struct searcher *x, const struct core_part *p, bool guest)
+static uint64_t whole_pages(uint64_t end)
+{
+	return (end + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+static bool in_module(const struct searcher *x, const struct core_part *p)
 {
 	const struct defs *d = x->r->defs;
 
 	for (uint32_t i = 1; i < d->modules; i++)
-		if (d->module[i].guest == guest && p->start >= d->module[i].start &&
-		    p->start < ((d->module[i].end + PAGE - 1) & ~(uint64_t)(PAGE - 1)))
+		if (p->start >= d->module[i].start && p->start < whole_pages(d->module[i].end))
 			return true;
 	return false;
 }
@@ -295,9 +292,9 @@ static void search_part(struct searcher *x, const struct core_part *p, bool guar
 {
 	const struct core_thread *t;
 
-	if (in_module(x, p, true))
+	if (p->start >= x->mark.start && p->start < whole_pages(x->mark.end))
 		return;
-	if (p->file || in_module(x, p, false)) {
+	if (p->file || in_module(x, p)) {
 		search_data(x, p);
 		return;
 	}
@@ -307,7 +304,7 @@ static void search_part(struct searcher *x, const struct core_part *p, bool guar
 		return;
 	}
 	if (p->start >= x->program_end && p->start - x->program_end < BRK_AWAY) {
-		uint64_t early = x->early_brk < p->start ? p->start : x->early_brk;
+		uint64_t early = x->mark.early_brk < p->start ? p->start : x->mark.early_brk;
 
 		if (x->r->trace->head.origin == OURO_ORIGIN_FORK || early > p->end)
 			early = p->end;
@@ -325,6 +322,11 @@ static void search_part(struct searcher *x, const struct core_part *p, bool guar
 static void search_registers(struct searcher *x)
 {
 	set_region(x, OURO_REGION_REGISTER);
+	x->s->thread = calloc(x->c->nthreads, sizeof(*x->s->thread));
+	x->failed |= !x->s->thread;
+	for (uint32_t i = 0; i < x->c->nthreads && x->s->thread; i++)
+		x->s->thread[x->s->threads++] = (struct snap_thread){ x->c->thread[i].tid,
+			x->c->thread[i].sp, x->c->thread[i].fs };
 	for (uint32_t i = 0; i < x->c->nthreads; i++)
 		for (uint32_t k = 0; k < CORE_REGISTERS; k++)
 			keep(x, (uint64_t)x->c->thread[i].tid * 128 + 8 * (k % 16), x->c->thread[i].word[k]);

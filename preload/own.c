@@ -24,8 +24,14 @@ static struct ouro_core __attribute__((used)) core = {
 	.own = 1,			/* not 0: it belongs to what was written to, which cores have */
 };
 
+/* The linker's: where this library begins and ends in memory. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
 void own_early(uintptr_t end)
 {
+	core.start = (uintptr_t)__ehdr_start;
+	core.end = (uintptr_t)_end;
 	core.own = (uintptr_t)own;
 	core.early_brk = end;
 }

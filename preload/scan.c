@@ -325,6 +325,17 @@ static void put_registers(struct scan *c)
 	put(c);
 }
 
+/* Whose stack and thread-local memory is where. */
+static void put_threads(struct scan *c)
+{
+	const struct threads *t = c->threads;
+
+	snapshot_thread(c->s, t->self, snapshot_frames(c->s), (uintptr_t)__builtin_thread_pointer());
+	for (uint32_t i = 0; i < t->n; i++)
+		snapshot_thread(c->s, t->thread[i].tid, t->thread[i].waits ? t->thread[i].sp : 0,
+			t->thread[i].tcb);
+}
+
 /* --- all of it -------------------------------------------------------------------- */
 
 static bool may_have_blocks(const struct range *r)
@@ -383,6 +394,7 @@ int scan_write(struct snapshot *s)
 		r = find_targets(c);
 	if (r)
 		return r;
+	put_threads(c);
 	put_registers(c);
 	for (size_t i = 0; i < c->maps.n; i++) {
 		const struct range *x = &c->maps.range[i];

@@ -24,6 +24,7 @@ struct ouro_own {
 
 struct ouro_core {
 	uint64_t magic[2];
+	uint64_t start, end;		/* of the library itself                     */
 	uint64_t own;			/* address of struct ouro_own [PLACES]       */
 	uint64_t early_brk;		/* brk's heap held blocks up to here before anything was recorded */
 };

@@ -107,6 +107,17 @@ class Blocks(unittest.TestCase):
                 self.assertIn("take(sizeof", lines[site["line"] - 1])
             self.assertEqual(found, set(LOSE))
 
+    def test_holders_of_a_block_are_named_in_a_process_that_lives(self):
+        env = self.extension(interpreters()[0])
+        with Recording([interpreters()[0], "-c", KEEP], env=env) as run:
+            names = [h["name"] for b in run.ask("holders", "function:chain", "--limit", "9")["blocks"]
+                     for h in b["holders"]]
+            self.assertTrue([n for n in names if n.startswith("global `kept` of blocks.so (")], names)
+            self.assertTrue([n for n in names if "stack or thread-local memory of thread" in n or
+                             "the stack of thread" in n], names)
+            self.assertTrue([n for n in names if n.startswith("+16 of an object of 24 bytes made in "
+                                                              "keep_in_object()")], names)
+
     def test_many_alike_are_an_error(self):
         python = interpreters()[0]
         env = self.extension(python)

@@ -76,6 +76,35 @@ class Died(unittest.TestCase):
         self.assertEqual(sizes, [64, 64, 300])
         self.ask("cycles", self.trace, "--core", self.core)
 
+    def held(self, trace, query, *options):
+        """What holds the blocks made in a function: [(bytes, names of holders)], most retained first."""
+        answer = self.ask("holders", trace, query, "--limit", "200", *options)
+        return [(b["bytes"], [h["name"] for h in b["holders"]]) for b in answer["blocks"]]
+
+    def test_holders_of_blocks_are_named_by_global_stack_and_thread_local(self):
+        self.needs_core()
+        core = "--core", self.core
+        chain = self.ask("holders", self.trace, "fill", "--limit", "200", *core)["blocks"]
+        self.assertEqual(len(chain), 100)
+        self.assertEqual([h["name"] for h in chain[0]["holders"]], ["global `cache` of crash (crash.c:19)"])
+        self.assertEqual((chain[0]["retained_blocks"], chain[0]["retained_bytes"]), (100, 4800))
+        self.assertRegex(chain[1]["holders"][0]["name"], r"^\+0 of a block of 48 bytes made in fill\(\)")
+        self.assertEqual(chain[1]["holders"][0]["id"], chain[0]["id"])
+        self.assertRegex(chain[1]["paths"][0], r"^global `cache` .* -> a block .* \+0 -> it$")
+        worker = dict(self.held(self.trace, "function:worker", *core))
+        self.assertRegex(" ".join(worker[100]), r"^the stack of thread \d+, in worker\(\) \(crash\.c:\d+\)$")
+        self.assertRegex(" ".join(worker[200]), r"^thread-local memory of thread \d+$")
+        self.assertRegex(" ".join(dict(self.held(self.trace, "main", *core))[400]),
+                         r"the stack of thread \d+, in main\(\)")
+        lost = self.ask("holders", self.trace, "lose", *core)["blocks"]
+        self.assertEqual([(b["reached"], b["holders"]) for b in lost], [(False, [])] * 3)
+        # within a block, by place, and one that is not there
+        inside = hex(int(chain[0]["id"], 16) + 40)
+        self.assertEqual(self.ask("holders", self.trace, inside, *core)["blocks"][0]["id"], chain[0]["id"])
+        self.assertEqual(len(self.held(self.trace, "place:crash.c:37", *core)), 100)
+        run = subprocess.run([OURO, "holders", *core, self.trace, "nobody"], capture_output=True, text=True)
+        self.assertEqual((run.returncode, len(run.stderr.splitlines())), (2, 1))
+
     def test_another_process_core_is_refused_in_a_line(self):
         self.needs_core()
         other, core = self.run_it("segv", unlimited)
