@@ -109,7 +109,7 @@ class Blocks(unittest.TestCase):
 
     def test_holders_of_a_block_are_named_in_a_process_that_lives(self):
         env = self.extension(interpreters()[0])
-        with Recording([interpreters()[0], "-c", KEEP], env=env) as run:
+        with Recording([interpreters()[0], "-c", KEEP + "import time; time.sleep(0.2)"], env=env) as run:
             names = [h["name"] for b in run.ask("holders", "function:chain", "--limit", "9")["blocks"]
                      for h in b["holders"]]
             self.assertTrue([n for n in names if n.startswith("global `kept` of blocks.so (")], names)
