@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PAGE_SHIFT 12
+#define PAGE_MASK  0xfffu
 
 /* Blocks that begin in one page. */
 struct blocks_page {
@@ -36,14 +37,14 @@ static bool has_object(const struct replay *r, const struct block *x)
 static int collect(struct blocks *b, const struct replay *r, bool pools)
 {
 	const struct block *x;
-	uint32_t cap = 0;
 	size_t at = 0;
 
+	b->row = mem_array(r->live.blocks, sizeof(*b->row));
+	if (!b->row)
+		return -ENOMEM;
 	while ((x = replay_each_block(r, &at))) {
 		if (x->pool && !pools)
 			continue;
-		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
-			return -ENOMEM;
 		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, block_site(r, x),
 			x->pool, has_object(r, x) };
 		b->bytes += x->size;
@@ -53,10 +54,16 @@ static int collect(struct blocks *b, const struct replay *r, bool pools)
 	return 0;
 }
 
-static struct blocks_page *page_slot(const struct blocks *b, uint64_t page)
+static uint64_t page_hash(const struct blocks *b, uint64_t page)
 {
 	uint64_t h = page * 0x9e3779b97f4a7c15u;
-	uint64_t at = (h >> 32 ^ h >> 17) & b->mask;
+
+	return (h >> 32 ^ h >> 17) & b->mask;
+}
+
+static struct blocks_page *page_slot(const struct blocks *b, uint64_t page)
+{
+	uint64_t at = page_hash(b, page);
 
 	while (b->page[at].page && b->page[at].page != page)
 		at = (at + 1) & b->mask;
@@ -75,7 +82,8 @@ static int make_index(struct blocks *b)
 		size *= 2;
 	b->mask = size - 1;
 	b->page = mem_array(size, sizeof(*b->page));
-	if (!b->page)
+	b->low = mem_array(b->n, sizeof(*b->low));
+	if (!b->page || !b->low)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct blocks_page *p = page_slot(b, b->row[i].addr >> PAGE_SHIFT);
@@ -83,14 +91,27 @@ static int make_index(struct blocks *b)
 		if (!p->n)
 			*p = (struct blocks_page){ b->row[i].addr >> PAGE_SHIFT, i, 0 };
 		p->n++;
+		b->low[i] = (uint16_t)(b->row[i].addr & PAGE_MASK);
 	}
 	return 0;
 }
 
-/* The last of rows lo to hi - 1 that begins at or before addr is in it, or none is. */
-static node_id among(const struct blocks *b, uint32_t lo, uint32_t hi, uint64_t addr)
+/* The block in which addr lies is the one before row `next`, or there is none. */
+static node_id before(const struct blocks *b, uint32_t next, uint64_t addr)
 {
 	const struct blocks_row *x;
+
+	if (!next)
+		return NODE_NONE;
+	x = &b->row[next - 1];
+	/* A block of no bytes has an address, too. */
+	return addr - x->addr < (x->size ? x->size : 1) ? next - 1 : NODE_NONE;
+}
+
+/* First of the rows that begins behind addr. */
+static uint32_t first_behind(const struct blocks *b, uint64_t addr)
+{
+	uint32_t lo = 0, hi = b->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
@@ -100,11 +121,27 @@ static node_id among(const struct blocks *b, uint32_t lo, uint32_t hi, uint64_t 
 		else
 			hi = mid;
 	}
-	if (!lo)
-		return NODE_NONE;
-	x = &b->row[lo - 1];
-	/* A block of no bytes has an address, too. */
-	return addr - x->addr < (x->size ? x->size : 1) ? lo - 1 : NODE_NONE;
+	return lo;
+}
+
+/*
+ * The same, where blocks begin in addr's own page.  Most of the time of all goes into
+ * reading memory that is in no cache: so their offsets stand close together.
+ */
+static uint32_t first_behind_in(const struct blocks *b, const struct blocks_page *p, uint64_t addr)
+{
+	uint32_t lo = p->first, hi = p->first + p->n;
+	uint16_t low = (uint16_t)(addr & PAGE_MASK);
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (b->low[mid] <= low)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 node_id blocks_at(const struct blocks *b, uint64_t addr)
@@ -112,7 +149,7 @@ node_id blocks_at(const struct blocks *b, uint64_t addr)
 	const struct blocks_page *p = page_slot(b, addr >> PAGE_SHIFT);
 
 	/* In the middle of a large block no block begins. */
-	return p->n ? among(b, p->first, p->first + p->n, addr) : among(b, 0, b->n, addr);
+	return before(b, p->n ? first_behind_in(b, p, addr) : first_behind(b, addr), addr);
 }
 
 /* Some births are not seen: the walk of the heap knows those objects, too. */
@@ -154,6 +191,21 @@ static int tell_word(const struct blocks *b, node_id *last, uint64_t where, uint
 	return region == OURO_REGION_MALLOC ? 0 : fn(arg, to, where, NODE_NONE, region);
 }
 
+/* Words lead anywhere: memory is asked for what the next ones will need. */
+#define AHEAD 12
+
+static void expect(const struct blocks *b, const struct found *f, uint32_t k)
+{
+	if (k + 2 * AHEAD < f->n)
+		__builtin_prefetch(&b->page[page_hash(b, f->held[k + 2 * AHEAD] >> PAGE_SHIFT)]);
+	if (k + AHEAD < f->n) {
+		const struct blocks_page *p = page_slot(b, f->held[k + AHEAD] >> PAGE_SHIFT);
+
+		__builtin_prefetch(&b->low[p->first]);
+		__builtin_prefetch(&b->row[p->first + p->n / 2]);
+	}
+}
+
 int blocks_each_word(const struct blocks *b, const struct snap *s, blocks_word_fn *fn, void *arg)
 {
 	node_id last = NODE_NONE;
@@ -164,8 +216,10 @@ int blocks_each_word(const struct blocks *b, const struct snap *s, blocks_word_f
 		/* It was read before, when the snapshot was loaded. */
 		if (!found_read(s->run[i].p, s->run[i].end, &f))
 			continue;
-		for (uint32_t k = 0; k < f.n && !r; k++)
+		for (uint32_t k = 0; k < f.n && !r; k++) {
+			expect(b, &f, k);
 			r = tell_word(b, &last, f.where[k], f.held[k], f.region, fn, arg);
+		}
 	}
 	return r;
 }
@@ -230,7 +284,7 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 	int result;
 
 	*b = (struct blocks){ 0 };
-	result = collect(b, r, s->nodes);
+	result = collect(b, r, s->nodes || s->core);
 	if (!result)
 		result = make_index(b);
 	if (!result) {
@@ -246,6 +300,7 @@ void blocks_fini(struct blocks *b)
 {
 	graph_fini(&b->graph);
 	mem_free(b->page);
+	mem_free(b->low);
 	mem_free(b->row);
 	*b = (struct blocks){ 0 };
 }

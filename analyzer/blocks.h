@@ -37,6 +37,7 @@ struct blocks {
 	uint64_t roots;			/* words that hold a block from outside      */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
+	uint16_t *low;			/* by row: its address within its page       */
 };
 
 /* The replay stands at the snapshot.  0 or -ENOMEM. */

@@ -87,7 +87,7 @@ struct snap {
 	struct snap_thread *thread;
 	uint32_t threads;
 	struct snap_scan scan;
-	bool core;			/* of a core file: objects are told by words, too */
+	bool core;			/* of a core file: objects are not in it, but in the events */
 	uint8_t *made;			/* ... what its runs point into              */
 	uint32_t strings, types, nodes, edges, roots, words, notes;
 
