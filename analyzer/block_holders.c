@@ -2,7 +2,7 @@
 
 #include "block_roots.h"
 #include "mem.h"
-#include "places.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -137,15 +137,20 @@ static int find_matches(struct block_holders *s, const char *query)
 
 /* --- the words ------------------------------------------------------------------------ */
 
-static int take_word(void *arg, node_id held, uint64_t where, node_id holder, uint8_t region)
+/* Some words only know a block (a runtime's weak pointers): the graph does not have those. */
+static int take_word(void *arg, const struct block_word *w)
 {
 	struct block_holders *s = arg;
+	const struct graph *g = &s->r->blocks.graph;
 
-	if (!bits_has(&s->wanted, held))
+	if (!bits_has(&s->wanted, w->held))
+		return 0;
+	if (w->holder == NODE_NONE ? !bits_has(&s->rooted, w->held) :
+	    graph_edge_between(g, w->holder, w->held) == EDGE_NONE)
 		return 0;
 	if (mem_room(&s->word, s->words, &s->words_cap, sizeof(*s->word)))
 		return -ENOMEM;
-	s->word[s->words++] = (struct block_word){ held, holder, where, region };
+	s->word[s->words++] = *w;
 	return 0;
 }
 
@@ -315,7 +320,10 @@ static char *name_path(const struct block_holders *s, const struct path_set *p, 
 	for (uint32_t k = p->first[i]; k + 1 < p->first[i + 1]; k++) {
 		buf_puts(&b, " -> ");
 		block_words(&b, s->r, p->node[k]);
-		buf_printf(&b, " +%u", g->name[p->edge[k]]);
+		if (g->name[p->edge[k]] & BLOCKS_TIE)
+			buf_puts(&b, " (as the runtime told)");
+		else
+			buf_printf(&b, " +%u", g->name[p->edge[k]] & BLOCKS_OFFSET);
 	}
 	buf_puts(&b, " -> it");
 	return buf_take(&b);

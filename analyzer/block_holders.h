@@ -11,14 +11,6 @@
 #include "paths.h"
 #include "report.h"
 
-/* A word that has the address of a block that is asked about. */
-struct block_word {
-	node_id held;
-	node_id holder;			/* NODE_NONE: a root                         */
-	uint64_t where;
-	uint8_t region;
-};
-
 struct block_holders {
 	struct report *r;
 	const char *by;			/* "address", "place of birth", ...          */

@@ -2,6 +2,7 @@
 
 #include "found.h"
 #include "mem.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,11 +26,15 @@ static int by_address(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
+/* One that an interpreter's walk looks at: not those that are counted by calls. */
 static bool has_object(const struct replay *r, const struct block *x)
 {
-	for (uint32_t row = x->object; row; row = r->live.object[row].next)
-		if (r->live.object[row].alive)
+	for (uint32_t row = x->object; row; row = r->live.object[row].next) {
+		const struct def_type *t = def_type(r->defs, r->live.object[row].type);
+
+		if (r->live.object[row].alive && !(t && t->runtime))
 			return true;
+	}
 	return false;
 }
 
@@ -45,8 +50,9 @@ static int collect(struct blocks *b, const struct replay *r, bool pools)
 	while ((x = replay_each_block(r, &at))) {
 		if (x->pool && !pools)
 			continue;
-		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, block_site(r, x),
-			x->pool, has_object(r, x) };
+		b->row[b->n++] = (struct blocks_row){ .addr = x->addr, .size = x->size,
+			.born = x->born, .site = block_site(r, x), .pool = x->pool,
+			.object = has_object(r, x) };
 		b->bytes += x->size;
 	}
 	if (b->n)
@@ -178,17 +184,19 @@ static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
 static int tell_word(const struct blocks *b, node_id *last, uint64_t where, uint64_t held,
 	uint8_t region, blocks_word_fn *fn, void *arg)
 {
-	node_id to = blocks_at(b, held);
+	struct block_word w = { blocks_at(b, held), NODE_NONE, where, held, region };
 
-	if (to == NODE_NONE)
+	if (w.held == NODE_NONE)
 		return 0;
 	if (region == OURO_REGION_REGISTER)
-		return fn(arg, to, where, NODE_NONE, region);
+		return fn(arg, &w);
 	if (!in_block(b, *last, where))
 		*last = blocks_at(b, where);
 	if (in_block(b, *last, where))
-		return fn(arg, to, where, *last, region);
-	return region == OURO_REGION_MALLOC ? 0 : fn(arg, to, where, NODE_NONE, region);
+		w.holder = *last;
+	else if (region == OURO_REGION_MALLOC)
+		return 0;
+	return fn(arg, &w);
 }
 
 /* Words lead anywhere: memory is asked for what the next ones will need. */
@@ -228,27 +236,36 @@ struct drawing {
 	struct blocks *b;
 	struct draft draft;
 	struct bits rooted;
+	struct tables tables;
 };
 
-static int draw_root(struct drawing *d, node_id to, uint8_t region)
+static int draw_root(struct drawing *d, node_id to, bool inside, uint8_t region)
 {
 	d->b->roots++;
+	d->b->row[to].outside += !inside;
 	if (bits_has(&d->rooted, to))
 		return 0;
 	bits_add(&d->rooted, to);
 	return draft_root(&d->draft, to, 1, region);
 }
 
-static int draw_word(void *arg, node_id held, uint64_t where, node_id holder, uint8_t region)
+static int draw_word(void *arg, const struct block_word *w)
 {
 	struct drawing *d = arg;
 	uint64_t offset;
+	bool inside;
 
-	if (holder == NODE_NONE)
-		return draw_root(d, held, region);
-	offset = where - d->b->row[holder].addr;
-	return draft_edge(&d->draft, holder, held,
-		offset < UINT32_MAX ? (uint32_t)offset : UINT32_MAX, EDGE_OWNED);
+	if (tables_is_weak(&d->tables, w->where))
+		return 0;
+	if (w->region == OURO_REGION_DATA && tables_word(&d->tables, w->held, w->where))
+		return 0;
+	inside = d->b->row[w->held].book && d->b->row[w->held].book->addr / 8 != w->address / 8;
+	if (w->holder == NODE_NONE)
+		return draw_root(d, w->held, inside, w->region);
+	offset = w->where - d->b->row[w->holder].addr;
+	return draft_edge(&d->draft, w->holder, w->held,
+		(offset < BLOCKS_OFFSET ? (uint32_t)offset : BLOCKS_OFFSET) |
+			(inside ? BLOCKS_INSIDE : 0), EDGE_OWNED);
 }
 
 static int draw_objects(struct drawing *d)
@@ -257,15 +274,17 @@ static int draw_objects(struct drawing *d)
 
 	for (uint32_t i = 0; i < d->b->n && !r; i++)
 		if (d->b->row[i].object)
-			r = draw_root(d, i, BLOCKS_OBJECT);
+			r = draw_root(d, i, false, BLOCKS_OBJECT);
 	return r;
 }
 
-static int draw(struct blocks *b, const struct snap *s)
+static int draw(struct blocks *b, const struct replay *replay, const struct snap *s)
 {
 	struct drawing d = { .b = b };
 	int r = bits_init(&d.rooted, b->n);
 
+	if (!r)
+		r = tables_init(&d.tables, b, replay);
 	for (uint32_t i = 0; i < b->n && !r; i++)
 		r = draft_node(&d.draft, 0, b->row[i].size, NODE_UNCOUNTED);
 	if (!r)
@@ -273,7 +292,12 @@ static int draw(struct blocks *b, const struct snap *s)
 	if (!r)
 		r = blocks_each_word(b, s, draw_word, &d);
 	if (!r)
+		r = tables_draw(&d.tables, &d.draft);
+	if (!r)
 		r = graph_build(&b->graph, &d.draft);
+	if (!r)
+		r = tables_judge(&d.tables);
+	tables_fini(&d.tables);
 	draft_fini(&d.draft);
 	bits_fini(&d.rooted);
 	return r;
@@ -289,7 +313,7 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 		result = make_index(b);
 	if (!result) {
 		mark_objects(b, s);
-		result = draw(b, s);
+		result = draw(b, r, s);
 	}
 	if (result)
 		blocks_fini(b);

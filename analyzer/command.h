@@ -20,6 +20,7 @@ int cmd_cycles(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
 int cmd_holders(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_history(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_survival(int argc, char **argv);
 int cmd_sites(int argc, char **argv);

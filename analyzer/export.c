@@ -1,7 +1,7 @@
 #include "export.h"
 
 #include "mem.h"
-#include "places.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -60,6 +60,14 @@ struct export_values export_part_values(const struct replay *r, part_id part)
 
 	usage_add_part(&u, r, part);
 	return values_of(&u);
+}
+
+bool export_any(const struct export_values *x)
+{
+	for (int v = 0; v < EXPORT_VALUES; v++)
+		if (x->v[v])
+			return true;
+	return false;
 }
 
 bool export_leaves(const struct replay *r)

@@ -65,6 +65,8 @@ struct export_values export_part_values(const struct replay *r, part_id part);
 /* Is anything left in the end? */
 bool export_leaves(const struct replay *r);
 
+bool export_any(const struct export_values *x);	/* is one of them not 0? */
+
 /* By site, to be freed with mem_free; NULL: no memory. */
 struct export_values *export_site_values(const struct replay *r);
 

@@ -48,7 +48,7 @@ static int put_sites(const struct export_job *job)
 	for (site_id i = 0; i < r->sites && !e; i++) {
 		const struct frame *f;
 
-		if (!values[i].v[EXPORT_ALLOC_OBJECTS])
+		if (!export_any(&values[i]))
 			continue;
 		e = export_frames_of(&x, r->site[i].stack);
 		if (e)

@@ -152,11 +152,8 @@ static int put_samples(struct writer *w)
 
 	for (part_id i = 0; i < r->parts; i++) {
 		struct export_values x = export_part_values(r, i);
-		bool any = false;
 
-		for (int v = 0; v < EXPORT_VALUES; v++)
-			any |= x.v[v] != 0;
-		if (!any)
+		if (!export_any(&x))
 			continue;
 		if (export_frames_of(&w->x, r->site[r->part[i].site].stack))
 			return -ENOMEM;

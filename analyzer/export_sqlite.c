@@ -393,7 +393,10 @@ static int put_searched_blocks(struct writer *w)
 		e = into(w, "INSERT INTO block_edges VALUES (?, ?, ?)");
 	for (node_id v = 0; v < b->n && !e; v++)
 		for (edge_id i = b->graph.out[v]; i < b->graph.out[v + 1] && !e; i++)
-			e = row(w, "iii", N(v + 1), N(b->graph.to[i] + 1), N(b->graph.name[i]));
+			e = b->graph.name[i] & BLOCKS_TIE ?
+				row(w, "iiz", N(v + 1), N(b->graph.to[i] + 1), N(0)) :
+				row(w, "iii", N(v + 1), N(b->graph.to[i] + 1),
+				    N(b->graph.name[i] & BLOCKS_OFFSET));
 	return e;
 }
 

@@ -4,7 +4,7 @@
 #include "core_stack.h"
 #include "mem.h"
 #include "notes.h"
-#include "places.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>

@@ -12,6 +12,7 @@
 #include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "refs.h"
 #include "survival.h"
 #include "term.h"
 #include "work.h"
@@ -21,6 +22,7 @@ struct report_options {
 	bool each;			/* do not fold findings                      */
 	const char *core;		/* a core file stands in for a snapshot; NULL: none */
 	bool events;			/* the events alone: no snapshot, no findings */
+	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
@@ -37,6 +39,7 @@ struct report {
 	struct defs defs;
 	struct replay replay;
 	struct snap snap;
+	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
 	struct heap_loader loader;

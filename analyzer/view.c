@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_CORE, OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD };
+       OPTION_CORE, OPTION_TREE, OPTION_SKIP };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -22,6 +22,31 @@ static bool number(const char *s, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)n;
 	return true;
+}
+
+bool view_real(const char *s, double *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtod(s, &end);
+	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
+}
+
+int view_symbols(struct symbols_options *o, int option)
+{
+	switch (option) {
+	case VIEW_SYSROOT:
+		o->sysroot = optarg;
+		return -1;
+	case VIEW_NO_DEMANGLE:
+		o->mangled = true;
+		return -1;
+	default:
+		o->debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	}
 }
 
 static int one_option(struct view *v, int option)
@@ -41,25 +66,26 @@ static int one_option(struct view *v, int option)
 	case OPTION_ALL:
 		v->all = true;
 		return -1;
+	case OPTION_TREE:
+		v->tree = true;
+		return v->may_tree ? -1 :
+			complain(STATUS_USAGE, "--tree is for `ouro history`");
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
-	case OPTION_SYSROOT:
-		v->symbols.sysroot = optarg;
-		return -1;
-	case OPTION_NO_DEMANGLE:
-		v->symbols.mangled = true;
-		return -1;
-	case OPTION_DEBUGINFOD:
-		v->symbols.debuginfod = true;
-		return getenv("DEBUGINFOD_URLS") ? -1 :
-			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&v->symbols, option);
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
 			complain(STATUS_USAGE, "--snapshot %s: a number is needed", optarg);
 	case OPTION_LIMIT:
 		return number(optarg, &v->limit) ? -1 :
 			complain(STATUS_USAGE, "--limit %s: a number is needed", optarg);
+	case OPTION_SKIP:
+		return view_real(optarg, &v->skip) ? -1 :
+			complain(STATUS_USAGE, "--skip-seconds %s: a number is needed", optarg);
 	case OPTION_PATHS:
 		return number(optarg, &v->paths) && v->paths <= PATHS_WIDTH ? -1 :
 			complain(STATUS_USAGE, "--paths %s: a number up to %u is needed", optarg,
@@ -78,15 +104,16 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
-		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
-		{ "no-demangle", no_argument, NULL, OPTION_NO_DEMANGLE },
-		{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
+		{ "tree", no_argument, NULL, OPTION_TREE },
+		{ "skip-seconds", required_argument, NULL, OPTION_SKIP },
+		VIEW_SYMBOLS_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;
 
-	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV };
+	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
+		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -113,6 +140,7 @@ int view_open(const struct view *v, struct report *r)
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
 			.each = v->each, .core = v->core, .events = v->events,
+			.skip_seconds = v->skip,
 			.progress = &p, .symbols = v->symbols }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
