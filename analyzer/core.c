@@ -124,7 +124,8 @@ static void add_part(struct core *c, const GElf_Phdr *p)
 
 	if (x.end <= x.start)
 		return;
-	if (p->p_offset < c->size) {
+	/* Words are read where they stand; the kernel writes whole pages. */
+	if (p->p_offset < c->size && p->p_offset % 8 == 0 && p->p_vaddr % 8 == 0) {
 		x.data = c->bytes + p->p_offset;
 		x.bytes = p->p_filesz < c->size - p->p_offset ? p->p_filesz : c->size - p->p_offset;
 		if (x.bytes > p->p_memsz)
@@ -226,17 +227,17 @@ void core_close(struct core *c)
 /* The build-id in the image that begins at `start`; NULL: not in the core. */
 static const uint8_t *build_id(const struct core *c, uint64_t start, uint32_t *ret_length)
 {
-	const Elf64_Ehdr *head = core_at(c, start, sizeof(*head));
+	const Elf64_Ehdr *head = start % 8 ? NULL : core_at(c, start, sizeof(*head));
 	const Elf64_Phdr *p;
 
-	if (!head || memcmp(head->e_ident, ELFMAG, SELFMAG) || head->e_phentsize != sizeof(*p))
+	if (!head || head->e_phoff % 8 || memcmp(head->e_ident, ELFMAG, SELFMAG) || head->e_phentsize != sizeof(*p))
 		return NULL;
 	p = core_at(c, start + head->e_phoff, (uint64_t)head->e_phnum * sizeof(*p));
 	for (unsigned i = 0; p && i < head->e_phnum; i++) {
 		uint64_t from = head->e_type == ET_DYN ? start + p[i].p_vaddr : p[i].p_vaddr, at = 0;
 
 		while (p[i].p_type == PT_NOTE && at + sizeof(Elf64_Nhdr) <= p[i].p_filesz) {
-			const Elf64_Nhdr *n = core_at(c, from + at, sizeof(*n));
+			const Elf64_Nhdr *n = (from + at) % 4 ? NULL : core_at(c, from + at, sizeof(*n));
 			uint64_t desc = at + sizeof(*n) + (n ? (n->n_namesz + 3u) & ~3u : 0);
 
 			if (!n)
