@@ -158,6 +158,7 @@ char *advice_for(const struct finding *f, const struct naming *w)
 	case FINDING_CHURN:
 	case FINDING_COLLECTED_CYCLE:
 	case FINDING_COLLECTOR_WASTE:
+	case FINDING_COLLECTOR_TUNING:	/* ... and whatif.c */
 	case FINDING_LOST:		/* find_lost.c says it: blocks have no names */
 	case FINDING_KINDS:
 		break;

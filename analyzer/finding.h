@@ -21,6 +21,7 @@ enum finding_kind {
 	FINDING_UNBALANCED,		/* counted objects that a forgotten reference keeps */
 	FINDING_OVER_RELEASED,		/* members: none; count: how often         */
 	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
+	FINDING_COLLECTOR_TUNING,	/* no objects: other settings, predicted   */
 	FINDING_GROWTH,			/* a place; objects and bytes: what is left of it */
 	FINDING_CHURN,			/* a place; objects and bytes: what was freed at once */
 	FINDING_KINDS,

@@ -82,6 +82,7 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	struct object *o;
 	uint32_t row;
 	site_id site;
+	bool known;
 	part_id part;
 	int result;
 
@@ -92,10 +93,12 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
 	if (result)
 		return result;
+	known = live_object(&r->live, e->object) != 0;
 	row = birth_row(r, e, b);
 	if (!row)
 		return -ENOMEM;
 	o = &r->live.object[row];
+	o->reused = known;
 	o->born = e->ticks;
 	o->type = e->type;
 	o->site = site;

@@ -287,6 +287,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	tape_event(&r->tape, replay, e);
 	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
@@ -298,6 +299,7 @@ static int observe(struct report *r)
 	uint64_t warm = r->work.warm;
 	int e;
 
+	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	e = refs_init(&r->refs, &r->replay, r->symbols);
@@ -310,7 +312,9 @@ static int observe(struct report *r)
 	e = collections_init(&r->collections, &r->trace);
 	if (r->events)
 		return e;
-	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
+	if (!e)
+		e = survival_init(&r->survival, &r->collections, &r->replay);
+	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
 /* From the moment the runtime was ready to the one at which it began to end. */
@@ -336,8 +340,31 @@ static int measure_work(struct report *r)
 	return work_total(&r->work, &r->replay, &r->allocations);
 }
 
+/* Playing it all again takes as long as reading it: only where there is something to gain. */
+static int try_settings(struct report *r, const struct whatif_options *o)
+{
+	static const struct whatif_options usual = WHATIF_DEFAULT;
+	struct collection_sum sum;
+	bool worth;
+	int e;
+
+	tape_finish(&r->tape, &r->replay);
+	e = collections_sum(&r->collections, &r->trace, NULL, NULL, &sum);
+	if (e)
+		return e;
+	worth = whatif_worth(sum.seconds, r->program_seconds);
+	collection_sum_fini(&sum);
+	if (!o->wanted && !worth) {
+		r->whatif.refused = "the collector takes too little time";
+		return 0;
+	}
+	e = whatif_init(&r->whatif, &r->tape, &r->replay, o->wanted ? o : &usual,
+			r->program_seconds);
+	return e ? e : find_tuning(&r->analysis.findings, &r->whatif, r->program_seconds);
+}
+
 /* The replay is at its end. */
-static int analyse_collector(struct report *r)
+static int analyse_collector(struct report *r, const struct whatif_options *o)
 {
 	struct findings *f = &r->analysis.findings;
 	int e;
@@ -355,6 +382,8 @@ static int analyse_collector(struct report *r)
 	if (!e && r->collections.n)
 		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
 					  r->program_seconds);
+	if (!e)
+		e = try_settings(r, o);
 	analysis_rank(&r->analysis);
 	return e;
 }
@@ -479,7 +508,7 @@ static int analyse(struct report *r, const struct report_options *o, char error[
 		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
 			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
-		e = analyse_collector(r);
+		e = analyse_collector(r, &o->whatif);
 	if (!e)
 		e = analyse_places(r);
 	if (!e)
@@ -541,6 +570,8 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	whatif_fini(&r->whatif);
+	tape_fini(&r->tape);
 	garbage_fini(&r->garbage);
 	refs_fini(&r->refs);
 	work_fini(&r->work);

@@ -15,6 +15,7 @@
 #include "refs.h"
 #include "survival.h"
 #include "term.h"
+#include "whatif.h"
 #include "work.h"
 
 struct report_options {
@@ -27,6 +28,7 @@ struct report_options {
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 	struct symbols_options symbols;
+	struct whatif_options whatif;	/* of zeroes: as by WHATIF_DEFAULT           */
 };
 
 struct report_note {
@@ -47,6 +49,8 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct tape tape;
+	struct whatif whatif;
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 

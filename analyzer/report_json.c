@@ -515,14 +515,15 @@ void report_json_stack(struct json *j, const struct report *r, uint32_t site)
 	put_stack(j, &r->heap, site);
 }
 
-void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
-			  enum finding_kind b)
+void report_json_findings(struct json *j, const struct report *r, const enum finding_kind *kind,
+			  unsigned kinds)
 {
 	const struct findings *s = &r->analysis.findings;
 
 	json_open(j, "findings", '[');
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->f[i].kind == a || s->f[i].kind == b)
-			put_finding(j, r, &s->f[i]);
+		for (unsigned k = 0; k < kinds; k++)
+			if (s->f[i].kind == kind[k])
+				put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }

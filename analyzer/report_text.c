@@ -282,8 +282,9 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 	buf_fini(&b);
 	term_style(t, TERM_PLAIN);
 	put(t, TERM_PLAIN, 6, f->story);
-	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_OVER_RELEASED &&
-	    f->kind != FINDING_GROWTH && f->kind != FINDING_CHURN)
+	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_COLLECTOR_TUNING &&
+	    f->kind != FINDING_OVER_RELEASED && f->kind != FINDING_GROWTH &&
+	    f->kind != FINDING_CHURN)
 		put_numbers(t, f);
 	if (f->npaths)
 		put_paths(t, &r->heap, f, o->all);

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_CORE, OPTION_TREE, OPTION_SKIP };
+       OPTION_CORE, OPTION_TREE, OPTION_SKIP, OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY,
+       OPTION_PAUSE };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -49,6 +51,26 @@ int view_symbols(struct symbols_options *o, int option)
 	}
 }
 
+/* 10000,1000,1000 or off */
+static int what_if(struct whatif_options *o, const char *s)
+{
+	uint32_t v[GENERATIONS];
+	int n = 0;
+
+	if (o->nasked == WHATIF_ASKED)
+		return complain(STATUS_USAGE, "--what-if: no more than %d", WHATIF_ASKED);
+	if (!strcmp(s, "off")) {
+		o->asked[o->nasked++].off = true;
+		return -1;
+	}
+	if (sscanf(s, "%9" SCNu32 ",%9" SCNu32 ",%9" SCNu32 "%n", &v[0], &v[1], &v[2], &n) != 3 ||
+	    s[n] || strchr(s, '-'))
+		return complain(STATUS_USAGE, "--what-if %s: three thresholds are needed, as in "
+				"10000,10,10; or off", s);
+	memcpy(o->asked[o->nasked++].threshold, v, sizeof(v));
+	return -1;
+}
+
 static int one_option(struct view *v, int option)
 {
 	switch (option) {
@@ -77,6 +99,20 @@ static int one_option(struct view *v, int option)
 	case VIEW_NO_DEMANGLE:
 	case VIEW_DEBUGINFOD:
 		return view_symbols(&v->symbols, option);
+	case OPTION_WHAT_IF:
+		return what_if(&v->whatif, optarg);
+	case OPTION_FREEZE_AT:
+		return view_real(optarg, &v->whatif.freeze) ? -1 :
+			complain(STATUS_USAGE, "--freeze-at %s: seconds into the run are needed",
+				 optarg);
+	case OPTION_MEMORY:
+		return view_real(optarg, &v->whatif.memory_percent) ? -1 :
+			complain(STATUS_USAGE, "--memory %s: a percentage is needed", optarg);
+	case OPTION_PAUSE:
+		if (!view_real(optarg, &v->whatif.pause))
+			return complain(STATUS_USAGE, "--pause %s: milliseconds are needed", optarg);
+		v->whatif.pause /= 1000;
+		return -1;
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
 			complain(STATUS_USAGE, "--snapshot %s: a number is needed", optarg);
@@ -107,13 +143,18 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "tree", no_argument, NULL, OPTION_TREE },
 		{ "skip-seconds", required_argument, NULL, OPTION_SKIP },
 		VIEW_SYMBOLS_OPTIONS,
+		{ "what-if", required_argument, NULL, OPTION_WHAT_IF },
+		{ "freeze-at", required_argument, NULL, OPTION_FREEZE_AT },
+		{ "memory", required_argument, NULL, OPTION_MEMORY },
+		{ "pause", required_argument, NULL, OPTION_PAUSE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;
 
 	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
-		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE };
+		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE,
+		.whatif = WHATIF_DEFAULT };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -141,7 +182,7 @@ int view_open(const struct view *v, struct report *r)
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
 			.each = v->each, .core = v->core, .events = v->events,
 			.skip_seconds = v->skip,
-			.progress = &p, .symbols = v->symbols }, error);
+			.progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

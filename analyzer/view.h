@@ -18,6 +18,7 @@ struct view {
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	double skip;			/* seconds of warm-up; 0: as it is judged    */
 	uint32_t limit, paths;		/* holders                                 */
+	struct whatif_options whatif;	/* gc                                      */
 	struct symbols_options symbols;	/* --sysroot, --no-demangle, --debuginfod  */
 };
 
