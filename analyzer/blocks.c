@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define PAGE_SHIFT 12
+#define PAGE_MASK  0xfffu
 
 /* Blocks that begin in one page. */
 struct blocks_page {
@@ -41,14 +42,14 @@ static bool has_object(const struct replay *r, const struct block *x)
 static int collect(struct blocks *b, const struct replay *r, bool pools)
 {
 	const struct block *x;
-	uint32_t cap = 0;
 	size_t at = 0;
 
+	b->row = mem_array(r->live.blocks, sizeof(*b->row));
+	if (!b->row)
+		return -ENOMEM;
 	while ((x = replay_each_block(r, &at))) {
 		if (x->pool && !pools)
 			continue;
-		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
-			return -ENOMEM;
 		b->row[b->n++] = (struct blocks_row){ .addr = x->addr, .size = x->size,
 			.born = x->born, .site = block_site(r, x), .pool = x->pool,
 			.object = has_object(r, x) };
@@ -59,10 +60,16 @@ static int collect(struct blocks *b, const struct replay *r, bool pools)
 	return 0;
 }
 
-static struct blocks_page *page_slot(const struct blocks *b, uint64_t page)
+static uint64_t page_hash(const struct blocks *b, uint64_t page)
 {
 	uint64_t h = page * 0x9e3779b97f4a7c15u;
-	uint64_t at = (h >> 32 ^ h >> 17) & b->mask;
+
+	return (h >> 32 ^ h >> 17) & b->mask;
+}
+
+static struct blocks_page *page_slot(const struct blocks *b, uint64_t page)
+{
+	uint64_t at = page_hash(b, page);
 
 	while (b->page[at].page && b->page[at].page != page)
 		at = (at + 1) & b->mask;
@@ -81,7 +88,8 @@ static int make_index(struct blocks *b)
 		size *= 2;
 	b->mask = size - 1;
 	b->page = mem_array(size, sizeof(*b->page));
-	if (!b->page)
+	b->low = mem_array(b->n, sizeof(*b->low));
+	if (!b->page || !b->low)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct blocks_page *p = page_slot(b, b->row[i].addr >> PAGE_SHIFT);
@@ -89,14 +97,27 @@ static int make_index(struct blocks *b)
 		if (!p->n)
 			*p = (struct blocks_page){ b->row[i].addr >> PAGE_SHIFT, i, 0 };
 		p->n++;
+		b->low[i] = (uint16_t)(b->row[i].addr & PAGE_MASK);
 	}
 	return 0;
 }
 
-/* The last of rows lo to hi - 1 that begins at or before addr is in it, or none is. */
-static node_id among(const struct blocks *b, uint32_t lo, uint32_t hi, uint64_t addr)
+/* The block in which addr lies is the one before row `next`, or there is none. */
+static node_id before(const struct blocks *b, uint32_t next, uint64_t addr)
 {
 	const struct blocks_row *x;
+
+	if (!next)
+		return NODE_NONE;
+	x = &b->row[next - 1];
+	/* A block of no bytes has an address, too. */
+	return addr - x->addr < (x->size ? x->size : 1) ? next - 1 : NODE_NONE;
+}
+
+/* First of the rows that begins behind addr. */
+static uint32_t first_behind(const struct blocks *b, uint64_t addr)
+{
+	uint32_t lo = 0, hi = b->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
@@ -106,11 +127,27 @@ static node_id among(const struct blocks *b, uint32_t lo, uint32_t hi, uint64_t 
 		else
 			hi = mid;
 	}
-	if (!lo)
-		return NODE_NONE;
-	x = &b->row[lo - 1];
-	/* A block of no bytes has an address, too. */
-	return addr - x->addr < (x->size ? x->size : 1) ? lo - 1 : NODE_NONE;
+	return lo;
+}
+
+/*
+ * The same, where blocks begin in addr's own page.  Most of the time of all goes into
+ * reading memory that is in no cache: so their offsets stand close together.
+ */
+static uint32_t first_behind_in(const struct blocks *b, const struct blocks_page *p, uint64_t addr)
+{
+	uint32_t lo = p->first, hi = p->first + p->n;
+	uint16_t low = (uint16_t)(addr & PAGE_MASK);
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (b->low[mid] <= low)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 node_id blocks_at(const struct blocks *b, uint64_t addr)
@@ -118,7 +155,7 @@ node_id blocks_at(const struct blocks *b, uint64_t addr)
 	const struct blocks_page *p = page_slot(b, addr >> PAGE_SHIFT);
 
 	/* In the middle of a large block no block begins. */
-	return p->n ? among(b, p->first, p->first + p->n, addr) : among(b, 0, b->n, addr);
+	return before(b, p->n ? first_behind_in(b, p, addr) : first_behind(b, addr), addr);
 }
 
 /* Some births are not seen: the walk of the heap knows those objects, too. */
@@ -138,18 +175,69 @@ static void mark_objects(struct blocks *b, const struct snap *s)
 
 /* --- who holds whom ---------------------------------------------------------------- */
 
+static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
+{
+	return v != NODE_NONE && addr - b->row[v].addr < b->row[v].size;
+}
+
+/* `last` is the block in which the word before this one stood. */
+static int tell_word(const struct blocks *b, node_id *last, uint64_t where, uint64_t held,
+	uint8_t region, blocks_word_fn *fn, void *arg)
+{
+	struct block_word w = { blocks_at(b, held), NODE_NONE, where, held, region };
+
+	if (w.held == NODE_NONE)
+		return 0;
+	if (region == OURO_REGION_REGISTER)
+		return fn(arg, &w);
+	if (!in_block(b, *last, where))
+		*last = blocks_at(b, where);
+	if (in_block(b, *last, where))
+		w.holder = *last;
+	else if (region == OURO_REGION_MALLOC)
+		return 0;
+	return fn(arg, &w);
+}
+
+/* Words lead anywhere: memory is asked for what the next ones will need. */
+#define AHEAD 12
+
+static void expect(const struct blocks *b, const struct found *f, uint32_t k)
+{
+	if (k + 2 * AHEAD < f->n)
+		__builtin_prefetch(&b->page[page_hash(b, f->held[k + 2 * AHEAD] >> PAGE_SHIFT)]);
+	if (k + AHEAD < f->n) {
+		const struct blocks_page *p = page_slot(b, f->held[k + AHEAD] >> PAGE_SHIFT);
+
+		__builtin_prefetch(&b->low[p->first]);
+		__builtin_prefetch(&b->row[p->first + p->n / 2]);
+	}
+}
+
+int blocks_each_word(const struct blocks *b, const struct snap *s, blocks_word_fn *fn, void *arg)
+{
+	node_id last = NODE_NONE;
+	struct found f;
+	int r = 0;
+
+	for (uint32_t i = 0; i < s->runs && !r; i++) {
+		/* It was read before, when the snapshot was loaded. */
+		if (!found_read(s->run[i].p, s->run[i].end, &f))
+			continue;
+		for (uint32_t k = 0; k < f.n && !r; k++) {
+			expect(b, &f, k);
+			r = tell_word(b, &last, f.where[k], f.held[k], f.region, fn, arg);
+		}
+	}
+	return r;
+}
+
 struct drawing {
 	struct blocks *b;
 	struct draft draft;
 	struct bits rooted;
 	struct tables tables;
-	node_id holder;			/* of the previous word                      */
 };
-
-static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
-{
-	return v != NODE_NONE && addr - b->row[v].addr < b->row[v].size;
-}
 
 static int draw_root(struct drawing *d, node_id to, bool inside, uint8_t region)
 {
@@ -161,45 +249,23 @@ static int draw_root(struct drawing *d, node_id to, bool inside, uint8_t region)
 	return draft_root(&d->draft, to, 1, region);
 }
 
-static int draw_word(struct drawing *d, uint64_t where, uint64_t held, uint8_t region)
+static int draw_word(void *arg, const struct block_word *w)
 {
-	node_id to = blocks_at(d->b, held);
+	struct drawing *d = arg;
 	uint64_t offset;
 	bool inside;
 
-	if (to == NODE_NONE || tables_is_weak(&d->tables, where))
+	if (tables_is_weak(&d->tables, w->where))
 		return 0;
-	if (region == OURO_REGION_DATA && tables_word(&d->tables, to, where))
+	if (w->region == OURO_REGION_DATA && tables_word(&d->tables, w->held, w->where))
 		return 0;
-	inside = d->b->row[to].book && d->b->row[to].book->addr / 8 != held / 8;
-	if (region == OURO_REGION_REGISTER)
-		return draw_root(d, to, inside, region);
-	if (!in_block(d->b, d->holder, where))
-		d->holder = blocks_at(d->b, where);
-	if (!in_block(d->b, d->holder, where))
-		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, inside, region);
-	offset = where - d->b->row[d->holder].addr;
-	return draft_edge(&d->draft, d->holder, to,
+	inside = d->b->row[w->held].book && d->b->row[w->held].book->addr / 8 != w->address / 8;
+	if (w->holder == NODE_NONE)
+		return draw_root(d, w->held, inside, w->region);
+	offset = w->where - d->b->row[w->holder].addr;
+	return draft_edge(&d->draft, w->holder, w->held,
 		(offset < BLOCKS_OFFSET ? (uint32_t)offset : BLOCKS_OFFSET) |
 			(inside ? BLOCKS_INSIDE : 0), EDGE_OWNED);
-}
-
-static int draw_words(struct drawing *d, const struct snap *s)
-{
-	struct found f;
-	int r = 0;
-
-	for (uint32_t i = 0; i < s->runs; i++) {
-		/* It was read before, when the snapshot was loaded. */
-		if (!found_read(s->run[i].p, s->run[i].end, &f))
-			continue;
-		d->b->words += f.n;
-		for (uint32_t k = 0; k < f.n && !r; k++)
-			r = draw_word(d, f.where[k], f.held[k], f.region);
-		if (r)
-			return r;
-	}
-	return 0;
 }
 
 static int draw_objects(struct drawing *d)
@@ -214,7 +280,7 @@ static int draw_objects(struct drawing *d)
 
 static int draw(struct blocks *b, const struct replay *replay, const struct snap *s)
 {
-	struct drawing d = { .b = b, .holder = NODE_NONE };
+	struct drawing d = { .b = b };
 	int r = bits_init(&d.rooted, b->n);
 
 	if (!r)
@@ -224,7 +290,7 @@ static int draw(struct blocks *b, const struct replay *replay, const struct snap
 	if (!r)
 		r = draw_objects(&d);
 	if (!r)
-		r = draw_words(&d, s);
+		r = blocks_each_word(b, s, draw_word, &d);
 	if (!r)
 		r = tables_draw(&d.tables, &d.draft);
 	if (!r)
@@ -242,7 +308,7 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 	int result;
 
 	*b = (struct blocks){ 0 };
-	result = collect(b, r, s->nodes);
+	result = collect(b, r, s->nodes || s->core);
 	if (!result)
 		result = make_index(b);
 	if (!result) {
@@ -258,6 +324,7 @@ void blocks_fini(struct blocks *b)
 {
 	graph_fini(&b->graph);
 	mem_free(b->page);
+	mem_free(b->low);
 	mem_free(b->row);
 	*b = (struct blocks){ 0 };
 }

@@ -55,15 +55,28 @@ struct blocks {
 	uint32_t objects;		/* of the rows: blocks with an object in them */
 	uint64_t object_bytes;
 	struct graph graph;
-	uint64_t words, roots;		/* looked at; that hold a block from outside */
+	uint64_t roots;			/* words that hold a block from outside      */
 	uint32_t counted;		/* blocks that have a book                 */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
+	uint16_t *low;			/* by row: its address within its page       */
 };
 
 /* The replay stands at the snapshot.  0 or -ENOMEM. */
 int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s);
 void blocks_fini(struct blocks *b);
+
+/* A word that has a block's address. */
+struct block_word {
+	node_id held;
+	node_id holder;			/* the block it stands in; NODE_NONE: it is a root */
+	uint64_t where, address;	/* of the word; in it                        */
+	uint8_t region;			/* enum ouro_region                          */
+};
+
+/* All that stand in memory that is in use.  Ends with what fn returns, when that is not 0. */
+typedef int blocks_word_fn(void *arg, const struct block_word *w);
+int blocks_each_word(const struct blocks *b, const struct snap *s, blocks_word_fn *fn, void *arg);
 
 /* The block in which the address lies; NODE_NONE: none. */
 node_id blocks_at(const struct blocks *b, uint64_t addr);

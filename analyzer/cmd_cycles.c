@@ -10,6 +10,7 @@ static const char help[] =
 "\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
+"  --core FILE          a core file of the process stands in for a snapshot\n"
 "  --all                leave nothing out of lists\n"
 "  --each               one finding for each cycle, and the ids of all its objects\n"
 VIEW_SYMBOLS_HELP;

@@ -1,6 +1,5 @@
 #include "command.h"
 #include "export.h"
-#include "mem.h"
 #include "view.h"
 
 #include <errno.h>
@@ -26,12 +25,12 @@ static const char options_help[] =
 "  --value VALUE        folded, speedscope: alloc_objects, alloc_space,\n"
 "                       inuse_objects, inuse_space, peak_objects, peak_space\n"
 "                       (inuse_space, or peak_space when nothing is left at the end)\n"
-"  --table TABLE        csv: sites, collections, findings (sites)\n"
+"  --table TABLE        csv: sites, timeline, collections, findings (sites)\n"
 "  --holders QUERY      dot: who holds that, see `ouro holders` (cycles and leaks)\n"
 "  --snapshot N         dot, sqlite, csv: which snapshot    (the last complete one)\n"
 "\n"
-"alloc is all that was made, inuse what is left at the end of the trace, peak what\n"
-"there was when the program had most bytes.\n";
+"alloc is all that was made, inuse what is left when the program begins to end (or\n"
+"is killed), peak what there was when the program had most bytes.\n";
 
 enum { OPTION_VALUE = 256, OPTION_TABLE, OPTION_HOLDERS, OPTION_SNAPSHOT };
 
@@ -153,7 +152,6 @@ int cmd_export(int argc, char **argv)
 {
 	char error[200] = "";
 	struct order o = { .job.error = error };
-	struct site_sums *sums;
 	struct report r;
 	int status = parse(&o, argc, argv);
 
@@ -165,15 +163,8 @@ int cmd_export(int argc, char **argv)
 		return status;
 	o.job.r = &r;
 	if (!o.job.asked)
-		o.job.value = r.replay.total.live_bytes ? EXPORT_INUSE_SPACE : EXPORT_PEAK_SPACE;
-	if (r.trace.head.sample_bytes)
-		complain(0, "%s: it is sampled, and what is exported are the samples: --sample took one "
-			 "allocation in about %llu bytes", o.v.path,
-			 (unsigned long long)r.trace.head.sample_bytes);
-	sums = replay_site_sums(&r.replay);
-	o.job.sums = sums;
-	status = sums ? write_all(&o) : complain(STATUS_TRACE, "%s: %s", o.v.path, strerror(ENOMEM));
-	mem_free(sums);
+		o.job.value = export_leaves(&r.replay) ? EXPORT_INUSE_SPACE : EXPORT_PEAK_SPACE;
+	status = write_all(&o);
 	report_close(&r);
 	return status;
 }

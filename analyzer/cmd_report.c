@@ -11,6 +11,7 @@ static const char help[] =
 "\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
+"  --core FILE          a core file of the process stands in for a snapshot\n"
 "  --skip-seconds N     what the first N seconds made is no finding; growth is\n"
 "                       looked for after them                   (a quarter of the run)\n"
 "  --all                leave nothing out of lists\n"

@@ -6,6 +6,7 @@
  */
 #include "command.h"
 #include "launch.h"
+#include "witness.h"
 #include "runtimes.h"
 #include "recorded.h"
 #include "summary.h"
@@ -219,6 +220,22 @@ static void forget_earlier(const struct launch *l)
 		recorded_forget_others(l->pattern);
 }
 
+static void note_end(const struct launch *l, const struct witness *before, pid_t pid, int status)
+{
+	char *path = launch_trace_path(l, pid);
+	struct rusage used = { 0 };
+	struct witness after;
+
+	if (!path || !WIFSIGNALED(status)) {
+		free(path);
+		return;
+	}
+	getrusage(RUSAGE_CHILDREN, &used);
+	witness_look(&after, "/proc", "/sys");
+	witness_write(before, &after, path, pid, status, (uint64_t)used.ru_maxrss << 10);
+	free(path);
+}
+
 static void summarise(const struct run *r, pid_t pid)
 {
 	char *path = launch_trace_path(&r->launch, pid);
@@ -262,6 +279,7 @@ static int leave(int status)
 int cmd_run(int argc, char **argv)
 {
 	struct run r = { .launch = { .follow = true } };
+	struct witness before;
 	char *what = NULL;
 	int status = parse(&r, argc, argv), err;
 	pid_t pid;
@@ -284,6 +302,7 @@ int cmd_run(int argc, char **argv)
 			ouro_target_words(r.launch.target));
 	if (r.launch.target == OURO_TARGET_OK)
 		forget_earlier(&r.launch);
+	witness_look(&before, "/proc", "/sys");
 	pid = launch_start(&r.launch, argv + optind);
 	if (pid < 0) {
 		complain(0, "%s: %s", r.launch.program, strerror(-pid));
@@ -292,6 +311,8 @@ int cmd_run(int argc, char **argv)
 		return pid == -EACCES ? 126 : 127;
 	}
 	status = launch_wait(pid);
+	if (r.launch.target == OURO_TARGET_OK)
+		note_end(&r.launch, &before, pid, status);
 	if (r.launch.target == OURO_TARGET_OK)
 		summarise(&r, pid);
 	launch_fini(&r.launch);

@@ -5,6 +5,7 @@
 #include "words.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------------------ values */
@@ -37,17 +38,60 @@ enum export_value export_value_named(const char *name)
 	return v;
 }
 
-uint64_t export_site_value(const struct site_sums *s, enum export_value value)
+static struct export_values values_of(const struct usage *u)
 {
-	switch (value) {
-	case EXPORT_ALLOC_OBJECTS: return s->blocks;
-	case EXPORT_ALLOC_SPACE:   return s->bytes;
-	case EXPORT_INUSE_OBJECTS: return s->live;
-	case EXPORT_INUSE_SPACE:   return s->live_bytes;
-	case EXPORT_PEAK_OBJECTS:  return s->at_peak;
-	case EXPORT_PEAK_SPACE:    return s->at_peak_bytes;
-	default:                   return 0;
+	return (struct export_values){
+		.v = {
+			[EXPORT_ALLOC_OBJECTS] = (uint64_t)llround(u->blocks),
+			[EXPORT_ALLOC_SPACE]   = (uint64_t)llround(u->bytes),
+			[EXPORT_INUSE_OBJECTS] = (uint64_t)llround(u->live),
+			[EXPORT_INUSE_SPACE]   = (uint64_t)llround(u->live_bytes),
+			[EXPORT_PEAK_OBJECTS]  = (uint64_t)llround(u->peak),
+			[EXPORT_PEAK_SPACE]    = (uint64_t)llround(u->peak_bytes),
+		},
+		.births = (uint64_t)llround(u->objects),
+		.brief = (uint64_t)llround(u->brief),
+	};
+}
+
+struct export_values export_part_values(const struct replay *r, part_id part)
+{
+	struct usage u = { 0 };
+
+	usage_add_part(&u, r, part);
+	return values_of(&u);
+}
+
+bool export_any(const struct export_values *x)
+{
+	for (int v = 0; v < EXPORT_VALUES; v++)
+		if (x->v[v])
+			return true;
+	return false;
+}
+
+bool export_leaves(const struct replay *r)
+{
+	for (part_id i = 0; i < r->parts_left; i++)
+		if (r->left[i].live_bytes)
+			return true;
+	return false;
+}
+
+struct export_values *export_site_values(const struct replay *r)
+{
+	struct export_values *x = mem_array(r->sites, sizeof(*x));
+
+	for (part_id i = 0; x && i < r->parts; i++) {
+		struct export_values part = export_part_values(r, i);
+		struct export_values *sum = &x[r->part[i].site];
+
+		for (int v = 0; v < EXPORT_VALUES; v++)
+			sum->v[v] += part.v[v];
+		sum->births += part.births;
+		sum->brief += part.brief;
 	}
+	return x;
 }
 
 /* ------------------------------------------------------------------------------ frames */

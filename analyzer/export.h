@@ -2,19 +2,20 @@
  * export.h - a trace in the formats of other tools
  *
  * One file for each format, with one struct export; a new format is one more of
- * both.  What a value means is the same in all of them: sums over all sites are the
- * totals of the report, to the byte.
+ * both.  What a value means is the same in all of them: sums over all sites are those
+ * of `ouro sites`, to the byte.
  */
 #ifndef OURO_EXPORT_H
 #define OURO_EXPORT_H
 
 #include "buf.h"
 #include "report.h"
+#include "usage.h"
 
 enum export_value {
 	EXPORT_ALLOC_OBJECTS,		/* made in all                               */
 	EXPORT_ALLOC_SPACE,
-	EXPORT_INUSE_OBJECTS,		/* left at the end of the trace              */
+	EXPORT_INUSE_OBJECTS,		/* left when the program began to end        */
 	EXPORT_INUSE_SPACE,
 	EXPORT_PEAK_OBJECTS,		/* when the program had most bytes           */
 	EXPORT_PEAK_SPACE,
@@ -23,7 +24,6 @@ enum export_value {
 
 struct export_job {
 	struct report *r;
-	const struct site_sums *sums;	/* by site                                   */
 	FILE *out;			/* NULL: the format makes the file `path`    */
 	const char *path;
 	const char *table;		/* csv; NULL: sites                          */
@@ -54,7 +54,21 @@ static inline bool export_is_bytes(enum export_value value)
 	return value % 2;
 }
 
-uint64_t export_site_value(const struct site_sums *s, enum export_value value);
+/* All values of one part, of a sample estimated; and sums of them by site. */
+struct export_values {
+	uint64_t v[EXPORT_VALUES];
+	uint64_t births, brief;
+};
+
+struct export_values export_part_values(const struct replay *r, part_id part);
+
+/* Is anything left in the end? */
+bool export_leaves(const struct replay *r);
+
+bool export_any(const struct export_values *x);	/* is one of them not 0? */
+
+/* By site, to be freed with mem_free; NULL: no memory. */
+struct export_values *export_site_values(const struct replay *r);
 
 /* ------------------------------------------------------------------------------ frames */
 

@@ -3,6 +3,7 @@
  */
 #include "export.h"
 
+#include "mem.h"
 #include "report_gc.h"
 
 #include <errno.h>
@@ -32,9 +33,14 @@ static void put_place(FILE *out, const char *function, const char *file, uint32_
 static int put_sites(const struct export_job *job)
 {
 	const struct replay *r = &job->r->replay;
+	struct export_values *values = export_site_values(r);
 	struct export_frames x;
-	int e = export_frames_init(&x, job->r);
+	int e = values ? export_frames_init(&x, job->r) : -ENOMEM;
 
+	if (e) {
+		mem_free(values);
+		return e;
+	}
 	fputs("site,function,file,line,module", job->out);
 	for (int v = 0; v < EXPORT_VALUES; v++)
 		fprintf(job->out, ",%s", export_value_name(v));
@@ -42,7 +48,7 @@ static int put_sites(const struct export_job *job)
 	for (site_id i = 0; i < r->sites && !e; i++) {
 		const struct frame *f;
 
-		if (!job->sums[i].blocks && !job->sums[i].live)
+		if (!export_any(&values[i]))
 			continue;
 		e = export_frames_of(&x, r->site[i].stack);
 		if (e)
@@ -54,11 +60,35 @@ static int put_sites(const struct export_job *job)
 		put_text(job->out, f ? f->module : NULL);
 		for (int v = 0; v < EXPORT_VALUES; v++)
 			fprintf(job->out, ",%llu",
-				(unsigned long long)export_site_value(&job->sums[i], v));
+				(unsigned long long)values[i].v[v]);
 		putc('\n', job->out);
 	}
+	mem_free(values);
 	export_frames_fini(&x);
 	return e;
+}
+
+static int put_timeline(const struct export_job *job)
+{
+	const struct timeline *t = &job->r->replay.timeline;
+
+	fputs("seconds,blocks,bytes,objects,highest_bytes,made_blocks,made_bytes,births,rss,shared\n", job->out);
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct timeline_bin *x = &t->bin[i];
+
+		fprintf(job->out, "%.9f,%llu,%llu,%llu,%llu,%llu,%llu,%llu,",
+			(double)trace_elapsed(&job->r->trace, x->ticks) / 1e9, (unsigned long long)x->live,
+			(unsigned long long)x->live_bytes, (unsigned long long)x->live_objects,
+			(unsigned long long)x->high_bytes, (unsigned long long)x->made,
+			(unsigned long long)x->made_bytes, (unsigned long long)x->births);
+		if (x->rss)
+			fprintf(job->out, "%llu,%llu", (unsigned long long)x->rss,
+				(unsigned long long)x->shared);
+		else
+			putc(',', job->out);
+		putc('\n', job->out);
+	}
+	return 0;
 }
 
 static int put_collections(const struct export_job *job)
@@ -99,6 +129,7 @@ static const struct table {
 	int (*put)(const struct export_job *job);
 } tables[] = {
 	{ "sites", put_sites },
+	{ "timeline", put_timeline },
 	{ "collections", put_collections },
 	{ "findings", put_findings },
 };
@@ -108,7 +139,7 @@ static int write_csv(const struct export_job *job)
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		if (!strcmp(job->table ? job->table : "sites", tables[i].name))
 			return tables[i].put(job);
-	snprintf(job->error, 200, "--table %s: it is sites, collections or findings", job->table);
+	snprintf(job->error, 200, "--table %s: it is sites, timeline, collections or findings", job->table);
 	return 1;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "export.h"
 
+#include "mem.h"
+
 #include <errno.h>
 
 /* A semicolon parts frames, the last blank the number: names have neither at their ends. */
@@ -19,12 +21,17 @@ static void put_name(struct buf *b, const struct export_frame *f)
 static int write_folded(const struct export_job *job)
 {
 	const struct replay *r = &job->r->replay;
+	struct export_values *values = export_site_values(r);
 	struct export_frames x;
 	struct buf b = { 0 };
-	int e = export_frames_init(&x, job->r);
+	int e = values ? export_frames_init(&x, job->r) : -ENOMEM;
 
+	if (e) {
+		mem_free(values);
+		return e;
+	}
 	for (site_id i = 0; i < r->sites && !e; i++) {
-		uint64_t value = export_site_value(&job->sums[i], job->value);
+		uint64_t value = values[i].v[job->value];
 
 		if (!value)
 			continue;
@@ -41,6 +48,7 @@ static int write_folded(const struct export_job *job)
 		buf_reset(&b);
 	}
 	buf_fini(&b);
+	mem_free(values);
 	export_frames_fini(&x);
 	return e;
 }

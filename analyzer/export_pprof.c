@@ -3,8 +3,8 @@
  *
  * https://github.com/google/pprof/blob/main/proto/profile.proto.  The encoding is a
  * few lines (field number and wire type, then a varint or length and bytes), so
- * no library for it.  Values of a sample: EXPORT_*; a sample with the label "type" has
- * living objects of that type, the one without it the rest of the same stack.
+ * no library for it.  Values of a sample: EXPORT_*; labels: the type of the objects, if there
+ * are any, and the thread that made them.
  */
 #include "export.h"
 
@@ -33,21 +33,12 @@ enum line { LINE_FUNCTION = 1, LINE_NUMBER = 2 };
 enum function { FUNCTION_ID = 1, FUNCTION_NAME = 2, FUNCTION_SYSTEM = 3, FUNCTION_FILE = 4,
 	FUNCTION_START = 5 };
 
-/* What lives and has a type. */
-struct typed {
-	site_id site;
-	uint32_t type;
-	uint64_t objects, bytes;
-};
-
 struct writer {
 	const struct export_job *job;
 	struct export_frames x;
 	struct texts texts;
 	gzFile gz;
 	struct buf message, inner;	/* being written                             */
-	struct typed *typed;		/* by site, then type                        */
-	uint32_t ntyped, typed_cap;
 	bool failed;
 };
 
@@ -107,54 +98,6 @@ static uint64_t text(struct writer *w, const char *s)
 
 /* --- samples -------------------------------------------------------------------------- */
 
-static int by_site_and_type(const void *a, const void *b)
-{
-	const struct typed *x = a, *y = b;
-
-	if (x->site != y->site)
-		return x->site < y->site ? -1 : 1;
-	return x->type < y->type ? -1 : x->type > y->type;
-}
-
-static uint32_t type_of(const struct replay *r, const struct block *b)
-{
-	for (uint32_t row = b->object; row; row = r->live.object[row].next)
-		if (r->live.object[row].alive)
-			return r->live.object[row].type;
-	return 0;
-}
-
-static int collect_types(struct writer *w, const struct replay *r)
-{
-	const struct block *b;
-	uint32_t n = 0;
-	size_t at = 0;
-
-	while ((b = replay_each_block(r, &at))) {
-		uint32_t type = type_of(r, b);
-
-		if (!type)
-			continue;
-		if (mem_room(&w->typed, w->ntyped, &w->typed_cap, sizeof(*w->typed)))
-			return -ENOMEM;
-		w->typed[w->ntyped++] = (struct typed){ block_site(r, b), type, 1, b->size };
-	}
-	if (w->ntyped)
-		qsort(w->typed, w->ntyped, sizeof(*w->typed), by_site_and_type);
-	for (uint32_t i = 0; i < w->ntyped; i++) {
-		struct typed *last = n ? &w->typed[n - 1] : NULL;
-
-		if (last && !by_site_and_type(last, &w->typed[i])) {
-			last->objects += w->typed[i].objects;
-			last->bytes += w->typed[i].bytes;
-		} else {
-			w->typed[n++] = w->typed[i];
-		}
-	}
-	w->ntyped = n;
-	return 0;
-}
-
 /* Innermost first, and a location once for all that is inlined there. */
 static void put_locations(struct writer *w)
 {
@@ -171,53 +114,50 @@ static void put_locations(struct writer *w)
 	buf_fini(&list);
 }
 
-static void put_sample(struct writer *w, const uint64_t value[EXPORT_VALUES], uint32_t type)
+static void put_label(struct writer *w, const char *key, const char *value, size_t length)
 {
-	struct buf list = { 0 };
-	bool any = false;
+	struct buf label = { 0 };
 
-	for (int v = 0; v < EXPORT_VALUES; v++)
-		any |= value[v] != 0;
-	if (!any)
-		return;
+	put_number(&label, LABEL_KEY, text(w, key));
+	put_number(&label, LABEL_TEXT, texts_add(&w->texts, value, length));
+	put_message(&w->inner, SAMPLE_LABEL, &label);
+	buf_fini(&label);
+}
+
+static void put_sample(struct writer *w, const struct part *part, const struct export_values *x)
+{
+	const struct defs *d = &w->job->r->defs;
+	const struct def_type *type = part->type ? def_type(d, part->type) : NULL;
+	const struct def_thread *thread = part->thread ? def_thread(d, part->thread) : NULL;
+	struct buf list = { 0 };
+	char tid[16];
+
 	put_locations(w);
 	for (int v = 0; v < EXPORT_VALUES; v++)
-		put_varint(&list, value[v]);
+		put_varint(&list, x->v[v]);
 	put_message(&w->inner, SAMPLE_VALUE, &list);
-	if (type) {
-		const struct def_type *t = def_type(&w->job->r->defs, type);
-
-		put_number(&list, LABEL_KEY, text(w, "type"));
-		put_number(&list, LABEL_TEXT, t ? texts_add(&w->texts, t->name.s, t->name.length) : 0);
-		put_message(&w->inner, SAMPLE_LABEL, &list);
+	buf_fini(&list);
+	if (type)
+		put_label(w, "type", type->name.s, type->name.length);
+	if (thread) {
+		snprintf(tid, sizeof(tid), "%u", thread->tid);
+		put_label(w, "thread", tid, strlen(tid));
 	}
 	finish(w, SAMPLE);
-	buf_fini(&list);
 }
 
 static int put_samples(struct writer *w)
 {
 	const struct replay *r = &w->job->r->replay;
-	uint32_t t = 0;
 
-	for (site_id i = 0; i < r->sites; i++) {
-		uint64_t rest[EXPORT_VALUES];
+	for (part_id i = 0; i < r->parts; i++) {
+		struct export_values x = export_part_values(r, i);
 
-		if (export_frames_of(&w->x, r->site[i].stack))
+		if (!export_any(&x))
+			continue;
+		if (export_frames_of(&w->x, r->site[r->part[i].site].stack))
 			return -ENOMEM;
-		for (int v = 0; v < EXPORT_VALUES; v++)
-			rest[v] = export_site_value(&w->job->sums[i], v);
-		for (; t < w->ntyped && w->typed[t].site == i; t++) {
-			uint64_t part[EXPORT_VALUES] = {
-				[EXPORT_INUSE_OBJECTS] = w->typed[t].objects,
-				[EXPORT_INUSE_SPACE] = w->typed[t].bytes,
-			};
-
-			rest[EXPORT_INUSE_OBJECTS] -= w->typed[t].objects;
-			rest[EXPORT_INUSE_SPACE] -= w->typed[t].bytes;
-			put_sample(w, part, w->typed[t].type);
-		}
-		put_sample(w, rest, 0);
+		put_sample(w, &r->part[i], &x);
 	}
 	return 0;
 }
@@ -336,7 +276,7 @@ static void put_head(struct writer *w)
 	put_number(&w->message, TIME, r->trace.head.start_real_ns);
 	put_number(&w->message, DURATION, (uint64_t)(r->seconds * 1e9));
 	put_number(&w->message, COMMENT, text(w, buf_text(&b)));
-	put_number(&w->message, DEFAULT_TYPE, text(w, export_value_name(r->replay.total.live_bytes ?
+	put_number(&w->message, DEFAULT_TYPE, text(w, export_value_name(export_leaves(&r->replay) ?
 		EXPORT_INUSE_SPACE : EXPORT_PEAK_SPACE)));
 	flush(w);
 	buf_fini(&b);
@@ -359,8 +299,6 @@ static int write_all(struct writer *w)
 {
 	int e = export_frames_init(&w->x, w->job->r);
 
-	if (!e)
-		e = collect_types(w, &w->job->r->replay);
 	if (!e) {
 		put_head(w);
 		put_mappings(w);
@@ -389,7 +327,6 @@ static int write_pprof(const struct export_job *job)
 	e = write_all(&w);
 	if (gzclose(w.gz) != Z_OK && !e)
 		e = -EIO;
-	mem_free(w.typed);
 	texts_fini(&w.texts);
 	export_frames_fini(&w.x);
 	buf_fini(&w.message);

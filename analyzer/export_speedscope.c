@@ -36,7 +36,7 @@ static void put_frames(struct json *j, const struct export_frames *x)
 }
 
 static int put_profile(struct json *j, const struct export_job *job, struct export_frames *x,
-	enum export_value value)
+	const struct export_values *values, enum export_value value)
 {
 	const struct replay *r = &job->r->replay;
 	uint64_t sum = 0;
@@ -48,7 +48,7 @@ static int put_profile(struct json *j, const struct export_job *job, struct expo
 	json_text(j, "unit", export_is_bytes(value) ? "bytes" : "none");
 	json_open(j, "samples", '[');
 	for (site_id i = 0; i < r->sites && !e; i++) {
-		if (!export_site_value(&job->sums[i], value))
+		if (!values[i].v[value])
 			continue;
 		e = export_frames_of(x, r->site[i].stack);
 		json_open(j, NULL, '[');
@@ -59,7 +59,7 @@ static int put_profile(struct json *j, const struct export_job *job, struct expo
 	json_close(j, ']');
 	json_open(j, "weights", '[');
 	for (site_id i = 0; i < r->sites; i++) {
-		uint64_t v = export_site_value(&job->sums[i], value);
+		uint64_t v = values[i].v[value];
 
 		sum += v;
 		if (v)
@@ -78,24 +78,28 @@ static int write_speedscope(const struct export_job *job)
 		EXPORT_ALLOC_SPACE };
 	const struct replay *r = &job->r->replay;
 	struct json j = { .out = job->out, .lines = true };
+	struct export_values *by_site = export_site_values(r);
 	struct export_frames x;
-	int e = export_frames_init(&x, job->r);
+	int e = by_site ? export_frames_init(&x, job->r) : -ENOMEM;
 
-	if (e)
+	if (e) {
+		mem_free(by_site);
 		return e;
+	}
 	json_open(&j, NULL, '{');
 	json_text(&j, "$schema", "https://www.speedscope.app/file-format-schema.json");
 	json_text(&j, "exporter", "ouro " OURO_VERSION);
 	json_text(&j, "name", job->r->program);
-	json_uint(&j, "activeProfileIndex", job->asked || r->total.live_bytes ? 0 : 1);
+	json_uint(&j, "activeProfileIndex", job->asked || export_leaves(r) ? 0 : 1);
 	json_open(&j, "profiles", '[');
 	if (job->asked)
-		e = put_profile(&j, job, &x, job->value);
+		e = put_profile(&j, job, &x, by_site, job->value);
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values) && !e && !job->asked; i++)
-		e = put_profile(&j, job, &x, values[i]);
+		e = put_profile(&j, job, &x, by_site, values[i]);
 	json_close(&j, ']');
 	put_frames(&j, &x);
 	json_close(&j, '}');
+	mem_free(by_site);
 	export_frames_fini(&x);
 	return e;
 }

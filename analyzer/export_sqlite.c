@@ -163,24 +163,29 @@ static int put_trace(struct writer *w)
 static int put_sites(struct writer *w)
 {
 	const struct replay *r = &w->job->r->replay;
+	struct export_values *values = export_site_values(r);
 	struct export_frames x;
-	int e = export_frames_init(&x, w->job->r);
+	int e = values ? export_frames_init(&x, w->job->r) : -ENOMEM;
 
-	if (e)
+	if (e) {
+		mem_free(values);
 		return e;
+	}
 	e = into(w, "INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	for (site_id i = 0; i < r->sites && !e; i++) {
-		const struct site_sums *s = &w->job->sums[i];
+		const struct site *s = &r->site[i];
 		const struct frame *f;
 
-		e = export_frames_of(&x, r->site[i].stack);
+		e = export_frames_of(&x, s->stack);
 		if (e)
 			break;
 		f = export_place(&x)->f;
-		e = row(w, "iittztiiiiiiii", N(i), N(r->site[i].stack), f ? f->function : NULL,
-			f ? f->file : NULL, N(f ? f->line : 0), f ? f->module : NULL, s->blocks,
-			s->bytes, s->live, s->live_bytes, s->at_peak, s->at_peak_bytes, s->objects,
-			s->brief);
+		e = row(w, "iittztiiiiiiii", N(i), N(s->stack), f ? f->function : NULL,
+			f ? f->file : NULL, N(f ? f->line : 0), f ? f->module : NULL,
+			values[i].v[EXPORT_ALLOC_OBJECTS], values[i].v[EXPORT_ALLOC_SPACE],
+			values[i].v[EXPORT_INUSE_OBJECTS], values[i].v[EXPORT_INUSE_SPACE],
+			values[i].v[EXPORT_PEAK_OBJECTS], values[i].v[EXPORT_PEAK_SPACE],
+			values[i].births, values[i].brief);
 	}
 	if (!e)
 		e = into(w, "INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?, ?)");
@@ -190,6 +195,7 @@ static int put_sites(struct writer *w)
 		e = row(w, "iittzti", N(x.frame[i].location), N(i - x.first[x.frame[i].location]),
 			f->function, f->file, N(f->line), f->module, N(f->interp));
 	}
+	mem_free(values);
 	export_frames_fini(&x);
 	return e;
 }
@@ -387,7 +393,10 @@ static int put_searched_blocks(struct writer *w)
 		e = into(w, "INSERT INTO block_edges VALUES (?, ?, ?)");
 	for (node_id v = 0; v < b->n && !e; v++)
 		for (edge_id i = b->graph.out[v]; i < b->graph.out[v + 1] && !e; i++)
-			e = row(w, "iii", N(v + 1), N(b->graph.to[i] + 1), N(b->graph.name[i]));
+			e = b->graph.name[i] & BLOCKS_TIE ?
+				row(w, "iiz", N(v + 1), N(b->graph.to[i] + 1), N(0)) :
+				row(w, "iii", N(v + 1), N(b->graph.to[i] + 1),
+				    N(b->graph.name[i] & BLOCKS_OFFSET));
 	return e;
 }
 
@@ -403,7 +412,7 @@ static int put_blocks(struct writer *w)
 		return put_searched_blocks(w);
 	/* Left at the end: who reaches them is not known. */
 	while (!e && (b = replay_each_block(r, &at)))
-		e = row(w, "iairziizz", ++n, b->addr, b->size, seconds(w, b->born), N(block_site(&w->job->r->replay, b)),
+		e = row(w, "iairziizz", ++n, b->addr, b->size, seconds(w, b->born), N(block_site(r, b)),
 			N(b->pool), N(b->object != 0), N(0), N(0));
 	return e;
 }

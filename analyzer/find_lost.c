@@ -374,12 +374,18 @@ static int tell_all(struct finder *f, bool each)
 	return r;
 }
 
+/* A core file has the memory of the moment at which the trace ends. */
+static bool cut_off(const struct snap *s, const struct trace *t)
+{
+	return t->truncated && !(s->core && t->killed && !t->damages);
+}
+
 static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 {
 	f->lost->unseen = s->scan.waiting * REGISTERS_WAITING +
 		s->scan.running * REGISTERS_RUNNING;
 	/* A block whose making is not in the trace holds nothing that we see. */
-	f->lost->doubtful = s->scan.flags || t->lost || t->truncated || t->head.sample_bytes ||
+	f->lost->doubtful = s->scan.flags || t->lost || cut_off(s, t) || t->head.sample_bytes ||
 		!s->complete || f->l->r->snapshot != s->number;
 }
 

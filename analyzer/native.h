@@ -52,6 +52,9 @@ uint32_t native_frames(struct native *n, uint64_t address,
 /* The symbol an address of the file lies in; NULL: none. */
 const char *native_symbol(struct native *n, uint64_t address, uint64_t *ret_offset);
 
+/* Where the variable that an address lies in is declared; false: not known.  Good until native_close. */
+bool native_variable(struct native *n, uint64_t address, const char **ret_file, uint32_t *ret_line);
+
 /* Calls back for every variable that has a name. */
 void native_each_datum(struct native *n,
 	void (*each)(void *arg, const char *name, uint64_t address, uint64_t size), void *arg);

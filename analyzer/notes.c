@@ -1,6 +1,7 @@
 #include "notes.h"
 
 #include "buf.h"
+#include "postmortem.h"
 #include "mem.h"
 
 #include <errno.h>
@@ -31,12 +32,14 @@ int note_add(struct report *r, bool warning, const char *format, ...)
 static int take_state(struct report *r)
 {
 	const struct ouro_file *f = &r->trace.head;
+	const char *ending;
+	char room[160];
 	struct buf b = {0};
 
 	if (r->trace.running)
 		buf_puts(&b, r->trace.packed ? "still ran when it was packed" : "still runs");
-	else if (r->trace.killed)
-		buf_puts(&b, "was killed");
+	else if ((ending = postmortem_state(r, room)))
+		buf_puts(&b, ending);
 	else if (f->state == OURO_STATE_EXITED)
 		buf_printf(&b, "exited with status %u", f->exit_status);
 	else if (f->state == OURO_STATE_ABORTED)
@@ -59,6 +62,9 @@ static int note_end(struct report *r)
 	if (r->trace.running)
 		return note_add(r, true, "The program still runs: this is what the trace had when it "
 				"was read.");
+	if (r->trace.killed && r->core.path)
+		return note_add(r, false, "The trace ends where the program died; the core file has its "
+				"memory at that moment.");
 	if (r->trace.killed)
 		return note_add(r, true, "The program was killed: the trace is cut off there, and all "
 				"that was recorded until then is in it.");
@@ -188,6 +194,8 @@ int notes_take(struct report *r)
 
 	if (!e)
 		e = note_end(r);
+	if (!e && !r->events)
+		e = postmortem_take(r);
 	if (!e)
 		e = note_lost(r);
 	if (!e)

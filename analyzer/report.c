@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "buf.h"
+#include "core_words.h"
 #include "find_balance.h"
 #include "find_collector.h"
 #include "find_growth.h"
@@ -9,6 +10,8 @@
 #include "suspects.h"
 #include "warm.h"
 #include "words.h"
+
+#include <ouro/core.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -238,6 +241,46 @@ static int analyse_snapshot(struct report *r, bool each)
 	return e ? e : go_to_end(r);
 }
 
+/* "3.11.2"; 0: no CPython. */
+static uint64_t pool_of(const struct report *r)
+{
+	unsigned major, minor;
+
+	if (!r->runtime || strcmp(r->runtime, "cpython") ||
+	    sscanf(r->version, "%u.%u", &major, &minor) != 2)
+		return 0;
+	return ouro_pool_size(minor);
+}
+
+/* The memory at the end stands in for a snapshot. */
+static int analyse_core(struct report *r, const struct report_options *o, char error[200])
+{
+	char *program = copy(r->defs.executable);
+	int e = program ? core_open(&r->core, o->core, error) : -ENOMEM;
+
+	if (!e)
+		e = core_check(&r->core, r->trace.head.pid, &r->defs, error);
+	if (!e)
+		e = replay_to_end(&r->replay);
+	if (!e)
+		e = core_stacks(&r->core, program, &r->stacks);
+	mem_free(program);
+	if (!e)
+		e = core_words(&r->snap, &r->core, &r->replay, pool_of(r));
+	if (e)
+		return e;
+	r->scanned = true;
+	r->reason = "in the core file";
+	r->snapshot_seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
+	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	if (!e)
+		e = find_blocks(r, o->each);
+	if (!e)
+		e = overview_of_events(&r->overview, &r->loader);
+	analysis_rank(&r->analysis);
+	return e;
+}
+
 /* Chunks are read at an even pace; a clock read for each 4096 events is not felt. */
 static void watch(void *arg, const struct replay *replay, const struct event *e)
 {
@@ -459,9 +502,9 @@ static void name_stacks(struct report *r)
 
 static int analyse(struct report *r, const struct report_options *o, char error[200])
 {
-	int e = choose_snapshot(r, o->snapshot, error);
+	int e = o->core ? analyse_core(r, o, error) : choose_snapshot(r, o->snapshot, error);
 
-	if (!e)
+	if (!e && !o->core)
 		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
 			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
@@ -470,8 +513,6 @@ static int analyse(struct report *r, const struct report_options *o, char error[
 		e = analyse_places(r);
 	if (!e)
 		e = measure_work(r);
-	if (!e)
-		name_stacks(r);
 	return e;
 }
 
@@ -502,6 +543,7 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	if (!e)
 		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
+		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}
@@ -538,6 +580,8 @@ void report_close(struct report *r)
 	overview_fini(&r->overview);
 	analysis_fini(&r->analysis);
 	blocks_fini(&r->blocks);
+	core_stacks_free(r->stacks, r->core.nthreads);
+	core_close(&r->core);
 	heap_loader_fini(&r->loader);
 	heap_fini(&r->heap);
 	symbols_free(r->symbols);

@@ -6,6 +6,8 @@
 
 #include "analysis.h"
 #include "collections.h"
+#include "core.h"
+#include "core_stack.h"
 #include "find_lost.h"
 #include "garbage.h"
 #include "heap_load.h"
@@ -19,6 +21,7 @@
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
+	const char *core;		/* a core file stands in for a snapshot; NULL: none */
 	bool events;			/* the events alone: no snapshot, no findings */
 	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
@@ -54,6 +57,8 @@ struct report {
 	bool events;			/* asked for the events alone                */
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
+	struct core core;		/* when there is one                         */
+	struct core_stack *stacks;	/* ... of its threads                        */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */

@@ -450,8 +450,12 @@ static void put_totals(const struct term *t, const struct report *r)
 	if (r->scanned) {
 		const struct lost *l = &r->lost;
 
-		buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
-			   r->snapshot_seconds);
+		if (r->core.path)
+			buf_printf(&b, "the core file %s, %.2f s into the run: ", r->core.path,
+				   r->snapshot_seconds);
+		else
+			buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
+				   r->snapshot_seconds);
 		buf_bytes(&b, r->snap.scan.bytes);
 		buf_puts(&b, " searched; of ");
 		buf_number(&b, r->blocks.n - r->blocks.objects);

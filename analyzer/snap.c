@@ -34,7 +34,7 @@ struct reader {
 	bool ended;
 	struct addresses edge, root, word;
 	struct {
-		uint32_t strings, types, nodes, edges, roots, words, notes, runs;
+		uint32_t strings, types, nodes, edges, roots, words, notes, runs, threads;
 	} room;
 };
 
@@ -264,6 +264,18 @@ static int read_words(struct reader *r)
 	return 0;
 }
 
+static int read_thread(struct reader *r)
+{
+	struct snap_thread t;
+
+	if (!number32(r, &t.tid) || !number(r, &t.sp) || !number(r, &t.tcb))
+		return WRONG;
+	if (MORE(r, thread))
+		return -ENOMEM;
+	r->s->thread[r->s->threads++] = t;
+	return 0;
+}
+
 static int read_end(struct reader *r)
 {
 	uint64_t nodes, edges, roots;
@@ -299,6 +311,7 @@ static int read_record(struct reader *r, uint8_t kind)
 	case OURO_SNAP_END:	return read_end(r);
 	case OURO_SNAP_SCAN:	return read_scan(r);
 	case OURO_SNAP_WORDS:	return read_words(r);
+	case OURO_SNAP_THREAD:	return read_thread(r);
 	default:		return WRONG;
 	}
 }
@@ -550,6 +563,8 @@ void snap_free(struct snap *s)
 	free(s->word);
 	free(s->note);
 	free(s->run);
+	free(s->thread);
+	free(s->made);
 	while (s->held)
 		trace_let_go(&s->bytes[--s->held]);
 	free(s->bytes);

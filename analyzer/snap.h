@@ -55,6 +55,11 @@ struct snap_run {
 	const uint8_t *p, *end;
 };
 
+struct snap_thread {
+	uint32_t tid;
+	uint64_t sp, tcb;		/* 0: not known; tcb: its struct pthread     */
+};
+
 /* Memory was searched, whatever it holds: the snapshot has no nodes of its own. */
 struct snap_scan {
 	bool there;
@@ -79,7 +84,11 @@ struct snap {
 	uint32_t held;			/* so many of them                           */
 	struct snap_run *run;
 	uint32_t runs;
+	struct snap_thread *thread;
+	uint32_t threads;
 	struct snap_scan scan;
+	bool core;			/* of a core file: objects are not in it, but in the events */
+	uint8_t *made;			/* ... what its runs point into              */
 	uint32_t strings, types, nodes, edges, roots, words, notes;
 
 	uint64_t dropped_edges, dropped_roots, dropped_words;	/* to no node        */

@@ -324,6 +324,20 @@ const char *symbols_data(struct symbols *s, uint64_t address)
 	return NULL;
 }
 
+bool symbols_declared(struct symbols *s, uint64_t address, const char **ret_file, uint32_t *ret_line)
+{
+	for (uint32_t i = s->defs->modules; i-- > 1; ) {
+		const struct def_module *m = def_module(s->defs, i);
+		struct native *native;
+
+		if (!m || address < m->start || address >= m->end)
+			continue;
+		native = open_source(s, find_source(s, i), i);
+		return native && native_variable(native, address - m->bias, ret_file, ret_line);
+	}
+	return false;
+}
+
 /* --- packing ----------------------------------------------------------------------- */
 
 static void add_datum(void *draft, const char *name, uint64_t address, uint64_t size)

@@ -52,6 +52,9 @@ const char *symbols_linker_name(struct symbols *s, uint32_t location);
 /* Name of data at an address: "libfoo.so: cache+0x8"; NULL: in no module. */
 const char *symbols_data(struct symbols *s, uint64_t address);
 
+/* Where that variable is declared; false: not known. */
+bool symbols_declared(struct symbols *s, uint64_t address, const char **ret_file, uint32_t *ret_line);
+
 /* Modules that were asked for and had nothing to say, and why; row < count. */
 const char *symbols_complaint(const struct symbols *s, uint32_t row);
 uint32_t symbols_complaints(const struct symbols *s);

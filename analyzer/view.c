@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_TREE, OPTION_SKIP, OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY,
+       OPTION_CORE, OPTION_TREE, OPTION_SKIP, OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY,
        OPTION_PAUSE };
 
 static bool number(const char *s, uint32_t *ret)
@@ -82,6 +82,9 @@ static int one_option(struct view *v, int option)
 		if (!v->json && !v->csv && strcmp(optarg, "text"))
 			return complain(STATUS_USAGE, "--format %s: it is text or json", optarg);
 		return -1;
+	case OPTION_CORE:
+		v->core = optarg;
+		return -1;
 	case OPTION_ALL:
 		v->all = true;
 		return -1;
@@ -132,6 +135,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 	static const struct option option[] = {
 		{ "format", required_argument, NULL, OPTION_FORMAT },
 		{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+		{ "core", required_argument, NULL, OPTION_CORE },
 		{ "all", no_argument, NULL, OPTION_ALL },
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
@@ -176,7 +180,8 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .events = v->events, .skip_seconds = v->skip,
+			.each = v->each, .core = v->core, .events = v->events,
+			.skip_seconds = v->skip,
 			.progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;

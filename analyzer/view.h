@@ -14,6 +14,7 @@ struct view {
 	bool events;			/* events alone: no snapshot, no findings  */
 	bool may_csv;
 	bool tree, may_tree;		/* history                                 */
+	const char *core;		/* NULL: none                              */
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	double skip;			/* seconds of warm-up; 0: as it is judged    */
 	uint32_t limit, paths;		/* holders                                 */

@@ -1,7 +1,9 @@
 #include "own.h"
 
+#include <ouro/core.h>
+
 #define PAGE	4096u
-#define PLACES	4096
+#define PLACES	OURO_CORE_PLACES
 #define TAKEN	1			/* start while a place is being filled in    */
 
 /*
@@ -13,16 +15,31 @@
  *   end     who has the place       start
  *   used    anybody; only grows     nothing: places behind it are 0
  */
-static struct {
-	uintptr_t start;		/* 0: free                                   */
-	uintptr_t end;
-} own[PLACES];
+static struct ouro_own own[PLACES];
 static unsigned used;
+
+/* Found by who reads a core file. */
+static struct ouro_core __attribute__((used)) core = {
+	.magic = { OURO_CORE_MAGIC_0, OURO_CORE_MAGIC_1 },
+	.own = 1,			/* not 0: it belongs to what was written to, which cores have */
+};
+
+/* The linker's: where this library begins and ends in memory. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+void own_early(uintptr_t end)
+{
+	core.start = (uintptr_t)__ehdr_start;
+	core.end = (uintptr_t)_end;
+	core.own = (uintptr_t)own;
+	core.early_brk = end;
+}
 
 void own_add(uintptr_t start, size_t bytes)
 {
 	for (unsigned i = 0; i < PLACES; i++) {
-		uintptr_t none = 0;
+		uint64_t none = 0;
 		unsigned n = __atomic_load_n(&used, __ATOMIC_RELAXED);
 
 		if (__atomic_load_n(&own[i].start, __ATOMIC_RELAXED) ||

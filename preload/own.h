@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Blocks that were made before anything is recorded end here in brk's heap. */
+void own_early(uintptr_t end);
+
 void own_add(uintptr_t start, size_t bytes);
 void own_remove(uintptr_t start);	/* nothing, when it is not there */
 

@@ -10,14 +10,15 @@
 #include "sys.h"
 #include "threads.h"
 
+#include <ouro/core.h>
 #include <string.h>
 
 #define PAGE		4096u
 #define WINDOW		1024u		/* pages the kernel is asked about at once   */
 #define PRESENT		(UINT64_C(3) << 62)	/* pagemap: in memory, or swapped out */
-#define RED_ZONE	128		/* below the stack pointer, and in use       */
-#define TCB_ALIGN	64
-#define TCB_SIZE	2048		/* struct pthread has more, and less than 4 KiB */
+#define RED_ZONE	OURO_RED_ZONE
+#define TCB_ALIGN	OURO_TCB_ALIGN
+#define TCB_SIZE	OURO_TCB_SIZE
 
 struct scan {
 	struct snapshot *s;
@@ -46,6 +47,7 @@ static uintptr_t early_end;		/* brk's heap held blocks up to here before we reco
 void scan_setup(void)
 {
 	early_end = arena_top();
+	own_early(early_end);
 }
 
 /* --- words ------------------------------------------------------------------------ */
@@ -323,6 +325,17 @@ static void put_registers(struct scan *c)
 	put(c);
 }
 
+/* Whose stack and thread-local memory is where. */
+static void put_threads(struct scan *c)
+{
+	const struct threads *t = c->threads;
+
+	snapshot_thread(c->s, t->self, snapshot_frames(c->s), (uintptr_t)__builtin_thread_pointer());
+	for (uint32_t i = 0; i < t->n; i++)
+		snapshot_thread(c->s, t->thread[i].tid, t->thread[i].waits ? t->thread[i].sp : 0,
+			t->thread[i].tcb);
+}
+
 /* --- all of it -------------------------------------------------------------------- */
 
 static bool may_have_blocks(const struct range *r)
@@ -381,6 +394,7 @@ int scan_write(struct snapshot *s)
 		r = find_targets(c);
 	if (r)
 		return r;
+	put_threads(c);
 	put_registers(c);
 	for (size_t i = 0; i < c->maps.n; i++) {
 		const struct range *x = &c->maps.range[i];

@@ -4,48 +4,22 @@
 #include "sys.h"
 
 #include <malloc.h>
+#include <ouro/core.h>
 #include <string.h>
-
-/*
- * glibc's struct malloc_state: what holds addresses of chunks is fastbins (10), top,
- * last_remainder, and the bins, 127 pairs.  An empty bin points to itself, as if it
- * were the two links of a chunk: to 16 bytes before the pair.
- */
-#define BEFORE_BINS	(12 * sizeof(uintptr_t))
-#define BINS		(254 * sizeof(uintptr_t))
-#define EMPTY_MIN	16			/* so many empty ones are no accident       */
 
 bool arena_in_data(uintptr_t start, uintptr_t end, struct part *ret)
 {
-	uintptr_t last = 0;
-	unsigned n = 0;
+	size_t from, to;
 
-	/* The last bins are for chunks of a megabyte and more: the very last is always empty. */
-	for (uintptr_t at = start; at + 16 <= end; at += 8) {
-		const uintptr_t *pair = (const uintptr_t *)at;
-
-		if (pair[0] != at - 16 || pair[1] != at - 16)
-			continue;
-		n = last && at - last < BINS ? n + 1 : 1;
-		last = at;
-	}
-	if (n < EMPTY_MIN || last + 16 - BINS - BEFORE_BINS < start)
+	if (!ouro_arena_in((const void *)start, start, end - start, &from, &to))
 		return false;
-	*ret = (struct part){ last + 16 - BINS - BEFORE_BINS, last + 16 };
+	*ret = (struct part){ start + from, start + to };
 	return true;
 }
 
-/* struct heap_info: its arena, the heap before it, bytes in use, bytes made writable. */
 bool arena_is_heap(uintptr_t start, uintptr_t end)
 {
-	const uintptr_t *info = (const uintptr_t *)start;
-	const uintptr_t heap_max = 64u << 20;
-
-	if (start % heap_max || end - start < 4096)
-		return false;
-	return info[0] && info[0] % heap_max < 4096 && info[2] <= heap_max &&
-		info[2] <= info[3] && info[3] <= heap_max && info[3] % 4096 == 0 &&
-		(info[1] ? info[1] % heap_max == 0 : info[0] - start < 4096);
+	return ouro_arena_heap((const void *)start, start, end - start);
 }
 
 /* mallinfo allocates nothing; it may set malloc up, as the next call would anyway. */

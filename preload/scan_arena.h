@@ -8,6 +8,7 @@
 #ifndef SCAN_ARENA_H
 #define SCAN_ARENA_H
 
+#include <ouro/core.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ uintptr_t arena_top(void);
 /* A struct pthread that begins here: glibc's points to itself, twice. */
 static inline bool arena_is_tcb(const uintptr_t *p)
 {
-	return p[0] == (uintptr_t)p && p[2] == (uintptr_t)p;
+	return ouro_is_tcb(p, (uintptr_t)p);
 }
 
 #endif

@@ -349,6 +349,16 @@ void snapshot_scan(struct snapshot *s, unsigned flags, uint64_t waiting, uint64_
 	s->at = ouro_put_varint(p, words);
 }
 
+void snapshot_thread(struct snapshot *s, uint32_t tid, uintptr_t sp, uintptr_t tcb)
+{
+	uint8_t *p = room(s, RECORD_MAX);
+
+	*p++ = OURO_SNAP_THREAD;
+	p = ouro_put_varint(p, tid);
+	p = ouro_put_varint(p, sp);
+	s->at = ouro_put_varint(p, tcb);
+}
+
 void snapshot_note(struct snapshot *s, const char *text)
 {
 	uint32_t number = snapshot_string(s, text, strlen(text));

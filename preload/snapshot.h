@@ -66,6 +66,7 @@ void snapshot_words(struct snapshot *s, enum ouro_region region, const uintptr_t
 	const uintptr_t *held, unsigned n);
 void snapshot_scan(struct snapshot *s, unsigned flags, uint64_t waiting, uint64_t running,
 	uint64_t bytes, uint64_t words);
+void snapshot_thread(struct snapshot *s, uint32_t tid, uintptr_t sp, uintptr_t tcb);
 void snapshot_note(struct snapshot *s, const char *text);
 
 #endif

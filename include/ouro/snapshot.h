@@ -42,6 +42,9 @@ enum ouro_snap {
 				 * 8 less the previous one's (0 for the first), address /
 				 * 8 as zigzag difference to the previous one's (0 before
 				 * the first).  Depends on no other record              */
+	OURO_SNAP_THREAD = 12,	/* a thread whose memory was searched: its number for the
+				 * kernel, stack pointer (0: not known), address of its
+				 * struct pthread (0: not known)                        */
 };
 
 enum ouro_snap_type {

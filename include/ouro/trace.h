@@ -76,6 +76,28 @@ enum ouro_counter {
 	OURO_COUNTER_MAX     = 32,
 };
 
+/* What set a limit to the program's memory. */
+enum ouro_limit {
+	OURO_LIMIT_NONE      = 0,
+	OURO_LIMIT_ADDRESSES = 1,	/* RLIMIT_AS                                 */
+	OURO_LIMIT_DATA      = 2,	/* RLIMIT_DATA                               */
+	OURO_LIMIT_GROUP     = 3,	/* its memory cgroup                         */
+};
+
+enum ouro_ended_flags {
+	OURO_ENDED_OOM_GROUP  = 1 << 0,	/* the kernel killed in its cgroup meanwhile, for want of memory */
+	OURO_ENDED_OOM_SYSTEM = 1 << 1,	/* ... somewhere in the system               */
+};
+#define OURO_ENDED_LIMIT_SHIFT 8	/* enum ouro_limit stands above              */
+
+/* What who started the program saw of its end, when a signal ended it. */
+struct ouro_ended {
+	uint16_t signal;		/* 0: not known, or none                     */
+	uint16_t flags;			/* enum ouro_ended_flags                     */
+	uint32_t most_kib;		/* KiB of memory it had at the most          */
+	uint32_t limit_kib;		/* 0: none is known                          */
+};
+
 /*
  * The first page.  What is above the line is written once, with the magic;
  * the rest by any thread, each field by one atomic operation.
@@ -109,7 +131,8 @@ struct ouro_file {
 	uint32_t exit_status;		/* as given to exit; 0 unless EXITED         */
 	uint32_t ring_step;		/* RING: last step of taking chunks back that is whole */
 	uint64_t ring_ready;		/* RING: ticks of an EXT_READY that was taken back; 0 */
-	uint32_t reserved2[4];
+	struct ouro_ended ended;	/* by the command, when the program is gone; else 0 */
+	uint32_t reserved2;
 	uint64_t lost[OURO_LOST_MAX];
 	uint64_t counter[OURO_COUNTER_MAX];
 };

@@ -2,14 +2,16 @@
 
 Where something seems lost in a clean program, valgrind is asked (VALGRIND=1: on all interpreters).
 """
+import glob
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree
 
-from harness import TOP, Recording, clean_environment, interpreters, main, on_every_interpreter
+from harness import OURO, TOP, Recording, clean_environment, interpreters, main, on_every_interpreter
 
 SOURCE = os.path.join(TOP, "tests/guest/forgets.c")
 KEEP = "import blocks\nblocks.keep_in_static()\nblocks.keep_in_thread()\nx = blocks.keep_in_object()\n"
@@ -106,6 +108,42 @@ class Blocks(unittest.TestCase):
                 self.assertEqual(os.path.basename(site["file"]), "forgets.c")
                 self.assertIn("take(sizeof", lines[site["line"] - 1])
             self.assertEqual(found, set(LOSE))
+
+    def test_holders_of_a_block_are_named_in_a_process_that_lives(self):
+        env = self.extension(interpreters()[0])
+        with Recording([interpreters()[0], "-c", KEEP + "import time; time.sleep(0.2)"], env=env) as run:
+            names = [h["name"] for b in run.ask("holders", "function:chain", "--limit", "9")["blocks"]
+                     for h in b["holders"]]
+            self.assertTrue([n for n in names if n.startswith("global `kept` of blocks.so (")], names)
+            self.assertTrue([n for n in names if "stack or thread-local memory of thread" in n or
+                             "the stack of thread" in n], names)
+            self.assertTrue([n for n in names if n.startswith("+16 of an object of 24 bytes made in "
+                                                              "keep_in_object()")], names)
+
+    def test_a_core_file_of_an_interpreter_tells_of_its_blocks_as_well(self):
+        python = interpreters()[0]
+        env = self.extension(python)
+        home = tempfile.mkdtemp(dir=os.path.join(env["PYTHONPATH"]))
+        trace = os.path.join(home, "run.trace")
+        subprocess.run([OURO, "run", "-o", trace, "--snapshot", "never", "--", python, "-c", KEEP +
+                        "for _ in range(20): blocks.lose_mem(), blocks.lose_malloc()\n"
+                        "import os; os.kill(os.getpid(), 11)"], env=env, cwd=home, capture_output=True,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2))
+        core = glob.glob(os.path.join(home, "core*"))
+        if not core:
+            self.skipTest("core files do not come to the working directory here")
+        run = Recording.__new__(Recording)
+        run.trace = trace
+        found = run.ask("leaks", "--core", core[0])
+        self.assertIn("SIGSEGV", found["trace"]["state"])
+        names = {}
+        for f in found["findings"]:
+            if f["kind"] == "lost" and f["severity"] != "info":
+                name = next((x["function"] for x in f["stack"] if x["function"].startswith(("keep_", "lose_"))),
+                            f["headline"])
+                names[name] = names.get(name, 0) + f["direct"]
+        self.assertEqual(set(names), {"lose_mem", "lose_malloc"}, names)
+        self.assertGreaterEqual(min(names.values()), 20 - 2 * MISSED)
 
     def test_many_alike_are_an_error(self):
         python = interpreters()[0]

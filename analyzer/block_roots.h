@@ -1,0 +1,17 @@
+/*
+ * block_roots.h - what a word of memory outside of all blocks is called
+ *
+ *	global `cache` of server (server.c:12)
+ *	the stack of thread 4711, in handle() (server.c:80)
+ *	thread-local memory of thread 4711
+ *	a register of thread 4711
+ */
+#ifndef OURO_BLOCK_ROOTS_H
+#define OURO_BLOCK_ROOTS_H
+
+#include "buf.h"
+#include "report.h"
+
+void block_root_words(struct buf *out, const struct report *r, uint64_t where, uint8_t region);
+
+#endif

@@ -1,0 +1,153 @@
+#include "report_blocks.h"
+
+#include "buf.h"
+#include "report_json.h"
+#include "report_text.h"
+
+#include <errno.h>
+
+static void put_buf(const struct term *t, enum term_style style, unsigned indent, struct buf *b)
+{
+	text_line(t, style, indent, buf_text(b));
+	buf_reset(b);
+}
+
+static void put_list(const struct term *t, const char *head, char *const *line, uint32_t n)
+{
+	if (n)
+		text_line(t, TERM_PLAIN, 2, head);
+	for (uint32_t i = 0; i < n; i++)
+		text_line(t, TERM_PLAIN, 6, line[i]);
+}
+
+static void put_block(const struct term *t, const struct block_holders *s,
+		      const struct block_held *x)
+{
+	const struct blocks_row *row = &s->r->blocks.row[x->node];
+	struct buf b = {0};
+
+	putc('\n', t->out);
+	buf_printf(&b, "0x%llx, ", (unsigned long long)row->addr);
+	block_words(&b, s->r, x->node);
+	buf_printf(&b, ", %.2f s into the run",
+		   (double)trace_elapsed(&s->r->trace, row->born) / 1e9);
+	put_buf(t, TERM_BOLD, 0, &b);
+	put_list(t, "held by:", x->holder, x->nholders);
+	if (x->more) {
+		buf_printf(&b, "%u more", x->more);
+		put_buf(t, TERM_DIM, 6, &b);
+	}
+	put_list(t, "reached by:", x->path, x->npaths);
+	if (row->object) {
+		buf_puts(&b, "an object of the runtime lies in it: that holds it");
+	} else if (x->retained_blocks) {
+		buf_puts(&b, "with it would go ");
+		buf_number(&b, x->retained_blocks - 1);
+		buf_printf(&b, " other %s, ", x->retained_blocks == 2 ? "block" : "blocks");
+		buf_bytes(&b, x->retained_bytes);
+		buf_puts(&b, " in all");
+	} else {
+		buf_puts(&b, "no root leads to it: it is lost");
+	}
+	put_buf(t, TERM_PLAIN, 2, &b);
+	buf_fini(&b);
+}
+
+int block_holders_text(const struct term *t, const struct block_holders *s, const char *query,
+		       uint32_t limit, uint32_t paths)
+{
+	struct buf b = {0};
+	int e = 0;
+
+	text_begin(t, s->r);
+	buf_number(&b, s->n);
+	buf_printf(&b, " %s, ", s->n == 1 ? "block" : "blocks");
+	buf_bytes(&b, s->bytes);
+	buf_printf(&b, ", by %s `%s`, %s", s->by, query, s->r->reason);
+	put_buf(t, TERM_BOLD, 0, &b);
+	for (uint32_t i = 0; i < s->n && i < limit && !e; i++) {
+		struct block_held x;
+
+		e = block_held_init(&x, s, s->match[i], paths);
+		if (!e)
+			put_block(t, s, &x);
+		block_held_fini(&x);
+	}
+	if (s->n > limit) {
+		buf_number(&b, s->n - limit);
+		buf_puts(&b, " more; --limit N shows them, an address picks one.");
+		putc('\n', t->out);
+		put_buf(t, TERM_DIM, 0, &b);
+	}
+	buf_fini(&b);
+	return e;
+}
+
+/* ------------------------------------------------------------------------------- JSON */
+
+static void put_id(struct json *j, const char *key, uint64_t address)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "0x%llx", (unsigned long long)address);
+	if (address)
+		json_text(j, key, id);
+	else
+		json_null(j, key);
+}
+
+static void put_json(struct json *j, const struct block_holders *s, const struct block_held *x)
+{
+	const struct blocks_row *row = &s->r->blocks.row[x->node];
+	int64_t site = heap_load_site(&s->r->loader, row->site);
+
+	json_open(j, NULL, '{');
+	put_id(j, "id", row->addr);
+	json_uint(j, "bytes", row->size);
+	json_real(j, "seconds", (double)trace_elapsed(&s->r->trace, row->born) / 1e9);
+	json_bool(j, "has_object", row->object);
+	json_bool(j, "reached", x->retained_blocks);
+	json_open(j, "holders", '[');
+	for (uint32_t i = 0; i < x->nholders; i++) {
+		json_open(j, NULL, '{');
+		json_text(j, "name", x->holder[i]);
+		json_bool(j, "root", !x->address[i]);
+		put_id(j, "id", x->address[i]);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_uint(j, "more_holders", x->more);
+	json_open(j, "paths", '[');
+	for (uint32_t i = 0; i < x->npaths; i++)
+		json_text(j, NULL, x->path[i]);
+	json_close(j, ']');
+	json_uint(j, "retained_blocks", x->retained_blocks);
+	json_uint(j, "retained_bytes", x->retained_bytes);
+	report_json_stack(j, s->r, site > 0 ? (uint32_t)site : 0);
+	json_close(j, '}');
+}
+
+int block_holders_json(FILE *out, const struct block_holders *s, const char *query, uint32_t limit,
+		       uint32_t paths)
+{
+	struct json j = { .out = out, .lines = true };
+	int e = 0;
+
+	report_json_begin(&j, s->r);
+	json_text(&j, "query", query);
+	json_text(&j, "matched", s->by);
+	json_uint(&j, "matches", s->n);
+	json_uint(&j, "bytes", s->bytes);
+	json_open(&j, "blocks", '[');
+	for (uint32_t i = 0; i < s->n && i < limit && !e; i++) {
+		struct block_held x;
+
+		e = block_held_init(&x, s, s->match[i], paths);
+		if (!e)
+			put_json(&j, s, &x);
+		block_held_fini(&x);
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	return e;
+}
