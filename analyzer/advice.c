@@ -144,6 +144,8 @@ char *advice_for(const struct finding *f, const struct naming *w)
 			buf_puts(&out, "C code may hold these references in its own memory; that is "
 				"a mistake only if it should have let go.");
 		break;
+	case FINDING_UNBALANCED:	/* find_balance.c has its own words */
+	case FINDING_OVER_RELEASED:
 	case FINDING_COLLECTED_CYCLE:	/* find_collector.c has its own words */
 	case FINDING_COLLECTOR_WASTE:
 	case FINDING_LOST:		/* find_lost.c says it: blocks have no names */

@@ -2,8 +2,9 @@
 
 #include "buf.h"
 #include "cycles.h"
+#include "find_balance.h"
 #include "mem.h"
-#include "places.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -101,8 +102,7 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
 		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
 
-		if (!place_is_library(heap_text(h, x->module)) &&
-		    !place_is_allocator(heap_text(h, x->function)))
+		if (x->interpreted || !place_serves(heap_text(h, x->function), heap_text(h, x->module)))
 			at = x;
 	}
 	if (!at && h->site[*ret_site].n)
@@ -187,7 +187,7 @@ static int take_edges(struct finder *f, struct finding *x)
 			uint32_t to = member_of(x, g->to[e]);
 
 			if (to < x->nmembers && x->nedges < MEMBERS_MAX &&
-			    add_edge(x, &cap, i, to, g->name[e]))
+			    add_edge(x, &cap, i, to, g->name[e] & BLOCKS_OFFSET))
 				return -ENOMEM;
 		}
 	return 0;
@@ -361,10 +361,35 @@ static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 		!s->complete || f->l->r->snapshot != s->number;
 }
 
-int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
+/* Takes what was told of objects out of the dead. */
+static int tell_objects(struct finder *f, struct blocks *b, struct dead *dead, bool each)
+{
+	struct stays stays;
+	int r = stays_find(&stays, b, f->l->r->refs, dead);
+
+	if (!r)
+		r = find_unbalanced(f->findings, &stays, f->l, f->lost->doubtful,
+			f->lost->unseen, each);
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		f->lost->direct += stays.stay[i].why != STAYS_KEPT;
+	for (uint32_t i = 0; i < stays.nmember && !r; i++) {
+		bits_del(&dead->dead, stays.member[i]);
+		bits_del(&dead->found, stays.member[i]);
+		bits_del(&dead->freed, stays.member[i]);
+		dead->nodes--;
+	}
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		if (stays.stay[i].why != STAYS_KEPT)
+			f->lost->direct_bytes += b->row[stays.stay[i].node].size;
+	stays_fini(&stays);
+	return r;
+}
+
+int find_lost(struct findings *s, struct lost *ret, struct blocks *b,
 	struct heap_loader *l, bool each)
 {
 	struct finder f = { .findings = s, .lost = ret, .b = b, .l = l };
+	uint64_t nodes, bytes;
 	struct dead dead;
 	int r;
 
@@ -375,11 +400,16 @@ int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
 		return r;
 	ret->reached = b->n - b->objects - dead.nodes;
 	ret->reached_bytes = b->bytes - b->object_bytes - dead.bytes;
-	r = groups_find(&b->graph, &dead, &f.groups);
+	nodes = dead.nodes;
+	bytes = dead.bytes;
+	if (b->counted)
+		r = tell_objects(&f, b, &dead, each);
+	if (!r)
+		r = groups_find(&b->graph, &dead, &f.groups);
 	if (!r) {
 		r = collect(&f);
-		ret->indirect = dead.nodes - ret->direct;
-		ret->indirect_bytes = dead.bytes - ret->direct_bytes;
+		ret->indirect = nodes - ret->direct;
+		ret->indirect_bytes = bytes - ret->direct_bytes;
 		if (!r)
 			r = tell_all(&f, each);
 		mem_free(f.top);

@@ -51,6 +51,7 @@ static void finding_fini(struct finding *f)
 	mem_free(f->member);
 	mem_free(f->edge);
 	mem_free(f->all);
+	mem_free(f->path);
 	mem_free(f->headline);
 	mem_free(f->story);
 	mem_free(f->advice);
@@ -88,6 +89,7 @@ bool finding_is_part(const struct finding *f, enum report_part part)
 	switch (part) {
 	case REPORT_CYCLES:
 		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST &&
+			f->kind != FINDING_UNBALANCED && f->kind != FINDING_OVER_RELEASED &&
 			f->kind != FINDING_COLLECTOR_WASTE;
 	case REPORT_LEAKS:
 		return f->kind != FINDING_DEAD_CYCLE && f->kind != FINDING_LIVE_CYCLE &&
@@ -106,6 +108,8 @@ const char *finding_kind_name(enum finding_kind kind)
 		[FINDING_LOST] = "lost",
 		[FINDING_LIVE_CYCLE] = "live-cycle",
 		[FINDING_COLLECTED_CYCLE] = "collected-cycle",
+		[FINDING_UNBALANCED] = "unbalanced",
+		[FINDING_OVER_RELEASED] = "over-released",
 		[FINDING_COLLECTOR_WASTE] = "collector-waste",
 	};
 

@@ -133,6 +133,9 @@ struct replay {
 	} *observer;
 	void *observer_arg;
 
+	/* Keeps the books of references, when set (refs.h). */
+	struct refs *refs;
+
 	/* Called for each event after it took effect, when set. */
 	void (*watch)(void *arg, const struct replay *r, const struct event *e);
 	void *watch_arg;
@@ -174,7 +177,7 @@ static inline site_id block_site(const struct replay *r, const struct block *b)
 
 /* Parts of one stack together, a row for each site: the caller's to free with mem_free; NULL: no memory. */
 struct site_sums {
-	uint64_t blocks, bytes, brief, live, live_bytes, objects;
+	uint64_t blocks, bytes, brief, live, live_bytes, at_peak, at_peak_bytes, objects;
 };
 struct site_sums *replay_site_sums(const struct replay *r);
 

@@ -3,6 +3,8 @@
  */
 #include "replay_private.h"
 
+#include "refs.h"
+
 #include <errno.h>
 
 void replay_object_dies(struct replay *r, struct object *o)
@@ -11,6 +13,8 @@ void replay_object_dies(struct replay *r, struct object *o)
 		return;
 	if (r->observer)
 		r->observer->dies(r->observer_arg, r, o);
+	if (r->refs)
+		refs_dies(r->refs, o);
 	o->alive = false;
 	replay_count_dead(r, o);
 	r->total.live_objects--;
@@ -111,6 +115,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	r->total.live_objects++;
 	if (r->observer)
 		r->observer->born(r->observer_arg, r, o);
+	if (r->refs)
+		refs_born(r->refs, o);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "buf.h"
+#include "find_balance.h"
 #include "find_collector.h"
 #include "mem.h"
 #include "notes.h"
@@ -140,6 +141,8 @@ static int replay_to_moment(struct report *r)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = refs_init(&r->refs, &r->replay, r->symbols);
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
@@ -249,6 +252,9 @@ static int observe(struct report *r)
 
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	e = refs_init(&r->refs, &r->replay, r->symbols);
+	if (e)
+		return e;
 	work_fini(&r->work);
 	r->work.warm = warm;
 	r->replay.watch = watch;
@@ -292,6 +298,11 @@ static int analyse_collector(struct report *r)
 	survival_settle(&r->survival);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
+	if (r->refs.failed)
+		return -ENOMEM;
+	e = r->loader.h ? find_over_released(f, &r->refs, &r->loader) : 0;
+	if (e)
+		return e;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
 		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
@@ -384,6 +395,13 @@ static void name_native(struct report *r, struct overview_row *row)
 	row->site.line = f->line;
 }
 
+static void name_finding(struct report *r, const struct finding *f)
+{
+	heap_load_symbols(&r->heap, r->symbols, f->stack);
+	for (uint32_t i = 0; i < f->npaths; i++)
+		heap_load_symbols(&r->heap, r->symbols, f->path[i].site);
+}
+
 /* Stacks of what is shown get their native frames named; all others stay numbers. */
 static void name_stacks(struct report *r)
 {
@@ -392,11 +410,26 @@ static void name_stacks(struct report *r)
 
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < list[k]->n; i++)
-			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+			name_finding(r, &list[k]->f[i]);
 	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
 		name_native(r, &r->overview.row[i]);
 }
 
+static int analyse(struct report *r, const struct report_options *o, char error[200])
+{
+	int e = choose_snapshot(r, o->snapshot, error);
+
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r);
+	if (!e)
+		e = measure_work(r);
+	if (!e)
+		name_stacks(r);
+	return e;
+}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -414,23 +447,15 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	r->events = o->events;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
-	if (!e)
-		e = observe(r);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
-	if (!e && !o->events)
-		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = o->events ? count_events(r, o) : r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e && !o->events)
-		e = analyse_collector(r);
-	if (!e && !o->events)
-		e = measure_work(r);
+		e = observe(r);
+	if (!e)
+		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
-		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}
@@ -458,6 +483,7 @@ void report_close(struct report *r)
 	mem_free(r->version);
 	mem_free(r->state);
 	garbage_fini(&r->garbage);
+	refs_fini(&r->refs);
 	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);

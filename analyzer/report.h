@@ -10,6 +10,7 @@
 #include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "refs.h"
 #include "survival.h"
 #include "term.h"
 #include "work.h"
@@ -34,6 +35,7 @@ struct report {
 	struct defs defs;
 	struct replay replay;
 	struct snap snap;
+	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
 	struct heap_loader loader;

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD };
+       OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD,
+       OPTION_TREE };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -38,6 +39,10 @@ static int one_option(struct view *v, int option)
 	case OPTION_ALL:
 		v->all = true;
 		return -1;
+	case OPTION_TREE:
+		v->tree = true;
+		return v->may_tree ? -1 :
+			complain(STATUS_USAGE, "--tree is for `ouro history`");
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
@@ -77,12 +82,14 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
 		{ "no-demangle", no_argument, NULL, OPTION_NO_DEMANGLE },
 		{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
+		{ "tree", no_argument, NULL, OPTION_TREE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;
 
-	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV };
+	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
+		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -108,7 +115,7 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .progress = &p, .symbols = v->symbols }, error);
+			.each = v->each, .events = v->events, .progress = &p, .symbols = v->symbols }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

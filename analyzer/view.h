@@ -11,7 +11,9 @@ struct view {
 	const char *path;		/* the trace                               */
 	const char *query;		/* second word, for commands that take one */
 	bool json, csv, all, each;
+	bool events;			/* events alone: no snapshot, no findings  */
 	bool may_csv;
+	bool tree, may_tree;		/* history                                 */
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	uint32_t limit, paths;		/* holders                                 */
 	struct symbols_options symbols;	/* --sysroot, --no-demangle, --debuginfod  */
@@ -25,6 +27,7 @@ struct view {
 
 #define VIEW_QUERY	1		/* the command takes a second word         */
 #define VIEW_CSV	2		/* ... and --format csv                    */
+#define VIEW_TREE	4		/* ... and --tree; a limit is not set then */
 
 /*
  * Parses the arguments of `ouro NAME`; -1: go on, else the exit status: what was
