@@ -304,10 +304,16 @@ static void take_edges(struct taker *t, struct ledger_entry *e, const struct fin
 
 /* --- findings ---------------------------------------------------------------------- */
 
-static bool has_graph(const struct finding *f)
+static bool is_cycle(const struct finding *f)
 {
 	return f->kind == FINDING_DEAD_CYCLE || f->kind == FINDING_UNCOLLECTABLE_CYCLE ||
 		f->kind == FINDING_LIVE_CYCLE;
+}
+
+/* Are its members nodes of the heap, and all there?  Counted objects of C are not. */
+static bool has_members(const struct taker *t, const struct finding *f)
+{
+	return t->r->graph && is_cycle(f) && f->members_all == f->nmembers;
 }
 
 /* Functions of their own until CPython 3.11, part of the one around them from 3.12 on. */
@@ -332,6 +338,12 @@ static void put_birth(struct taker *t, struct ledger_entry *e, uint32_t site)
 	}
 }
 
+static void take_sites(struct taker *t, struct ledger_entry *e, const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->nsites; i++)
+		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
+}
+
 /* One of many is shown: what all have is what the shown one has, when it is whole. */
 static void take_members(struct taker *t, struct ledger_entry *e, const struct finding *f)
 {
@@ -342,14 +354,24 @@ static void take_members(struct taker *t, struct ledger_entry *e, const struct f
 		put_birth(t, e, f->member[i].site);
 	}
 	take_edges(t, e, f);
+	if (!e->nplaces)		/* made by machine code */
+		take_sites(t, e, f);
 }
 
 static void take_summary(struct taker *t, struct ledger_entry *e, const struct finding *f)
 {
 	for (uint32_t i = 0; i < f->ntypes; i++)
 		ledger_type(t->l, e, f->type[i].name);
-	for (uint32_t i = 0; i < f->nsites; i++)
-		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
+	take_sites(t, e, f);
+	for (uint32_t i = 0; is_cycle(f) && f->members_all == f->nmembers && i < f->nedges; i++) {
+		struct buf b = {0};
+
+		buf_printf(&b, "%s -> %s", f->member[f->edge[i].from].type,
+			   f->member[f->edge[i].to].type);
+		t->l->failed |= b.failed;
+		ledger_edge(t->l, e, buf_text(&b));
+		buf_fini(&b);
+	}
 }
 
 static void take_finding(struct taker *t, const struct finding *f, uint32_t process)
@@ -372,7 +394,7 @@ static void take_finding(struct taker *t, const struct finding *f, uint32_t proc
 		put_chain(t, e, f->stack, CHAIN_MAX);
 		if (f->cyclic)
 			ledger_edge(t->l, e, "block -> block");
-	} else if (has_graph(f) && f->members_all == f->nmembers) {
+	} else if (has_members(t, f)) {
 		take_members(t, e, f);
 	} else {
 		take_summary(t, e, f);
