@@ -348,8 +348,9 @@ static bool above(const struct tolerance *t, const struct ledger_entry *old,
 	const double rounding = 1e-6;
 
 	return (double)now->count > tolerance_allows(t, (double)old->count, scale) + rounding ||
-		(double)now->objects > t->weight * tolerance_allows(t, (double)old->objects, scale) +
-			rounding ||
+		(old->objects &&
+		 (double)now->objects > t->weight * tolerance_allows(t, (double)old->objects, scale) +
+			rounding) ||
 		(double)now->bytes > t->weight * tolerance_allows(t, (double)old->bytes, scale) +
 			t->slack + rounding;
 }
