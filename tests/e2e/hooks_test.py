@@ -166,6 +166,23 @@ class Tiny(unittest.TestCase):
                                 capture_output=True, text=True).stdout
         self.assertIn("collections=1 collected=35", totals)
 
+    def test_its_three_cycles_are_found_and_named(self):
+        cycles = self.run_.findings("dead-cycle")
+        self.assertEqual([(f["count"], f["severity"]) for f in cycles], [(3, "error")])
+        self.assertEqual({t["name"]: t["objects"] for t in cycles[0]["types"]},
+                         {"scope": 3, "closure": 3, "pair": 3})
+        self.assertEqual({e["name"] for e in cycles[0]["edges"]}, {"values", "scope", "car"})
+        self.assertIn("make", str(cycles[0]["sites"]))
+        told = subprocess.run([harness.OURO, "cycles", self.run_.trace], capture_output=True,
+                              text=True).stdout
+        self.assertIn("3 dead cycles, each of 1 scope, 1 closure and 1 pair", told)
+
+    def test_the_forgotten_reference_is_found(self):
+        kept = self.run_.findings("unbalanced")
+        self.assertEqual([(f["count"], f["types"][0]["name"]) for f in kept], [(1, "pair")])
+        # Whose it is, of those that took one, the stacks alone can't tell.
+        self.assertRegex(str(kept[0]["paths"]), "f_keep|f_list")
+
     def test_what_keep_keeps_is_left_with_one_count_too_many(self):
         kept = [o for o in self.books.alive.values()
                 if o.type == "pair" and any(s[0] == "f_keep" for s in o.retains if s)

@@ -87,7 +87,7 @@ class Ctypes(unittest.TestCase):
     def test_each_call_is_told_with_the_line_that_made_it(self):
         script = path("by_ctypes.py", BY_CTYPES)
         for python in some_interpreters():
-            with self.subTest(python=python), harness.Recording([python, script]) as run:
+            with self.subTest(python=python), harness.Recording([python, script], "-q") as run:
                 self.assertEqual(run.status, 0, run.stderr)
                 self.check(run, immortal=minor_of(python) >= 12)
 
@@ -104,6 +104,10 @@ class Ctypes(unittest.TestCase):
         over = [f for f in run.findings("over-retained")
                 if f["types"][0]["name"].endswith("Thing")]
         self.assertEqual([(f["objects"], f["severity"]) for f in over], [(12, "error")])
+        # Who took them by a call, and did not give them back by one, is named.
+        self.assertEqual([(p["place"]["function"], p["references"]) for p in over[0]["paths"]],
+                         [("forget", 12)])
+        self.assertIn("forget()", over[0]["advice"])
 
 
 class StableAbi(unittest.TestCase):
@@ -124,7 +128,7 @@ class StableAbi(unittest.TestCase):
         script = path("stable_user.py", "import sys; sys.path.insert(0, %r)\nimport stable\n"
                       "for i in range(20):\n    stable.look([i] * (3 if i %% 4 == 0 else 2))\n"
                       % folder.name)
-        with harness.Recording([python, script]) as run:
+        with harness.Recording([python, script], "-q") as run:
             self.assertEqual(run.status, 0, run.stderr)
             books = Books(run.trace)
             lists = [o for o in books.objects if o.type == "list" and o.retains]
@@ -133,6 +137,9 @@ class StableAbi(unittest.TestCase):
             kept = [o for o in lists if len(o.retains) > len(o.releases)]
             for o in kept:
                 self.assertIn("keep", {place for s in o.retains for place in s})
+            over = [f for f in run.findings("over-retained") if f.get("paths")
+                    and f["types"][0]["name"] == "list"]
+            self.assertEqual({f["paths"][0]["place"]["function"] for f in over}, {"keep"})
 
 
 if __name__ == "__main__":
