@@ -162,28 +162,43 @@ static int add_process(struct audit *a, const struct report *r, const char *path
 	return 0;
 }
 
+static bool has_crashed(const struct report *r)
+{
+	return r->trace.killed || r->trace.head.state == OURO_STATE_ABORTED;
+}
+
+static bool was_judged(const struct report *r)
+{
+	return r->graph || r->scanned || r->trace.head.state == OURO_STATE_EXECED;
+}
+
+/* Others may be ended by the first: that is no failure, but what they left cannot be seen. */
+static int note_other(struct audit *a, const struct report *r)
+{
+	if (has_crashed(r))
+		return audit_note(a, "%s, one of the processes, %s%s", r->program, r->state,
+				  was_judged(r) ? "" : " before it could be judged");
+	if (!was_judged(r))
+		return audit_note(a, "%s, one of the processes, left no snapshot: it is not judged",
+				  r->program);
+	return 0;
+}
+
 /* What the gate would overlook without a word. */
 static int take_notes(struct audit *a, const struct report *r, bool first)
 {
-	bool crashed = r->trace.killed || r->trace.head.state == OURO_STATE_ABORTED;
-	bool judged = r->graph || r->scanned;
 	int e = 0;
 
-	for (uint32_t i = 0; i < r->nnotes && !e; i++)
+	for (uint32_t i = 0; i < r->nnotes && !e && !has_crashed(r); i++)
 		if (r->note[i].warning)
 			e = audit_note(a, "%s: %s", r->program, r->note[i].text);
-	if (e)
-		return e;
-	if (crashed && first)
+	if (e || !first)
+		return e ? e : note_other(a, r);
+	if (has_crashed(r))
 		return audit_fail(a, "crash", "%s %s", r->program, r->state);
-	if (crashed)
-		return audit_note(a, "%s, one of the processes, %s", r->program, r->state);
-	if (!judged && first)
+	if (!was_judged(r))
 		return audit_fail(a, "no-snapshot", "%s left no snapshot: what it kept alive cannot be "
 				  "judged", r->program);
-	if (!judged && r->trace.head.state != OURO_STATE_EXECED)
-		return audit_note(a, "%s, one of the processes, left no snapshot: it is not judged",
-				  r->program);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct audit_options {
 	struct tolerance tolerance;
 	enum finding_severity severity;	/* what is less is passed over               */
 	const char *fail_on;		/* kinds parted by commas, or NULL           */
-	const char *only;		/* processes of programs whose name is like this; NULL: all */
+	const char *only;		/* programs that are called so; NULL: all    */
 };
 
 enum audit_why { AUDIT_FINE, AUDIT_NEW, AUDIT_GROWN, AUDIT_KIND };

@@ -86,6 +86,9 @@ static void put_gone(const struct term *t, const struct audit *a)
 	struct buf b = {0};
 	uint32_t told = 0;
 
+	if (a->nfailures)		/* what was not seen may still be there */
+		return;
+
 	for (uint32_t i = 0; i < a->pairs.n; i++) {
 		const struct pair *p = &a->pairs.pair[i];
 
@@ -129,7 +132,7 @@ static void put_verdict(const struct term *t, const struct audit *a, const struc
 		   n[PAIR_NEW], n[PAIR_GROWN], n[PAIR_SAME] + n[PAIR_SHRUNK]);
 	if (disallowed)
 		buf_printf(&b, " (%u of a kind not allowed)", disallowed);
-	if (n[PAIR_GONE])
+	if (n[PAIR_GONE] && !a->nfailures)
 		buf_printf(&b, ", %u gone", n[PAIR_GONE]);
 	if (a->suppressed)
 		buf_printf(&b, ", %llu suppressed", (unsigned long long)a->suppressed);

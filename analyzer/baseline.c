@@ -335,12 +335,12 @@ int baseline_write(const struct baseline *b, const char *path)
 /* --- taking over what is new ---------------------------------------------------------- */
 
 /* A stanza of old that what was found takes the place of, or that is gone. */
-static bool replaced(const struct pairs *p, const struct ledger_entry *old)
+static bool replaced(const struct pairs *p, const struct ledger_entry *old, bool keep)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
 		const struct pair *x = &p->pair[i];
 
-		if (x->old && x->verdict != PAIR_SAME &&
+		if (x->old && x->verdict != PAIR_SAME && !(keep && x->verdict == PAIR_GONE) &&
 		    (x->old == old || (x->whole && x->old->key == old->key)))
 			return true;
 	}
@@ -352,13 +352,14 @@ static char *keep(const char *s)
 	return s ? strdup(s) : NULL;
 }
 
-int baseline_update(struct baseline *ret, const struct baseline *old, const struct pairs *p)
+int baseline_update(struct baseline *ret, const struct baseline *old, const struct pairs *p,
+		    bool keep_gone)
 {
 	struct ledger *l = &ret->ledger;
 
 	*ret = (struct baseline){ .head = keep(old->head), .foot = keep(old->foot) };
 	for (uint32_t i = 0; i < old->ledger.n; i++)
-		if (!replaced(p, &old->ledger.entry[i]))
+		if (!replaced(p, &old->ledger.entry[i], keep_gone))
 			ledger_copy(l, &old->ledger.entry[i]);
 	for (uint32_t i = 0; i < p->n; i++) {
 		const struct pair *x = &p->pair[i];

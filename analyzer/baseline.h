@@ -28,9 +28,11 @@ int baseline_write(const struct baseline *b, const char *path);
 
 /*
  * What the baseline becomes when `now` is accepted: stanzas whose findings are as they
- * were stay as they are, the others are written anew under their comments.
+ * were stay as they are, the others are written anew under their comments; those that are
+ * gone stay only with `keep`.
  */
-int baseline_update(struct baseline *ret, const struct baseline *old, const struct pairs *p);
+int baseline_update(struct baseline *ret, const struct baseline *old, const struct pairs *p,
+		    bool keep);
 
 void baseline_fini(struct baseline *b);
 

@@ -32,6 +32,7 @@ static const char usage[] =
 "\n"
 "  --baseline FILE        what is known; text for review, see docs/baseline.md\n"
 "  --update               write the baseline instead of failing\n"
+"  --keep                 with --update: what is gone stays, for what is found now and then\n"
 "  --suppressions FILE    of LeakSanitizer, valgrind, or ouro; may be repeated\n"
 "  --tolerance PERCENT    so much more is no growth                    (10%)\n"
 "  --per WORD             counts may grow with: run (not at all), allocation, second\n"
@@ -51,12 +52,13 @@ static const char usage[] =
 "\n"
 "Exit status: 0 nothing new, 1 failed, 2 wrong use, 3 a trace cannot be read.\n";
 
-enum { OPT_BASELINE = 256, OPT_UPDATE, OPT_SUPPRESSIONS, OPT_TOLERANCE, OPT_PER, OPT_SEVERITY,
+enum { OPT_BASELINE = 256, OPT_UPDATE, OPT_KEEP, OPT_SUPPRESSIONS, OPT_TOLERANCE, OPT_PER, OPT_SEVERITY,
 	OPT_FAIL_ON, OPT_SECONDS, OPT_UNTIL, OPT_STATUS, OPT_ONLY, OPT_PROJECT, OPT_FORMAT, OPT_JUNIT };
 
 static const struct option options[] = {
 	{ "baseline", required_argument, NULL, OPT_BASELINE },
 	{ "update", no_argument, NULL, OPT_UPDATE },
+	{ "keep", no_argument, NULL, OPT_KEEP },
 	{ "suppressions", required_argument, NULL, OPT_SUPPRESSIONS },
 	{ "tolerance", required_argument, NULL, OPT_TOLERANCE },
 	{ "per", required_argument, NULL, OPT_PER },
@@ -77,7 +79,7 @@ static const struct option options[] = {
 struct job {
 	struct audit_options o;
 	const char *baseline, *junit, *output;
-	bool update, any_status, json;
+	bool update, keep, any_status, json;
 	char *project;			/* absolute, to be freed                     */
 	const char **file;		/* of suppressions                           */
 	uint32_t files, files_cap;
@@ -135,6 +137,9 @@ static int one_option(struct job *j, int c)
 		return -1;
 	case OPT_UPDATE:
 		j->update = true;
+		return -1;
+	case OPT_KEEP:
+		j->keep = true;
 		return -1;
 	case OPT_SUPPRESSIONS:
 		if (mem_room(&j->file, j->files, &j->files_cap, sizeof(*j->file)))
@@ -209,8 +214,8 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	int c, status = -1;
 
-	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION },
-		.severity = FINDING_WARNING }, .project = getcwd(NULL, 0) };
+	*j = (struct job){ .o = { .tolerance = TOLERANCE_DEFAULT, .severity = FINDING_WARNING },
+		.project = getcwd(NULL, 0) };
 	optind = 0;
 	while (status < 0 && (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1)
 		status = one_option(j, c);
@@ -364,14 +369,15 @@ static int update(struct audit *a, const struct job *j)
 		complain(0, "%s is left as it is", j->baseline);
 		return complain(STATUS_FINDINGS, "%s: %s", a->failure[0].kind, a->failure[0].text);
 	}
-	e = baseline_update(&next, &a->baseline, &a->pairs);
+	e = baseline_update(&next, &a->baseline, &a->pairs, j->keep);
 	if (!e)
 		e = baseline_write(&next, j->baseline);
 	baseline_fini(&next);
 	if (e)
 		return complain(STATUS_USAGE, "%s: %s", j->baseline, strerror(-e));
 	fprintf(stderr, "%s: %u added, %u changed, %u as before, %u removed\n", j->baseline,
-		n[PAIR_NEW], n[PAIR_GROWN] + n[PAIR_SHRUNK], n[PAIR_SAME], n[PAIR_GONE]);
+		n[PAIR_NEW], n[PAIR_GROWN] + n[PAIR_SHRUNK],
+		n[PAIR_SAME] + (j->keep ? n[PAIR_GONE] : 0), j->keep ? 0 : n[PAIR_GONE]);
 	return STATUS_DONE;
 }
 

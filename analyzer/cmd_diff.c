@@ -110,8 +110,7 @@ static int run(struct job *j, char **path)
 
 int cmd_diff(int argc, char **argv)
 {
-	struct job j = { .d.tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION },
-		.project = getcwd(NULL, 0) };
+	struct job j = { .d.tolerance = TOLERANCE_DEFAULT, .project = getcwd(NULL, 0) };
 	int c, status = -1;
 
 	optind = 0;

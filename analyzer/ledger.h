@@ -42,7 +42,8 @@ struct ledger_entry {
 
 	uint64_t count;			/* so many alike                             */
 	uint64_t objects, bytes;	/* of all of them                            */
-	double work, seconds;		/* allocations and time of the processes that have it; 0: not known */
+	double work, seconds;		/* allocations and time of the processes that have it;
+					 * 0: not known                              */
 	uint32_t process;		/* the one it was found in; merged: the last */
 	enum ledger_per per;
 

@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "mem.h"
 #include "shorten.h"
+#include "usage.h"
 #include "words.h"
 
 #include <ctype.h>
@@ -111,20 +112,6 @@ static void put_call(struct taker *t, struct ledger_entry *e, const char *functi
 		e->nplaces = n + 1;
 }
 
-/* By its short name, as objects' places have it. */
-static void put_line(struct taker *t, struct ledger_entry *e, const struct def_location *l)
-{
-	const struct def_code *c = def_code(&t->r->defs, l->line.code);
-	char *name = copy(c ? c->name : (struct text){ "", 0 });
-	char *file = copy(c ? c->file : (struct text){ "", 0 });
-
-	if (name && file)
-		put_call(t, e, name, file, "", l->line.line);
-	t->l->failed |= !name || !file;
-	mem_free(name);
-	mem_free(file);
-}
-
 /* One location is several calls where the compiler inlined; any: also those of the system. */
 static void put_location(struct taker *t, struct ledger_entry *e, uint32_t location, bool any)
 {
@@ -134,10 +121,6 @@ static void put_location(struct taker *t, struct ledger_entry *e, uint32_t locat
 
 	if (l->kind == LOCATION_MARK || l->flags & LOCATION_GUEST)
 		return;
-	if (l->kind == LOCATION_LINE) {
-		put_line(t, e, l);
-		return;
-	}
 	s = symbols_frames(t->r->symbols, location, &n);
 	while (n-- > 0) {
 		const char *module = s[n].module ? s[n].module : "";
@@ -304,10 +287,16 @@ static void take_edges(struct taker *t, struct ledger_entry *e, const struct fin
 
 /* --- findings ---------------------------------------------------------------------- */
 
-static bool has_graph(const struct finding *f)
+static bool is_cycle(const struct finding *f)
 {
 	return f->kind == FINDING_DEAD_CYCLE || f->kind == FINDING_UNCOLLECTABLE_CYCLE ||
 		f->kind == FINDING_LIVE_CYCLE;
+}
+
+/* Are its members nodes of the heap, and all there?  Counted objects of C are not. */
+static bool has_members(const struct taker *t, const struct finding *f)
+{
+	return t->r->graph && is_cycle(f) && f->members_all == f->nmembers;
 }
 
 /* Functions of their own until CPython 3.11, part of the one around them from 3.12 on. */
@@ -332,6 +321,12 @@ static void put_birth(struct taker *t, struct ledger_entry *e, uint32_t site)
 	}
 }
 
+static void take_sites(struct taker *t, struct ledger_entry *e, const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->nsites; i++)
+		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
+}
+
 /* One of many is shown: what all have is what the shown one has, when it is whole. */
 static void take_members(struct taker *t, struct ledger_entry *e, const struct finding *f)
 {
@@ -342,14 +337,24 @@ static void take_members(struct taker *t, struct ledger_entry *e, const struct f
 		put_birth(t, e, f->member[i].site);
 	}
 	take_edges(t, e, f);
+	if (!e->nplaces)		/* made by machine code */
+		take_sites(t, e, f);
 }
 
 static void take_summary(struct taker *t, struct ledger_entry *e, const struct finding *f)
 {
 	for (uint32_t i = 0; i < f->ntypes; i++)
 		ledger_type(t->l, e, f->type[i].name);
-	for (uint32_t i = 0; i < f->nsites; i++)
-		put_place(t, e, f->site[i].function, f->site[i].file, "", f->site[i].line);
+	take_sites(t, e, f);
+	for (uint32_t i = 0; is_cycle(f) && f->members_all == f->nmembers && i < f->nedges; i++) {
+		struct buf b = {0};
+
+		buf_printf(&b, "%s -> %s", f->member[f->edge[i].from].type,
+			   f->member[f->edge[i].to].type);
+		t->l->failed |= b.failed;
+		ledger_edge(t->l, e, buf_text(&b));
+		buf_fini(&b);
+	}
 }
 
 static void take_finding(struct taker *t, const struct finding *f, uint32_t process)
@@ -372,7 +377,7 @@ static void take_finding(struct taker *t, const struct finding *f, uint32_t proc
 		put_chain(t, e, f->stack, CHAIN_MAX);
 		if (f->cyclic)
 			ledger_edge(t->l, e, "block -> block");
-	} else if (has_graph(f) && f->members_all == f->nmembers) {
+	} else if (has_members(t, f)) {
 		take_members(t, e, f);
 	} else {
 		take_summary(t, e, f);
@@ -432,36 +437,36 @@ void ledger_take_alive(struct ledger *l, struct report *r, const char *project)
 	taker_fini(&t);
 }
 
-/* Without a heap: there can be many more stacks than anything lives of. */
-static void take_site(struct taker *t, const struct site_sums *s, stack_id stack)
+static void take_row(struct taker *t, const struct usage_row *row)
 {
-	const struct stacks *stacks = &t->r->replay.stacks;
-	stack_id line = stacks_line(stacks, stack);
 	struct ledger_entry *e = ledger_add(t->l, "made");
 
 	if (!e)
 		return;
-	e->count = s->blocks;
-	e->objects = s->brief;
-	e->bytes = s->bytes;
-	for (stack_id at = line ? line : stack; at && !e->nplaces;
-	     at = stack_parent(stacks, at))
-		put_location(t, e, stacks->node[at].location, false);
-	if (!e->nplaces && stack)
-		put_location(t, e, stacks->node[stack].location, true);
-	e->nplaces = e->nplaces ? 1 : 0;
+	e->count = weighed_whole(row->u.blocks);
+	e->objects = weighed_whole(row->u.brief);
+	e->bytes = weighed_whole(row->u.bytes);
+	put_place(t, e, row->function, row->file, row->module, row->line);
 }
 
 void ledger_take_made(struct ledger *l, struct report *r, const char *project)
 {
-	struct site_sums *sums = replay_site_sums(&r->replay);
+	struct usage_table table = {0};
+	struct places places;
 	struct taker t;
 
 	taker_init(&t, l, r, project);
-	l->failed |= !sums;
-	for (site_id i = 0; i < r->replay.sites && !l->failed; i++)
-		if (sums[i].blocks)
-			take_site(&t, &sums[i], r->replay.site[i].stack);
+	if (places_init(&places, &r->defs, r->symbols)) {
+		l->failed = true;
+		taker_fini(&t);
+		return;
+	}
+	l->failed |= usage_table_init(&table, &r->replay, &places,
+				      &(struct usage_query){ .by = USAGE_BY_SITE });
+	for (uint32_t i = 0; i < table.n && !l->failed; i++)
+		if (table.row[i].u.blocks > 0)
+			take_row(&t, &table.row[i]);
+	usage_table_fini(&table);
+	places_fini(&places);
 	taker_fini(&t);
-	mem_free(sums);
 }

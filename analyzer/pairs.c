@@ -37,6 +37,13 @@ static uint32_t line_of(const struct ledger_entry *e)
 	return e->nplaces ? e->place[0].line : 0;
 }
 
+static int distance(uint32_t a, uint32_t b)
+{
+	uint32_t d = a > b ? a - b : b - a;
+
+	return d < 100 ? (int)d : 100;
+}
+
 /* How well two entries of one key fit; any fit is better than none. */
 static int fit(const struct ledger_entry *a, const struct ledger_entry *b)
 {
@@ -48,7 +55,7 @@ static int fit(const struct ledger_entry *a, const struct ledger_entry *b)
 	if (!ledger_compare_lines(a, b))
 		score += 200;
 	for (uint32_t i = 0; i < n && shift < 100; i++)
-		shift += abs((int)(a->place[i].line & INT32_MAX) - (int)(b->place[i].line & INT32_MAX));
+		shift += distance(a->place[i].line, b->place[i].line);
 	return score - (shift < 100 ? shift : 100);
 }
 
@@ -341,8 +348,9 @@ static bool above(const struct tolerance *t, const struct ledger_entry *old,
 	const double rounding = 1e-6;
 
 	return (double)now->count > tolerance_allows(t, (double)old->count, scale) + rounding ||
-		(double)now->objects > t->weight * tolerance_allows(t, (double)old->objects, scale) +
-			rounding ||
+		(old->objects &&
+		 (double)now->objects > t->weight * tolerance_allows(t, (double)old->objects, scale) +
+			rounding) ||
 		(double)now->bytes > t->weight * tolerance_allows(t, (double)old->bytes, scale) +
 			t->slack + rounding;
 }

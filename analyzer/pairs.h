@@ -26,6 +26,8 @@ struct tolerance {
 	enum ledger_per per;		/* for entries that do not say; not PER_ANY  */
 };
 
+#define TOLERANCE_DEFAULT { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION }
+
 enum pair_verdict { PAIR_SAME, PAIR_GROWN, PAIR_SHRUNK, PAIR_NEW, PAIR_GONE, PAIR_VERDICTS };
 
 struct pair {

@@ -302,6 +302,7 @@ static int observe(struct report *r)
 	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	refs_fini(&r->refs);
 	e = refs_init(&r->refs, &r->replay, r->symbols);
 	if (e)
 		return e;

@@ -49,12 +49,10 @@ static bool is_importer(const struct defs *d, uint32_t code)
 		!memcmp(c->file.s, name, sizeof(name) - 1);
 }
 
-static bool has_runtime(const struct replay *r)
+/* Is there an interpreter, whose lines are the program? */
+static bool has_lines(const struct replay *r)
 {
-	for (uint32_t i = 0; i < r->defs->runtimes; i++)
-		if (r->defs->runtime[i].state == OURO_RUNTIME_ACTIVE)
-			return true;
-	return false;
+	return r->defs->codes > 1;
 }
 
 /* What a stack says of who made its blocks. */
@@ -88,7 +86,7 @@ static uint8_t maker(const struct replay *r, uint8_t *known, stack_id id)
 
 int work_total(const struct work *w, const struct replay *r, double *ret)
 {
-	bool runtime = has_runtime(r);
+	bool lines = has_lines(r);
 	struct site_sums *sums;
 	uint8_t *known;
 	double sum = 0;
@@ -106,7 +104,7 @@ int work_total(const struct work *w, const struct replay *r, double *ret)
 		uint64_t before = blocks_of(&w->before, i);
 		uint64_t until = w->at_exit.blocks ? blocks_of(&w->at_exit, i) : sums[i].blocks;
 
-		if (until > before && (!runtime || maker(r, known, r->site[i].stack) == PROGRAM))
+		if (until > before && (!lines || maker(r, known, r->site[i].stack) == PROGRAM))
 			sum += (double)(until - before);
 	}
 	mem_free(sums);

@@ -195,7 +195,10 @@ START_TEST(accepting_changes_only_what_changed)
 	b = (struct baseline){0};
 	ck_assert_int_eq(pairs_make(&p, &old.ledger, &now.ledger, &(struct tolerance){ .share = 0.3,
 			.weight = 2, .per = PER_ALLOCATION }), 0);
-	ck_assert_int_eq(baseline_update(&b, &old, &p), 0);
+	ck_assert_int_eq(baseline_update(&b, &old, &p, true), 0);
+	ck_assert_uint_eq(b.ledger.n, 4);
+	baseline_fini(&b);
+	ck_assert_int_eq(baseline_update(&b, &old, &p, false), 0);
 	text = written();
 	ck_assert_str_eq(text, FIRST "\n# kept\nlost\n    at    a (a.c:1)\n    found 5 times, 5 objects, 5 "
 		"bytes\n\n# grew\nlost\n    at    b (a.c:12)\n    found 9 times, 9 objects, 9 bytes\n    per "

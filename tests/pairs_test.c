@@ -11,7 +11,7 @@
 
 static struct ledger old, now;
 static struct pairs pairs;
-static struct tolerance tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION };
+static struct tolerance tolerance = TOLERANCE_DEFAULT;
 
 static void teardown(void)
 {

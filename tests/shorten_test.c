@@ -42,7 +42,7 @@ END_TEST
 START_TEST(libraries_of_python_are_told_without_the_version)
 {
 	ck_file("/usr/lib/python3.11/json/decoder.py", "python/json/decoder.py");
-	ck_file("/root/.pyenv/versions/3.13.0/lib/python3.13t/ast.py", "python/ast.py");
+	ck_file("/home/me/.pyenv/versions/3.13.0/lib/python3.13t/ast.py", "python/ast.py");
 	ck_file("/x/lib/python3.9/site-packages/flask/app.py", "site-packages/flask/app.py");
 	ck_file("/usr/lib/python3/dist-packages/six.py", "dist-packages/six.py");
 	ck_file("/home/me/project/venv/lib/python3.12/site-packages/six.py", "site-packages/six.py");

@@ -146,6 +146,9 @@ class Native(Case):
         more = self.read("baseline.txt")
         self.assertIn("log_request", more)
         self.audit("--baseline", self.baseline, "--", third, "50", status=0)
+        run = self.audit("--baseline", self.baseline, "--update", "--keep", "--", self.old, "400", status=0)
+        self.assertIn("0 added, 0 changed, 3 as before, 0 removed", run.stderr)
+        self.assertEqual(self.read("baseline.txt"), more)
         run = self.audit("--baseline", self.baseline, "--update", "--", self.old, "400", status=0)
         self.assertIn("0 added, 0 changed, 2 as before, 1 removed", run.stderr)
         self.assertEqual(self.read("baseline.txt"), text)
@@ -251,6 +254,36 @@ class Native(Case):
     def test_json_is_alone_on_stdout(self):
         answer = self.ask("--", self.old, "50")     # which prints, too
         self.assertEqual(answer["audit"]["new"], 2)
+
+
+class Counted(Case):
+    """Objects of GLib, which are counted in C."""
+    GLIB = os.path.join(TOP, "tests/glib")
+
+    def setUp(self):
+        super().setUp()
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "gobject-2.0"], capture_output=True,
+                               text=True)
+        if flags.returncode:
+            self.skipTest("GLib's headers are not installed")
+        self.flags = flags.stdout.split()
+
+    def compile(self, source, *flags):
+        program = self.path(source + "".join(flags))
+        subprocess.run(["gcc", "-w", "-I", self.GLIB, *flags, os.path.join(self.GLIB, source + ".c"), "-o",
+                        program, *self.flags], check=True)
+        return program
+
+    def test_known_ones_pass_on_another_build_and_other_ones_fail(self):
+        programs = {"container_cycle": "dead-cycle", "missing_unref": "unbalanced"}
+        for source, kind in programs.items():
+            with self.subTest(source=source):
+                baseline = self.path(source + ".txt")
+                self.audit("--baseline", baseline, "--update", "--", self.compile(source, "-g", "-O0"), status=0)
+                optimised = self.compile(source, "-g", "-O2")
+                self.audit("--baseline", baseline, "--", optimised, status=0)
+                self.assertEqual(re.findall("^[a-z-]+$", self.read(source + ".txt"), re.M), [kind])
+                self.assertEqual({k for _, k, _ in self.failing("--", optimised)}, {kind})
 
 
 class Python(Case):
