@@ -120,7 +120,7 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
 	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev libiberty-dev
-CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils musl-tools fakeroot \
+CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils dwz libdebuginfod1 musl-tools fakeroot \
 	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz
 BENCH_PACKAGES := g++ heaptrack
 

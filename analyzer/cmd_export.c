@@ -29,6 +29,7 @@ static const char options_help[] =
 "  --table TABLE        csv: sites, collections, findings (sites)\n"
 "  --holders QUERY      dot: who holds that, see `ouro holders` (cycles and leaks)\n"
 "  --snapshot N         dot, sqlite, csv: which snapshot    (the last complete one)\n"
+VIEW_SYMBOLS_HELP
 "\n"
 "alloc is all that was made, inuse what is left at the end of the trace, peak what\n"
 "there was when the program had most bytes.\n";
@@ -87,7 +88,7 @@ static int one_option(struct order *o, int option)
 		o->v.snapshot = (uint32_t)n;
 		return -1;
 	}
-	return STATUS_USAGE;		/* getopt has said what is wrong */
+	return view_symbols_option(&o->v.symbols, option);
 }
 
 static int parse(struct order *o, int argc, char **argv)
@@ -98,6 +99,7 @@ static int parse(struct order *o, int argc, char **argv)
 		{ "table", required_argument, NULL, OPTION_TABLE },
 		{ "holders", required_argument, NULL, OPTION_HOLDERS },
 		{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+		VIEW_SYMBOLS_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -30,6 +30,7 @@ static const char sites_help[] =
 FILTERS
 "  --limit N            so many rows; 0: all                                    (30)\n"
 "  --format text|json|csv   json is a contract: docs/json.md                    (text)\n"
+VIEW_SYMBOLS_HELP
 "\n"
 "A site is the innermost line of Python, or of C and C++ the innermost function\n"
 "that is not the C or C++ library's.\n";
@@ -45,7 +46,8 @@ static const char tree_help[] =
 "  --sort WHAT          live, bytes, count, peak, temporary            (live)\n"
 "  --threshold PERCENT  fold what is less of the whole                 (1; json: 0)\n"
 FILTERS
-"  --format text|json   json is a contract: docs/json.md               (text)\n";
+"  --format text|json   json is a contract: docs/json.md               (text)\n"
+VIEW_SYMBOLS_HELP;
 
 static const char timeline_help[] =
 "usage: ouro timeline [OPTIONS] FILE\n"
@@ -67,6 +69,7 @@ struct request {
 	struct sites_options o;
 	const char *path;
 	bool json, csv, least_given;
+	struct symbols_options symbols;
 };
 
 static bool real(const char *s, double *ret)
@@ -166,7 +169,7 @@ static int one_option(struct request *q, int option)
 	case 'h':
 		return STATUS_DONE;
 	default:
-		return STATUS_USAGE;	/* getopt has said what is wrong */
+		return view_symbols_option(&q->symbols, option);
 	}
 }
 
@@ -189,6 +192,7 @@ static int parse(struct request *q, int argc, char **argv, const char *help)
 		{ "top-down", no_argument, NULL, OPTION_DOWN },
 		{ "native", no_argument, NULL, OPTION_NATIVE },
 		{ "threshold", required_argument, NULL, OPTION_THRESHOLD },
+		VIEW_SYMBOLS_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	static const struct option few[] = {
@@ -222,7 +226,7 @@ static int open_events(const struct request *q, struct report *r)
 
 	progress_start(&p, q->path);
 	e = report_open(r, q->path, &(struct report_options){ .events = true, .from = q->o.from,
-			.to = q->o.to, .progress = &p }, error);
+			.to = q->o.to, .progress = &p, .symbols = q->symbols }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", q->path, error) : -1;
 }

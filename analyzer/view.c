@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD,
        OPTION_TREE };
 
 static bool number(const char *s, uint32_t *ret)
@@ -23,6 +22,23 @@ static bool number(const char *s, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)n;
 	return true;
+}
+
+int view_symbols_option(struct symbols_options *o, int option)
+{
+	switch (option) {
+	case VIEW_SYSROOT:
+		o->sysroot = optarg;
+		return -1;
+	case VIEW_NO_DEMANGLE:
+		o->mangled = true;
+		return -1;
+	case VIEW_DEBUGINFOD:
+		o->debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	}
+	return STATUS_USAGE;		/* getopt has said what is wrong */
 }
 
 static int one_option(struct view *v, int option)
@@ -46,16 +62,6 @@ static int one_option(struct view *v, int option)
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
-	case OPTION_SYSROOT:
-		v->symbols.sysroot = optarg;
-		return -1;
-	case OPTION_NO_DEMANGLE:
-		v->symbols.mangled = true;
-		return -1;
-	case OPTION_DEBUGINFOD:
-		v->symbols.debuginfod = true;
-		return getenv("DEBUGINFOD_URLS") ? -1 :
-			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
 			complain(STATUS_USAGE, "--snapshot %s: a number is needed", optarg);
@@ -67,7 +73,7 @@ static int one_option(struct view *v, int option)
 			complain(STATUS_USAGE, "--paths %s: a number up to %u is needed", optarg,
 				 PATHS_WIDTH);
 	}
-	return STATUS_USAGE;		/* getopt has said what is wrong */
+	return view_symbols_option(&v->symbols, option);
 }
 
 int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char *help)
@@ -79,9 +85,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
-		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
-		{ "no-demangle", no_argument, NULL, OPTION_NO_DEMANGLE },
-		{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
+		VIEW_SYMBOLS_OPTIONS,
 		{ "tree", no_argument, NULL, OPTION_TREE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },

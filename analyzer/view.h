@@ -19,6 +19,16 @@ struct view {
 	struct symbols_options symbols;	/* --sysroot, --no-demangle, --debuginfod  */
 };
 
+/* The same for who parses by himself: VIEW_SYMBOLS_OPTIONS in his list, this for what he does not know. */
+enum { VIEW_SYSROOT = 1000, VIEW_NO_DEMANGLE, VIEW_DEBUGINFOD };
+#define VIEW_SYMBOLS_OPTIONS \
+	{ "sysroot", required_argument, NULL, VIEW_SYSROOT }, \
+	{ "no-demangle", no_argument, NULL, VIEW_NO_DEMANGLE }, \
+	{ "debuginfod", no_argument, NULL, VIEW_DEBUGINFOD }
+
+/* -1: taken; STATUS_USAGE: it is none of them, or cannot be done, which is said then. */
+int view_symbols_option(struct symbols_options *o, int option);
+
 /* What --help of each says of them. */
 #define VIEW_SYMBOLS_HELP \
 "  --sysroot DIR        where the files of the recorded machine are\n" \
