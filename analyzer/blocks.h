@@ -43,7 +43,9 @@ struct blocks_row {
 	bool object;			/* an object of the runtime lies in it       */
 	uint32_t outside;		/* words from outside that lead here; of a counted */
 					/* object those that could be references     */
-	struct book *book;		/* of the counted object in it; NULL: none   */
+	struct book *book;		/* of the counted object in it, as long as the */
+					/* replay stands there; NULL: none           */
+	uint64_t told;			/* address of that object, when a finding tells of it */
 };
 
 struct blocks {

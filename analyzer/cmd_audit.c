@@ -185,7 +185,7 @@ static int one_option(struct job *j, int c)
 	case VIEW_SYSROOT:
 	case VIEW_NO_DEMANGLE:
 	case VIEW_DEBUGINFOD:
-		return view_symbols_option(&j->o.symbols, c);
+		return view_symbols(&j->o.symbols, c);
 	default:
 		fputs("`ouro audit --help` lists the options\n", stderr);
 		return STATUS_USAGE;
@@ -215,7 +215,7 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	int c, status = -1;
 
-	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .per = PER_ALLOCATION },
+	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION },
 		.severity = FINDING_WARNING }, .project = getcwd(NULL, 0) };
 	optind = 0;
 	while (status < 0 && (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1)

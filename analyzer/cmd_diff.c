@@ -75,7 +75,7 @@ static int one_option(struct job *j, int c)
 	case VIEW_SYSROOT:
 	case VIEW_NO_DEMANGLE:
 	case VIEW_DEBUGINFOD:
-		return view_symbols_option(&j->symbols, c);
+		return view_symbols(&j->symbols, c);
 	default:
 		fputs("`ouro diff --help` lists the options\n", stderr);
 		return STATUS_USAGE;
@@ -117,7 +117,7 @@ static int run(struct job *j, char **path)
 
 int cmd_diff(int argc, char **argv)
 {
-	struct job j = { .d.tolerance = { .share = 0.1, .weight = 2, .per = PER_ALLOCATION },
+	struct job j = { .d.tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION },
 		.project = getcwd(NULL, 0) };
 	int c, status = -1;
 

@@ -37,7 +37,7 @@ static const char *const kinds[32] = {
 };
 
 static const char *const exts[] = { "?", "thread", "snapshot", "fork", "ready", "exiting",
-	"gap", "mark", "collected", "collector", "reference", "edge", "unedge" };
+	"gap", "mark", "collected", "collector", "reference", "edge", "unedge", "settings" };
 static const char *const states[] = { "?", "running", "exited", "aborted", "execed",
 	"inert" };
 static const char *const losses[] = { "space", "memory", "nested", "size", "ring" };

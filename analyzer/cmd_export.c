@@ -78,6 +78,10 @@ static int one_option(struct order *o, int option)
 	case OPTION_TABLE:
 		o->job.table = optarg;
 		return -1;
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&o->v.symbols, option);
 	case OPTION_HOLDERS:
 		o->job.query = optarg;
 		return -1;
@@ -88,7 +92,7 @@ static int one_option(struct order *o, int option)
 		o->v.snapshot = (uint32_t)n;
 		return -1;
 	}
-	return view_symbols_option(&o->v.symbols, option);
+	return STATUS_USAGE;		/* getopt has said what is wrong */
 }
 
 static int parse(struct order *o, int argc, char **argv)

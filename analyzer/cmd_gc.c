@@ -11,6 +11,11 @@ static const char help[] =
 "  --format text|json|csv   json is a contract: docs/json.md; csv has one line\n"
 "                           for each collection                 (text)\n"
 "  --all                    leave nothing out of lists\n"
+"  --what-if A,B,C|off      predict the run under these thresholds, or with the\n"
+"                           collector off; may be given several times\n"
+"  --freeze-at SECONDS      ... with gc.freeze() so far into the recording\n"
+"  --memory PERCENT         recommend what needs so much more memory at most (10)\n"
+"  --pause MILLISECONDS     ... and has no longer pause (the longest now)\n"
 VIEW_SYMBOLS_HELP;
 
 int cmd_gc(int argc, char **argv)
@@ -20,6 +25,7 @@ int cmd_gc(int argc, char **argv)
 	struct term t = view_term(stdout);
 	int e, status = view_parse(&v, argc, argv, VIEW_CSV, help);
 
+	v.whatif.wanted = true;
 	if (status < 0)
 		status = view_open(&v, &r);
 	if (status >= 0)

@@ -19,27 +19,21 @@ static const char help[] =
 "stay without reason, if there are such.\n"
 "\n"
 "  --all                the matched pairs too, and whole stacks\n"
-"  --tree               all objects added up, by calls\n"
+"  --tree               all objects added up, by calls from the outside in\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 VIEW_SYMBOLS_HELP
 "  --snapshot N         objects that lived at this one          (the last complete one)\n"
 "  --limit N            so many objects                         (3; --tree: 1000)\n";
 
-/* Addresses of what the findings say stays; NULL: no memory. */
+/* Addresses of objects that findings tell of; NULL: no memory. */
 static uint64_t *staying(const struct report *r, uint32_t *ret_n)
 {
-	const struct findings *s = &r->analysis.findings;
-	uint64_t *list;
-	uint32_t n = 0;
+	uint64_t *list = mem_array(r->blocks.n, sizeof(*list));
 
-	for (uint32_t i = 0; i < s->n; i++)
-		n += s->f[i].nmembers;
-	list = mem_array(n, sizeof(*list));
 	*ret_n = 0;
-	for (uint32_t i = 0; list && i < s->n; i++)
-		for (uint32_t k = 0; k < s->f[i].nmembers; k++)
-			if (s->f[i].severity < FINDING_INFO)
-				list[(*ret_n)++] = s->f[i].member[k].address;
+	for (uint32_t i = 0; list && i < r->blocks.n; i++)
+		if (r->blocks.row[i].told)
+			list[(*ret_n)++] = r->blocks.row[i].told;
 	return list;
 }
 
@@ -55,6 +49,7 @@ static int answer(const struct view *v, struct report *r)
 	int e;
 
 	q.stays = stays;
+	q.all = v->all;
 	e = stays ? history_init(&h, &r->trace, &r->defs, r->symbols, &q) : -ENOMEM;
 	mem_free(stays);
 	if (e)

@@ -57,8 +57,11 @@ static int one_word(struct pack_words *w, int word)
 	case WORD_SYMBOLS:
 		w->symbols = true;
 		return -1;
+	case VIEW_SYSROOT:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&w->how, word);
 	}
-	return view_symbols_option(&w->how, word);
+	return STATUS_USAGE;		/* getopt has said what is wrong */
 }
 
 static int parse(struct pack_words *w, int argc, char **argv, const struct option *option,

@@ -54,7 +54,8 @@ static const char timeline_help[] =
 "\n"
 "Memory over time, and what it was made of at its highest.\n"
 "\n"
-"  --format text|json|csv   json is a contract: docs/json.md           (text)\n";
+"  --format text|json|csv   json is a contract: docs/json.md           (text)\n"
+VIEW_SYMBOLS_HELP;
 
 enum option_code {
 	OPTION_BY = 256, OPTION_SORT, OPTION_FUNCTION, OPTION_UNDER, OPTION_MODULE, OPTION_TYPE,
@@ -68,24 +69,15 @@ struct request {
 	enum verb verb;
 	struct sites_options o;
 	const char *path;
-	bool json, csv, least_given;
 	struct symbols_options symbols;
+	bool json, csv, least_given;
 };
-
-static bool real(const char *s, double *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtod(s, &end);
-	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
-}
 
 static bool whole(const char *s, uint32_t *ret)
 {
 	double v;
 
-	if (!real(s, &v) || v > UINT32_MAX || v != (double)(uint32_t)v)
+	if (!view_real(s, &v) || v > UINT32_MAX || v != (double)(uint32_t)v)
 		return false;
 	*ret = (uint32_t)v;
 	return true;
@@ -149,16 +141,20 @@ static int one_option(struct request *q, int option)
 	case OPTION_THREAD:
 		return take_number("thread", whole(optarg, &u->thread) && u->thread);
 	case OPTION_FROM:
-		return take_number("from", real(optarg, &q->o.from));
+		return take_number("from", view_real(optarg, &q->o.from));
 	case OPTION_TO:
-		return take_number("to", real(optarg, &q->o.to));
+		return take_number("to", view_real(optarg, &q->o.to));
 	case OPTION_LIMIT:
 		return take_number("limit", whole(optarg, &q->o.limit));
 	case OPTION_THRESHOLD:
 		q->least_given = true;
-		return take_number("threshold", real(optarg, &q->o.least) && q->o.least <= 100);
+		return take_number("threshold", view_real(optarg, &q->o.least) && q->o.least <= 100);
 	case OPTION_FORMAT:
 		return take_format(q);
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&q->symbols, option);
 	case OPTION_NATIVE:
 		q->o.native = true;
 		return -1;
@@ -169,7 +165,7 @@ static int one_option(struct request *q, int option)
 	case 'h':
 		return STATUS_DONE;
 	default:
-		return view_symbols_option(&q->symbols, option);
+		return STATUS_USAGE;	/* getopt has said what is wrong */
 	}
 }
 
@@ -198,6 +194,7 @@ static int parse(struct request *q, int argc, char **argv, const char *help)
 	static const struct option few[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "format", required_argument, NULL, OPTION_FORMAT },
+		VIEW_SYMBOLS_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct option *option = q->verb == TIMELINE ? few : all;
@@ -226,7 +223,7 @@ static int open_events(const struct request *q, struct report *r)
 
 	progress_start(&p, q->path);
 	e = report_open(r, q->path, &(struct report_options){ .events = true, .from = q->o.from,
-			.to = q->o.to, .progress = &p, .symbols = q->symbols }, error);
+			.to = q->o.to, .symbols = q->symbols, .progress = &p }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", q->path, error) : -1;
 }

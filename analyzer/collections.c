@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int collections_init(struct collections *s, const struct trace *t)
 {
@@ -90,12 +91,43 @@ static void read_statistics(struct collections *s, const struct event *e, bool r
 		s->last_known = true;
 }
 
+/*
+ * The outermost Python frame of a program is its main module's, or runpy's; the
+ * start-up imports and looks up codecs, and compiles the program without any frame.
+ */
+static bool is_program(const struct replay *r, stack_id interp)
+{
+	const struct def_location *at;
+	const struct def_code *code;
+
+	while (interp && stack_parent(&r->stacks, interp))
+		interp = stack_parent(&r->stacks, interp);
+	at = interp ? stack_location(&r->stacks, interp) : NULL;
+	code = at && at->kind == LOCATION_LINE ? def_code(r->defs, at->line.code) : NULL;
+	if (!code)
+		return false;
+	return text_is(code->name, "_run_module_as_main") ||
+		(text_is(code->name, "<module>") &&
+		 !(code->file.length > 7 && !memcmp(code->file.s, "<frozen", 7)));
+}
+
+static void look_for_program(struct collections *s, const struct replay *r, const struct event *e)
+{
+	if (!r->ready || e->form == OURO_STACK_NONE || e->interp == s->looked_at)
+		return;
+	s->looked_at = e->interp;
+	if (is_program(r, e->interp))
+		s->program = e->ticks ? e->ticks : 1;
+}
+
 void collections_event(struct collections *s, const struct replay *r, const struct event *e)
 {
 	struct open_collection *o = e->stream < s->streams ? &s->open[e->stream] : NULL;
 
 	if (!o)
 		return;
+	if (!s->program)
+		look_for_program(s, r, e);
 	if (e->kind == OURO_COLLECT) {
 		begin(o, r, e);
 	} else if (e->kind == OURO_COLLECTED) {

@@ -44,6 +44,8 @@ struct collections {
 	uint32_t streams;
 	struct collector_statistics ready[GENERATIONS], last[GENERATIONS];
 	bool ready_known, last_known;	/* last: at exit, or later than ready        */
+	uint64_t program;		/* ticks at its first line; 0: not seen      */
+	stack_id looked_at;
 	bool failed;			/* there was no memory for all of them       */
 };
 
@@ -56,6 +58,12 @@ void collections_event(struct collections *s, const struct replay *r, const stru
 static inline bool collections_running(const struct collections *s, uint32_t stream)
 {
 	return stream < s->streams && s->open[stream].open;
+}
+
+/* Before the program's first line? Imports of the start-up, and the reading of the program. */
+static inline bool collection_of_start_up(const struct collections *s, const struct collection *c)
+{
+	return s->program && c->start < s->program;
 }
 
 /* Were there collections the trace has not?  How many; 0 also when that is not known. */

@@ -187,7 +187,8 @@ static int read_type(struct defs *d, const struct raw *raw)
 	r = REACH(d->type, d->types, def.id);
 	if (!r)
 		d->type[def.id] = (struct def_type){ .name = { NULL, def.name },
-			.address = def.address, .runtime = def.def.flags };
+			.address = def.address, .runtime = def.def.flags & OURO_TYPE_RUNTIME,
+			.flags = def.def.flags };
 	return r;
 }
 

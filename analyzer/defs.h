@@ -69,6 +69,7 @@ struct def_type {
 	uint64_t address;
 	uint32_t same;			/* number that stands for all equal ones     */
 	uint32_t runtime;		/* number of the runtime it belongs to       */
+	uint16_t flags;			/* enum ouro_type_flags                      */
 };
 
 struct def_thread {

@@ -224,24 +224,42 @@ static char *edge_name(const struct finder *f, node_id from, uint32_t name)
 	return buf_take(&b);
 }
 
+static bool is_told(uint32_t name)
+{
+	return name >= BLOCKS_TIE;
+}
+
+/* A reference that the runtime has a name for stands in memory, too: then its name is enough. */
+static bool is_said_by_name(const struct graph *g, node_id from, edge_id e)
+{
+	for (edge_id o = g->out[from]; o < g->out[from + 1]; o++)
+		if (g->to[o] == g->to[e] && is_told(g->name[o]) && !is_told(g->name[e]))
+			return true;
+	return false;
+}
+
 static int take_edges(struct finder *f, struct finding *x)
 {
 	const struct graph *g = &f->s->b->graph;
 	uint32_t cap = 0;
 
-	for (uint32_t i = 0; i < x->nmembers; i++)
-		for (edge_id e = g->out[x->member[i].node]; e < g->out[x->member[i].node + 1]; e++) {
+	for (uint32_t i = 0; i < x->nmembers; i++) {
+		node_id from = x->member[i].node;
+
+		for (edge_id e = g->out[from]; e < g->out[from + 1]; e++) {
 			uint32_t to = member_of(x, g->to[e]);
 
-			if (to == x->nmembers || !edge_owns(g, e) || x->nedges >= MEMBERS_MAX)
+			if (to == x->nmembers || !edge_owns(g, e) || x->nedges >= MEMBERS_MAX ||
+			    is_said_by_name(g, from, e))
 				continue;
 			if (mem_room(&x->edge, x->nedges, &cap, sizeof(*x->edge)))
 				return -ENOMEM;
 			x->edge[x->nedges] = (struct finding_edge){ i, to,
-				edge_name(f, x->member[i].node, g->name[e]), true };
+				edge_name(f, from, g->name[e]), true };
 			if (!x->edge[x->nedges++].name)
 				return -ENOMEM;
 		}
+	}
 	return 0;
 }
 
@@ -551,7 +569,6 @@ int find_unbalanced(struct findings *s, const struct stays *stays, struct heap_l
 
 static int bad_words(struct finder *f, struct finding *x, const struct refs_bad *b)
 {
-	const char *does = b->retain ? "retains" : "releases";
 	struct buf t = { 0 };
 	uint32_t culprit = 0;
 
@@ -559,13 +576,9 @@ static int bad_words(struct finder *f, struct finding *x, const struct refs_bad 
 		if (x->path[i].role == FINDING_SUSPECT)
 			culprit = i;
 	put_place(&t, &x->path[0].place);
-	buf_printf(&t, " %s %s ", does, b->alive ? "more often than it was retained" :
-		b->retain ? "one that is dead," : "once too often");
-	if (b->alive)
-		buf_puts(&t, "a ");
-	else
-		buf_puts(&t, "a dead ");
-	buf_puts(&t, words_type(type_name(f->l, b->type)));
+	buf_printf(&t, " %s a %s %s", b->retain ? "retains" : "releases",
+		words_type(type_name(f->l, b->type)), b->alive ?
+		"more often than it was retained" : "that is dead already");
 	if (b->times > 1)
 		put_times(&t, ",", b->times);
 	x->headline = buf_take(&t);

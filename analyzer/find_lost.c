@@ -249,8 +249,10 @@ static int take_story(struct finder *f, struct finding *x, const struct top *run
 	if (x->severity == FINDING_WARNING && f->lost->unseen)
 		buf_printf(&b, "; unless a register of another thread has (up to %llu might)",
 			(unsigned long long)f->lost->unseen);
-	else if (x->severity == FINDING_WARNING)
+	else if (x->severity == FINDING_WARNING && f->lost->doubtful)
 		buf_puts(&b, "; what is not known (see above) might");
+	else if (x->severity == FINDING_WARNING)
+		buf_puts(&b, "; unless the library that made it keeps addresses in a form of its own");
 	x->story = buf_take(&b);
 	return x->story ? 0 : -ENOMEM;
 }
@@ -283,11 +285,31 @@ static bool is_loaders(const struct finder *f, uint32_t site)
 	return !strncmp(words_file(module), "ld-linux", 8);
 }
 
-static enum finding_severity severity_of(const struct finder *f, const struct finding *x)
+/*
+ * Made deep inside of a library of the system: that may keep addresses in a form of its own, as
+ * fontconfig does, less a base.  Nearer to the program's call it is what the call returned.
+ */
+#define LIBRARY_DEPTH 3
+
+static bool is_library_inside(const struct finder *f, site_id site)
+{
+	struct refs *refs = f->l->r->refs;
+	struct caller path[CALLERS_DEPTH];
+	uint32_t n = refs && site && site < f->l->r->sites ?
+		callers_path(&refs->callers, f->l->r->site[site].stack, path) : 0;
+	uint32_t depth = 0;
+
+	while (depth < n && !path[n - 1 - depth].program)
+		depth++;
+	return depth > LIBRARY_DEPTH + 1;
+}
+
+static enum finding_severity severity_of(const struct finder *f, const struct finding *x,
+	site_id site)
 {
 	if (is_loaders(f, x->stack))
 		return FINDING_INFO;
-	if (f->lost->doubtful || x->count <= f->lost->unseen)
+	if (f->lost->doubtful || x->count <= f->lost->unseen || is_library_inside(f, site))
 		return FINDING_WARNING;
 	return FINDING_ERROR;
 }
@@ -327,7 +349,7 @@ static int tell(struct finder *f, const struct top *run, uint32_t n)
 	r = take_sites(f, x, run, n);
 	if (r)
 		return r;
-	x->severity = severity_of(f, x);
+	x->severity = severity_of(f, x, run->site);
 	r = take_members(f, x, shown);
 	if (!r)
 		r = take_edges(f, x);
@@ -361,6 +383,11 @@ static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 		!s->complete || f->l->r->snapshot != s->number;
 }
 
+static void tell_row(struct blocks *b, node_id v)
+{
+	b->row[v].told = b->row[v].book ? b->row[v].book->addr : 0;
+}
+
 /* Takes what was told of objects out of the dead. */
 static int tell_objects(struct finder *f, struct blocks *b, struct dead *dead, bool each)
 {
@@ -372,6 +399,9 @@ static int tell_objects(struct finder *f, struct blocks *b, struct dead *dead, b
 			f->lost->unseen, each);
 	for (uint32_t i = 0; i < stays.n && !r; i++)
 		f->lost->direct += stays.stay[i].why != STAYS_KEPT;
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		for (uint32_t k = 0; k < stays.stay[i].cycle; k++)
+			tell_row(b, stays.member[stays.stay[i].first + k]);
 	for (uint32_t i = 0; i < stays.nmember && !r; i++) {
 		bits_del(&dead->dead, stays.member[i]);
 		bits_del(&dead->found, stays.member[i]);

@@ -14,6 +14,11 @@ struct finding *findings_add(struct findings *s)
 	return &s->f[s->n++];
 }
 
+static bool is_of_time(const struct finding *f)
+{
+	return f->kind == FINDING_COLLECTOR_WASTE || f->kind == FINDING_COLLECTOR_TUNING;
+}
+
 static int worse_first(const void *a, const void *b)
 {
 	const struct finding *x = a, *y = b;
@@ -21,8 +26,8 @@ static int worse_first(const void *a, const void *b)
 	if (x->severity != y->severity)
 		return x->severity < y->severity ? -1 : 1;
 	/* Time wasted has no bytes to be weighed by. */
-	if ((x->kind == FINDING_COLLECTOR_WASTE) != (y->kind == FINDING_COLLECTOR_WASTE))
-		return x->kind == FINDING_COLLECTOR_WASTE ? -1 : 1;
+	if (is_of_time(x) != is_of_time(y))
+		return is_of_time(x) ? -1 : 1;
 	if (x->retained_bytes != y->retained_bytes)
 		return x->retained_bytes > y->retained_bytes ? -1 : 1;
 	if (x->kind != y->kind)
@@ -54,6 +59,7 @@ static void finding_fini(struct finding *f)
 	mem_free(f->path);
 	mem_free(f->headline);
 	mem_free(f->story);
+	mem_free(f->holder);
 	mem_free(f->advice);
 }
 
@@ -86,14 +92,16 @@ int finding_nearness(const struct finding *f, const char *function, const char *
 
 bool finding_is_part(const struct finding *f, enum report_part part)
 {
+	if (part != REPORT_ALL && (f->kind == FINDING_GROWTH || f->kind == FINDING_CHURN))
+		return false;
 	switch (part) {
 	case REPORT_CYCLES:
 		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST &&
 			f->kind != FINDING_UNBALANCED && f->kind != FINDING_OVER_RELEASED &&
-			f->kind != FINDING_COLLECTOR_WASTE;
+			!is_of_time(f);
 	case REPORT_LEAKS:
 		return f->kind != FINDING_DEAD_CYCLE && f->kind != FINDING_LIVE_CYCLE &&
-			f->kind != FINDING_COLLECTED_CYCLE && f->kind != FINDING_COLLECTOR_WASTE;
+			f->kind != FINDING_COLLECTED_CYCLE && !is_of_time(f);
 	default:
 		return true;
 	}
@@ -111,6 +119,9 @@ const char *finding_kind_name(enum finding_kind kind)
 		[FINDING_UNBALANCED] = "unbalanced",
 		[FINDING_OVER_RELEASED] = "over-released",
 		[FINDING_COLLECTOR_WASTE] = "collector-waste",
+		[FINDING_GROWTH] = "growth",
+		[FINDING_CHURN] = "churn",
+		[FINDING_COLLECTOR_TUNING] = "collector-tuning",
 	};
 
 	return name[kind];

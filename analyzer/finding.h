@@ -21,6 +21,9 @@ enum finding_kind {
 	FINDING_UNBALANCED,		/* counted objects that a forgotten reference keeps */
 	FINDING_OVER_RELEASED,		/* members: none; count: how often         */
 	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
+	FINDING_COLLECTOR_TUNING,	/* no objects: other settings, predicted   */
+	FINDING_GROWTH,			/* a place; objects and bytes: what is left of it */
+	FINDING_CHURN,			/* a place; objects and bytes: what was freed at once */
 	FINDING_KINDS,
 };
 
@@ -100,6 +103,10 @@ struct finding {
 		double collecting;	/* s of automatic collections: its part    */
 	} rate;
 
+	double per_hour;		/* growth: bytes gained; churn: blocks       */
+	double chance;			/* growth: that a steady program shows this  */
+	double seconds;			/* growth: looked at, after the warm-up      */
+	char *holder;			/* growth: what holds one of them; NULL: not known */
 	uint32_t stack;			/* birth site of the first member          */
 	struct finding_site caller;	/* where the program came in, when the site is a library's */
 	char *headline;			/* "dead cycle of 2 lists, made in entangle() (cycle.py:8)" */

@@ -117,6 +117,8 @@ static bool fits(struct search *s, const struct replay *r, const struct object *
 	const struct def_type *t;
 
 	switch (s->meaning.by) {
+	case HISTORY_BY_NOTHING:
+		return false;
 	case HISTORY_BY_ADDRESS:
 		return o->addr == s->meaning.address;
 	case HISTORY_BY_TYPE:
@@ -144,10 +146,17 @@ static bool fits(struct search *s, const struct replay *r, const struct object *
 
 static bool is_staying(const struct history_query *q, uint64_t addr)
 {
-	for (uint32_t i = 0; i < q->nstays; i++)
-		if (q->stays[i] == addr)
-			return true;
-	return false;
+	uint32_t low = 0, high = q->nstays;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (q->stays[mid] < addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < q->nstays && q->stays[low] == addr;
 }
 
 static int add_object(struct history *h, const struct object *o, bool stays)
@@ -398,7 +407,7 @@ static int match(struct history *h, struct history_object *x)
 	return r;
 }
 
-static int draw(struct history *h)
+static int draw(struct history *h, bool all)
 {
 	int r = 0;
 
@@ -407,7 +416,7 @@ static int draw(struct history *h)
 			const struct history_event *e = &h->object[i].event[k];
 
 			/* What its maker had is told where it was sunk. */
-			if (e->counts && !(e->e.kind == OURO_BIRTH && e->partner &&
+			if (e->counts && (all || !e->partner) && !(e->e.kind == OURO_BIRTH && e->partner &&
 			    h->object[i].event[e->partner - 1].up))
 				r = calltree_add(&h->tree, &h->refs.callers, e->e.site < h->replay.sites ?
 					h->replay.site[e->e.site].stack : 0, e->up, i);
@@ -416,7 +425,8 @@ static int draw(struct history *h)
 	return r;
 }
 
-static int follow(struct history *h, struct trace *t, const struct defs *d, struct symbols *symbols)
+static int follow(struct history *h, struct trace *t, const struct defs *d,
+	struct symbols *symbols, const struct history_query *q)
 {
 	int r;
 
@@ -429,7 +439,7 @@ static int follow(struct history *h, struct trace *t, const struct defs *d, stru
 	for (uint32_t i = 0; i < h->n && !r; i++)
 		r = match(h, &h->object[i]);
 	if (!r)
-		r = draw(h);
+		r = draw(h, q->all);
 	if (!r)
 		qsort(h->object, h->n, sizeof(*h->object), staying_first);
 	return r;
@@ -443,7 +453,7 @@ int history_init(struct history *h, struct trace *t, const struct defs *d,
 	*h = (struct history){ 0 };
 	r = find_objects(h, t, d, symbols, q);
 	if (!r && h->n)
-		r = follow(h, t, d, symbols);
+		r = follow(h, t, d, symbols, q);
 	if (r)
 		history_fini(h);
 	return r;

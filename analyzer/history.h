@@ -56,8 +56,9 @@ struct history_query {
 	const char *text;
 	uint32_t limit;			/* objects at most                           */
 	uint32_t snapshot;		/* who lives is asked here; 0: at the end    */
-	const uint64_t *stays;		/* addresses of objects in findings          */
+	const uint64_t *stays;		/* addresses of objects in findings, ascending */
 	uint32_t nstays;
+	bool all;			/* the tree has what is matched, too         */
 };
 
 /*

@@ -35,6 +35,7 @@ struct object {
 	uint32_t next;			/* other objects of the block; or free rows  */
 	float weight;			/* so many a sampled one stands for; else 1  */
 	bool alive;			/* false: died, and the block it lay in stays */
+	bool reused;			/* ... as it had when this one was born      */
 	uint16_t thread;		/* that made it; 0: not known, or beyond all numbers */
 };
 

@@ -23,7 +23,7 @@ bool place_serves(const char *function, const char *module)
 {
 	static const char *const libraries[] = { "libc.so", "libc-", "libstdc++", "ld-linux", NULL };
 	static const char *const functions[] = { "operator new", "__gnu_cxx::", "std::", "_Zn",
-		"_IO_", "__GI_", NULL };
+		"_IO_", "__GI_", "g_malloc", "g_realloc", "g_slice_", "g_strdup", NULL };
 
 	return (module && begins(words_file(module), libraries)) || place_is_runtime(module) ||
 		(module && function && begins(function, functions));

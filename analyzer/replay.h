@@ -41,8 +41,8 @@ struct site {
  */
 struct part {
 	site_id site;
-	uint32_t type;			/* of the first object in the block, as by type_same(); */
-					/* 0: memory without one                     */
+	uint32_t type;			/* of the object in the block, the last if there were */
+					/* several, as by type_same(); 0: there was none */
 	uint32_t thread;		/* number; 0: not known                      */
 	uint32_t epoch;			/* replay_parts.c's                          */
 	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
@@ -169,7 +169,7 @@ static inline double replay_weight(const struct replay *r, const struct block *b
 /* The totals, scaled up when they are of a sample. */
 struct replay_total replay_totals(const struct replay *r);
 
-/* Where a block was made. */
+/* Where a block was made, or the last object that had it to itself was born. */
 static inline site_id block_site(const struct replay *r, const struct block *b)
 {
 	return b->part < r->parts ? r->part[b->part].site : 0;

@@ -82,6 +82,7 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	struct object *o;
 	uint32_t row;
 	site_id site;
+	bool known;
 	part_id part;
 	int result;
 
@@ -90,14 +91,14 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	result = replay_site_of(r, e, &site);
 	if (!result)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
-	if (!result && b)
-		result = replay_retype(r, b, e->type);
 	if (result)
 		return result;
+	known = live_object(&r->live, e->object) != 0;
 	row = birth_row(r, e, b);
 	if (!row)
 		return -ENOMEM;
 	o = &r->live.object[row];
+	o->reused = known;
 	o->born = e->ticks;
 	o->type = e->type;
 	o->site = site;
@@ -107,6 +108,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	o->alive = true;
 	if (!b && o->block)
 		b = live_block(&r->live, o->block);
+	if (b && b->object == row && !o->next)
+		replay_adopt(r, b, part);
 	o->weight = (float)replay_weight(r, b);
 	r->scaled.births += (double)o->weight;
 	o->thread = (uint16_t)replay_thread(e);

@@ -3,8 +3,10 @@
 #include "buf.h"
 #include "find_balance.h"
 #include "find_collector.h"
+#include "find_growth.h"
 #include "mem.h"
 #include "notes.h"
+#include "suspects.h"
 #include "warm.h"
 #include "words.h"
 
@@ -208,6 +210,7 @@ static int analyse_blocks(struct report *r, bool each)
 
 static int analyse_snapshot(struct report *r, bool each)
 {
+	struct suspects suspects = { &r->refs, &r->loader };
 	int e = go_to_snapshot(r);
 
 	if (e)
@@ -220,6 +223,8 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (e)
 		return e;
 	r->analysis.each = each;
+	r->analysis.suspects = suspects_of;
+	r->analysis.suspects_arg = &suspects;
 	e = find_dead_cycles(&r->analysis);
 	if (!e)
 		e = find_live_cycles(&r->analysis);
@@ -239,6 +244,7 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	tape_event(&r->tape, replay, e);
 	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
 		progress_step(r->progress, replay->total.events, 0);
@@ -250,6 +256,7 @@ static int observe(struct report *r)
 	uint64_t warm = r->work.warm;
 	int e;
 
+	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
 	e = refs_init(&r->refs, &r->replay, r->symbols);
@@ -262,7 +269,9 @@ static int observe(struct report *r)
 	e = collections_init(&r->collections, &r->trace);
 	if (r->events)
 		return e;
-	return e ? e : survival_init(&r->survival, &r->collections, &r->replay);
+	if (!e)
+		e = survival_init(&r->survival, &r->collections, &r->replay);
+	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
 /* From the moment the runtime was ready to the one at which it began to end. */
@@ -288,8 +297,31 @@ static int measure_work(struct report *r)
 	return work_total(&r->work, &r->replay, &r->allocations);
 }
 
+/* Playing it all again takes as long as reading it: only where there is something to gain. */
+static int try_settings(struct report *r, const struct whatif_options *o)
+{
+	static const struct whatif_options usual = WHATIF_DEFAULT;
+	struct collection_sum sum;
+	bool worth;
+	int e;
+
+	tape_finish(&r->tape, &r->replay);
+	e = collections_sum(&r->collections, &r->trace, NULL, NULL, &sum);
+	if (e)
+		return e;
+	worth = whatif_worth(sum.seconds, r->program_seconds);
+	collection_sum_fini(&sum);
+	if (!o->wanted && !worth) {
+		r->whatif.refused = "the collector takes too little time";
+		return 0;
+	}
+	e = whatif_init(&r->whatif, &r->tape, &r->replay, o->wanted ? o : &usual,
+			r->program_seconds);
+	return e ? e : find_tuning(&r->analysis.findings, &r->whatif, r->program_seconds);
+}
+
 /* The replay is at its end. */
-static int analyse_collector(struct report *r)
+static int analyse_collector(struct report *r, const struct whatif_options *o)
 {
 	struct findings *f = &r->analysis.findings;
 	int e;
@@ -307,7 +339,28 @@ static int analyse_collector(struct report *r)
 	if (!e && r->collections.n)
 		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
 					  r->program_seconds);
+	if (!e)
+		e = try_settings(r, o);
 	analysis_rank(&r->analysis);
+	return e;
+}
+
+/* ... and the snapshot's graphs are still there. */
+static int analyse_places(struct report *r)
+{
+	struct findings *f = &r->analysis.findings;
+	struct places p;
+	struct growth_world w = { &r->loader, &p, r->graph, r->scanned ? &r->blocks : NULL,
+		r->work.warm };
+	int e = places_init(&p, &r->defs, r->symbols);
+
+	if (e)
+		return e;
+	e = find_growth(f, &w);
+	if (!e)
+		e = find_churn(f, &w, seconds_of_program(r));
+	analysis_rank(&r->analysis);
+	places_fini(&p);
 	return e;
 }
 
@@ -343,20 +396,9 @@ static int analyse_events(struct report *r)
 	return e ? e : replay_to_end(&r->replay);
 }
 
-/* The first tick that is not before so many seconds. */
 static uint64_t ticks_at(const struct trace *t, double seconds)
 {
-	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
-
-	while (low < high) {
-		uint64_t mid = low + (high - low) / 2;
-
-		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return warm_ticks(t, trace_ns(t, t->head.start_ticks) + (uint64_t)(seconds * 1e9));
 }
 
 /* Sums alone; whoever shows them names what he shows. */
@@ -423,7 +465,9 @@ static int analyse(struct report *r, const struct report_options *o, char error[
 		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
 			analyse_blocks(r, o->each) : analyse_events(r);
 	if (!e)
-		e = analyse_collector(r);
+		e = analyse_collector(r, &o->whatif);
+	if (!e)
+		e = analyse_places(r);
 	if (!e)
 		e = measure_work(r);
 	if (!e)
@@ -447,6 +491,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	r->events = o->events;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
+	else if (!e && o->skip_seconds > 0)
+		r->work.warm = ticks_at(&r->trace, o->skip_seconds);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
@@ -482,6 +528,8 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	whatif_fini(&r->whatif);
+	tape_fini(&r->tape);
 	garbage_fini(&r->garbage);
 	refs_fini(&r->refs);
 	work_fini(&r->work);

@@ -13,16 +13,19 @@
 #include "refs.h"
 #include "survival.h"
 #include "term.h"
+#include "whatif.h"
 #include "work.h"
 
 struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
 	bool events;			/* the events alone: no snapshot, no findings */
+	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
 	struct symbols_options symbols;
+	struct whatif_options whatif;	/* of zeroes: as by WHATIF_DEFAULT           */
 };
 
 struct report_note {
@@ -43,6 +46,8 @@ struct report {
 	struct overview overview;
 	struct collections collections;
 	struct survival survival;
+	struct tape tape;
+	struct whatif whatif;
 	struct garbage garbage;		/* what waited for the collector, at some times */
 	struct progress *progress;
 

@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "find_collector.h"
 #include "report_json.h"
+#include "report_whatif.h"
 #include "tally.h"
 #include "words.h"
 
@@ -18,8 +19,10 @@
 struct told {
 	struct collection_sum all;
 	struct collection_sum kind[GENERATIONS + 1][OURO_CAUSE_FINALISATION + 1];
+	struct collection_sum program[GENERATIONS + 1][OURO_CAUSE_FINALISATION + 1];
 	struct collector_callers callers;
 	struct survival_table garbage;
+	struct collection_sum start_up[GENERATIONS + 1];	/* ... of kind, automatic ones */
 	uint64_t missed;
 	double run;
 };
@@ -46,6 +49,32 @@ static bool is_of_kind(const struct collection *c, const void *arg)
 		known_cause(c->cause) == x->cause;
 }
 
+struct of_start_up {
+	const struct collections *s;
+	unsigned generation;
+};
+
+static bool is_of_start_up(const struct collection *c, const void *arg)
+{
+	const struct of_start_up *x = arg;
+
+	return known_generation(c->generation) == x->generation &&
+		c->cause == OURO_CAUSE_THRESHOLD && collection_of_start_up(x->s, c);
+}
+
+struct of_program_kind {
+	const struct collections *s;
+	struct of_kind kind;
+};
+
+static bool is_of_program_kind(const struct collection *c, const void *arg)
+{
+	const struct of_program_kind *x = arg;
+
+	return is_of_kind(c, &x->kind) && (x->kind.cause != OURO_CAUSE_THRESHOLD ||
+		!collection_of_start_up(x->s, c));
+}
+
 /* What runs while the runtime takes itself apart is no cost of the program. */
 static bool of_program(const struct collection *c, const void *unused)
 {
@@ -58,6 +87,11 @@ static void told_fini(struct told *k)
 	for (unsigned g = 0; g <= GENERATIONS; g++)
 		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++)
 			collection_sum_fini(&k->kind[g][c]);
+	for (unsigned g = 0; g <= GENERATIONS; g++) {
+		collection_sum_fini(&k->start_up[g]);
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++)
+			collection_sum_fini(&k->program[g][c]);
+	}
 	collection_sum_fini(&k->all);
 	collector_callers_fini(&k->callers);
 	survival_table_fini(&k->garbage);
@@ -82,6 +116,14 @@ static int told_init(struct told *k, struct report *r)
 		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION && !e; c++)
 			e = collections_sum(s, &r->trace, is_of_kind, &(struct of_kind){ g, c },
 					    &k->kind[g][c]);
+	for (unsigned g = 0; g <= GENERATIONS && !e; g++) {
+		e = collections_sum(s, &r->trace, is_of_start_up, &(struct of_start_up){ s, g },
+				    &k->start_up[g]);
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION && !e; c++)
+			e = collections_sum(s, &r->trace, is_of_program_kind,
+					    &(struct of_program_kind){ s, { g, c } },
+					    &k->program[g][c]);
+	}
 	if (!e)
 		e = collections_sum(s, &r->trace, of_program, NULL, &k->all);
 	if (!e)
@@ -139,32 +181,38 @@ static void put_number(const struct term *t, int width, uint64_t v)
 	buf_fini(&b);
 }
 
+static void put_kind(const struct term *t, unsigned generation, const char *cause,
+		     const struct collection_sum *x)
+{
+	if (!x->n)
+		return;
+	if (generation < GENERATIONS)
+		fprintf(t->out, "  %10u  %-12s", generation, cause);
+	else
+		fprintf(t->out, "  %10s  %-12s", "?", cause);
+	put_number(t, 7, x->n);
+	fprintf(t->out, " %9.3f %6.3f ms %7.3f ms %7.3f ms", x->seconds,
+		1e3 * collection_pause(x, 50), 1e3 * collection_pause(x, 99),
+		1e3 * collection_pause(x, 100));
+	if (x->unexamined)
+		fprintf(t->out, " %12s", "?");
+	else
+		put_number(t, 12, x->examined);
+	put_number(t, 12, x->freed);
+	putc('\n', t->out);
+}
+
+/* What ran before the program's first line it did not see itself. */
 static void put_kinds(const struct term *t, const struct told *k)
 {
 	putc('\n', t->out);
 	fprintf(t->out, "  generation  cause          times   seconds    median       99 %%        max"
 		"     examined        freed\n");
 	for (unsigned g = 0; g <= GENERATIONS; g++)
-		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++) {
-			const struct collection_sum *x = &k->kind[g][c];
-
-			if (!x->n)
-				continue;
-			if (g < GENERATIONS)
-				fprintf(t->out, "  %10u  %-12s", g, collection_cause_name(c));
-			else
-				fprintf(t->out, "  %10s  %-12s", "?", collection_cause_name(c));
-			put_number(t, 7, x->n);
-			fprintf(t->out, " %9.3f %6.3f ms %7.3f ms %7.3f ms", x->seconds,
-				1e3 * collection_pause(x, 50), 1e3 * collection_pause(x, 99),
-				1e3 * collection_pause(x, 100));
-			if (x->unexamined)
-				fprintf(t->out, " %12s", "?");
-			else
-				put_number(t, 12, x->examined);
-			put_number(t, 12, x->freed);
-			putc('\n', t->out);
-		}
+		put_kind(t, g, "start-up", &k->start_up[g]);
+	for (unsigned g = 0; g <= GENERATIONS; g++)
+		for (unsigned c = 0; c <= OURO_CAUSE_FINALISATION; c++)
+			put_kind(t, g, collection_cause_name(c), &k->program[g][c]);
 }
 
 static void put_place(struct buf *b, const struct report *r, uint32_t site)
@@ -253,6 +301,9 @@ int gc_text(const struct term *t, struct report *r, const struct text_options *o
 		put_callers(t, r, &k, o);
 		put_garbage(t, r, &k, o);
 	}
+	settings_text(t, r);
+	whatif_text(t, r);
+	text_findings_of(t, r, FINDING_COLLECTOR_TUNING, o);
 	text_findings_of(t, r, FINDING_COLLECTOR_WASTE, o);
 	text_findings_of(t, r, FINDING_COLLECTED_CYCLE, o);
 	told_fini(&k);
@@ -297,6 +348,20 @@ static void json_kinds(struct json *j, const struct told *k)
 			json_sum(j, &k->kind[g][c]);
 			json_close(j, '}');
 		}
+	json_close(j, ']');
+}
+
+/* Up to the program's end: finalisation is not in it. */
+static void json_by_generation(struct json *j, const char *key, const struct told *k, bool start_up)
+{
+	json_open(j, key, '[');
+	for (unsigned g = 0; g < GENERATIONS; g++) {
+		uint64_t n = start_up ? k->start_up[g].n : 0;
+
+		for (unsigned c = 0; c < OURO_CAUSE_FINALISATION && !start_up; c++)
+			n += k->program[g][c].n;
+		json_uint(j, NULL, n);
+	}
 	json_close(j, ']');
 }
 
@@ -354,6 +419,7 @@ static void json_collection(struct json *j, const struct report *r, const struct
 	else
 		json_null(j, "generation");
 	json_text(j, "cause", collection_cause_name(c->cause));
+	json_bool(j, "start_up", collection_of_start_up(s, c));
 	json_uint(j, "thread", c->thread);
 	json_maybe(j, "examined", c->examined);
 	json_uint(j, "freed", c->freed);
@@ -408,14 +474,19 @@ int gc_json(FILE *out, struct report *r)
 	json_sum(&j, &k.all);
 	json_statistics(&j, &r->collections);
 	json_kinds(&j, &k);
+	json_by_generation(&j, "program_collections", &k, false);
+	json_by_generation(&j, "start_up_collections", &k, true);
 	json_callers(&j, r, &k);
 	json_garbage(&j, r, &k);
 	json_open(&j, "list", '[');
 	for (uint32_t i = 0; i < r->collections.n; i++)
 		json_collection(&j, r, &r->collections.c[i]);
 	json_close(&j, ']');
+	settings_json(&j, r);
+	whatif_json(&j, r);
 	json_close(&j, '}');
-	report_json_findings(&j, r, FINDING_COLLECTOR_WASTE, FINDING_COLLECTED_CYCLE);
+	report_json_findings(&j, r, (enum finding_kind[]){ FINDING_COLLECTOR_WASTE,
+		FINDING_COLLECTED_CYCLE, FINDING_COLLECTOR_TUNING }, 3);
 	json_close(&j, '}');
 	told_fini(&k);
 	return 0;

@@ -236,29 +236,25 @@ static bool is_leaf(const struct calltree *t, uint32_t at)
 	return true;
 }
 
-static void put_tree(const struct term *t, struct report *r, struct history *h)
+static void put_tree(const struct term *t, struct report *r, struct history *h, bool all)
 {
 	const struct calltree *tree = &h->tree;
-	uint32_t depth = 0, shown = 0, indent = 0, from = 0;
+	uint32_t depth = 0;
 
 	if (!tree->n || !tree->node[0].objects) {
 		text_line(t, TERM_GREEN, 0, "Every object comes out even.");
 		return;
 	}
-	text_line(t, TERM_DIM, 0, " balance retains-releases  call; what comes out even for every "
-		"object is folded away");
+	text_line(t, TERM_DIM, 0, all ? " balance retains-releases  call; those under which every "
+		"object comes out even are folded away" : " balance retains-releases  call; what is "
+		"matched is left out (--all has it)");
 	for (uint32_t at = next_of(tree, 0, &depth); at; at = next_of(tree, at, &depth)) {
-		/* A chain of calls is told by its last two: where it leads to, and who calls. */
+		/* Of a chain of calls the last two are shown: where it leads to, and who calls. */
 		uint32_t only = only_child(tree, at);
 
 		if (only && only_child(tree, only))
 			continue;
-		if (!shown || tree->node[at].parent != from)
-			indent = depth;
-		(void)indent;
 		put_node(t, r, tree, at, depth, is_leaf(tree, at));
-		from = at;
-		shown++;
 	}
 }
 
@@ -286,7 +282,7 @@ void history_text(const struct term *t, struct report *r, struct history *h,
 	text_line(t, TERM_BOLD, 0, buf_text(&b));
 	buf_reset(&b);
 	if (o->tree)
-		put_tree(t, r, h);
+		put_tree(t, r, h, o->all);
 	for (uint32_t i = 0; i < h->n && !o->tree; i++)
 		put_object(t, r, h, &h->object[i], o->all);
 	if (h->cut)

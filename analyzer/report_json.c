@@ -1,6 +1,7 @@
 #include "report_json.h"
 
 #include "mem.h"
+#include "report_sites.h"
 
 #include <errno.h>
 
@@ -180,6 +181,14 @@ static void put_numbers(struct json *j, const struct finding *f)
 	}
 	if (f->kind == FINDING_UNBALANCED)
 		json_uint(j, "unknown", f->unknown);
+	if (f->kind == FINDING_GROWTH) {
+		json_real(j, "bytes_per_hour", f->per_hour);
+		json_real(j, "seconds", f->seconds);
+		json_real(j, "chance", f->chance);
+		json_text(j, "held_by", f->holder);
+	}
+	if (f->kind == FINDING_CHURN)
+		json_real(j, "blocks_per_second", f->per_hour / 3600);
 	if (f->kind == FINDING_OVER_RETAINED) {
 		json_uint(j, "unknown", f->unknown);
 		json_uint(j, "held_by_c", f->held);
@@ -401,6 +410,7 @@ void report_json(FILE *out, const struct report *r, enum report_part part)
 	put_lost(&j, r);
 	if (part == REPORT_ALL) {
 		put_totals(&j, r);
+		peak_json(&j, r);
 		put_overview(&j, r);
 	}
 	json_close(&j, '}');
@@ -505,14 +515,15 @@ void report_json_stack(struct json *j, const struct report *r, uint32_t site)
 	put_stack(j, &r->heap, site);
 }
 
-void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
-			  enum finding_kind b)
+void report_json_findings(struct json *j, const struct report *r, const enum finding_kind *kind,
+			  unsigned kinds)
 {
 	const struct findings *s = &r->analysis.findings;
 
 	json_open(j, "findings", '[');
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->f[i].kind == a || s->f[i].kind == b)
-			put_finding(j, r, &s->f[i]);
+		for (unsigned k = 0; k < kinds; k++)
+			if (s->f[i].kind == kind[k])
+				put_finding(j, r, &s->f[i]);
 	json_close(j, ']');
 }

@@ -20,7 +20,7 @@ int holders_json(FILE *out, const struct report *r, const struct holders *s, con
 void report_json_begin(struct json *j, const struct report *r);	/* '{' and the head */
 void report_json_place(struct json *j, const struct report *r, uint32_t site);	/* "site" */
 void report_json_stack(struct json *j, const struct report *r, uint32_t site);
-void report_json_findings(struct json *j, const struct report *r, enum finding_kind a,
-			  enum finding_kind b);
+void report_json_findings(struct json *j, const struct report *r, const enum finding_kind *kind,
+			  unsigned kinds);
 
 #endif

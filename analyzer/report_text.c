@@ -2,6 +2,7 @@
 
 #include "buf.h"
 #include "place.h"
+#include "report_sites.h"
 #include "words.h"
 
 #include <string.h>
@@ -98,6 +99,18 @@ static void count_waste(struct buf *b, const struct findings *s)
 			   n == 1 ? "waste of collector time" : "wastes of collector time");
 }
 
+static void count_places(struct buf *b, const struct findings *s, enum finding_kind kind,
+			 const char *one_does, const char *many_do)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		n += s->f[i].kind == kind && s->f[i].severity < FINDING_INFO;
+	if (n)
+		buf_printf(b, "%s%u %s", b->n ? "; " : "", n,
+			   n == 1 ? one_does : many_do);
+}
+
 static void put_verdict(const struct term *t, const struct report *r)
 {
 	const struct findings *s = &r->analysis.findings;
@@ -119,6 +132,10 @@ static void put_verdict(const struct term *t, const struct report *r)
 		   "uncollectable cycles");
 	count_kind(&b, s, FINDING_DEAD_CYCLE, FINDING_WARNING, "dead cycle", "dead cycles");
 	count_waste(&b, s);
+	count_places(&b, s, FINDING_GROWTH, "place that keeps growing",
+		     "places that keep growing");
+	count_places(&b, s, FINDING_CHURN, "place that makes for nothing",
+		     "places that make for nothing");
 	count_kind(&b, s, FINDING_LOST, FINDING_WARNING, "lost block", "lost blocks");
 	style = report_findings(r, FINDING_ERROR, &n) ? TERM_RED : b.n ? TERM_YELLOW : TERM_GREEN;
 	if (!b.n && !r->graph) {
@@ -227,7 +244,7 @@ static void put_stack(const struct term *t, const struct heap *h, uint32_t site,
 static void put_paths(const struct term *t, const struct heap *h, const struct finding *f, bool all)
 {
 	static const char *const says[FINDING_ROLES] = { [FINDING_KEEPS] = "taken",
-		[FINDING_SUSPECT] = "gave back what another held", [FINDING_BAD] = "of the dead",
+		[FINDING_SUSPECT] = "gave back what another held", [FINDING_BAD] = "too late",
 		[FINDING_END] = "it died of" };
 	struct buf b = {0};
 
@@ -265,7 +282,9 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 	buf_fini(&b);
 	term_style(t, TERM_PLAIN);
 	put(t, TERM_PLAIN, 6, f->story);
-	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_OVER_RELEASED)
+	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_COLLECTOR_TUNING &&
+	    f->kind != FINDING_OVER_RELEASED && f->kind != FINDING_GROWTH &&
+	    f->kind != FINDING_CHURN)
 		put_numbers(t, f);
 	if (f->npaths)
 		put_paths(t, &r->heap, f, o->all);
@@ -516,6 +535,7 @@ void report_text(const struct term *t, const struct report *r, const struct text
 	put_findings(t, r, REPORT_ALL, o);
 	put_live(t, r, o);
 	put_overview(t, r, o);
+	peak_text(t, r);
 	put_totals(t, r);
 	put_next(t, r, o);
 }

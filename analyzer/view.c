@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_TREE };
+       OPTION_TREE, OPTION_SKIP, OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY,
+       OPTION_PAUSE };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -24,7 +26,16 @@ static bool number(const char *s, uint32_t *ret)
 	return true;
 }
 
-int view_symbols_option(struct symbols_options *o, int option)
+bool view_real(const char *s, double *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtod(s, &end);
+	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
+}
+
+int view_symbols(struct symbols_options *o, int option)
 {
 	switch (option) {
 	case VIEW_SYSROOT:
@@ -33,12 +44,31 @@ int view_symbols_option(struct symbols_options *o, int option)
 	case VIEW_NO_DEMANGLE:
 		o->mangled = true;
 		return -1;
-	case VIEW_DEBUGINFOD:
+	default:
 		o->debuginfod = true;
 		return getenv("DEBUGINFOD_URLS") ? -1 :
 			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
 	}
-	return STATUS_USAGE;		/* getopt has said what is wrong */
+}
+
+/* 10000,1000,1000 or off */
+static int what_if(struct whatif_options *o, const char *s)
+{
+	uint32_t v[GENERATIONS];
+	int n = 0;
+
+	if (o->nasked == WHATIF_ASKED)
+		return complain(STATUS_USAGE, "--what-if: no more than %d", WHATIF_ASKED);
+	if (!strcmp(s, "off")) {
+		o->asked[o->nasked++].off = true;
+		return -1;
+	}
+	if (sscanf(s, "%9" SCNu32 ",%9" SCNu32 ",%9" SCNu32 "%n", &v[0], &v[1], &v[2], &n) != 3 ||
+	    s[n] || strchr(s, '-'))
+		return complain(STATUS_USAGE, "--what-if %s: three thresholds are needed, as in "
+				"10000,10,10; or off", s);
+	memcpy(o->asked[o->nasked++].threshold, v, sizeof(v));
+	return -1;
 }
 
 static int one_option(struct view *v, int option)
@@ -62,18 +92,39 @@ static int one_option(struct view *v, int option)
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&v->symbols, option);
+	case OPTION_WHAT_IF:
+		return what_if(&v->whatif, optarg);
+	case OPTION_FREEZE_AT:
+		return view_real(optarg, &v->whatif.freeze) ? -1 :
+			complain(STATUS_USAGE, "--freeze-at %s: seconds into the run are needed",
+				 optarg);
+	case OPTION_MEMORY:
+		return view_real(optarg, &v->whatif.memory_percent) ? -1 :
+			complain(STATUS_USAGE, "--memory %s: a percentage is needed", optarg);
+	case OPTION_PAUSE:
+		if (!view_real(optarg, &v->whatif.pause))
+			return complain(STATUS_USAGE, "--pause %s: milliseconds are needed", optarg);
+		v->whatif.pause /= 1000;
+		return -1;
 	case OPTION_SNAPSHOT:
 		return number(optarg, &v->snapshot) ? -1 :
 			complain(STATUS_USAGE, "--snapshot %s: a number is needed", optarg);
 	case OPTION_LIMIT:
 		return number(optarg, &v->limit) ? -1 :
 			complain(STATUS_USAGE, "--limit %s: a number is needed", optarg);
+	case OPTION_SKIP:
+		return view_real(optarg, &v->skip) ? -1 :
+			complain(STATUS_USAGE, "--skip-seconds %s: a number is needed", optarg);
 	case OPTION_PATHS:
 		return number(optarg, &v->paths) && v->paths <= PATHS_WIDTH ? -1 :
 			complain(STATUS_USAGE, "--paths %s: a number up to %u is needed", optarg,
 				 PATHS_WIDTH);
 	}
-	return view_symbols_option(&v->symbols, option);
+	return STATUS_USAGE;		/* getopt has said what is wrong */
 }
 
 int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char *help)
@@ -85,15 +136,21 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
-		VIEW_SYMBOLS_OPTIONS,
 		{ "tree", no_argument, NULL, OPTION_TREE },
+		{ "skip-seconds", required_argument, NULL, OPTION_SKIP },
+		VIEW_SYMBOLS_OPTIONS,
+		{ "what-if", required_argument, NULL, OPTION_WHAT_IF },
+		{ "freeze-at", required_argument, NULL, OPTION_FREEZE_AT },
+		{ "memory", required_argument, NULL, OPTION_MEMORY },
+		{ "pause", required_argument, NULL, OPTION_PAUSE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, status = -1;
 
 	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
-		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE };
+		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE,
+		.whatif = WHATIF_DEFAULT };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -119,7 +176,8 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .events = v->events, .progress = &p, .symbols = v->symbols }, error);
+			.each = v->each, .events = v->events, .skip_seconds = v->skip,
+			.progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

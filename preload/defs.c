@@ -200,7 +200,7 @@ uint32_t define_type(unsigned runtime, uint32_t name, uintptr_t address)
 		.address = address };
 
 	d.id = number(&last_type);
-	if (runtime && d.id / 8 < sizeof counted)
+	if (runtime & OURO_TYPE_RUNTIME && d.id / 8 < sizeof counted)
 		__atomic_fetch_or(&counted[d.id / 8], 1 << d.id % 8, __ATOMIC_RELAXED);
 	return put(&d, OURO_DEF_TYPE, sizeof d) ? d.id : 0;
 }

@@ -101,8 +101,14 @@ struct ouro_def_line {
 					/* (`first`, `self.rows`), 0 when not known  */
 };
 
+enum ouro_type_flags {
+	OURO_TYPE_RUNTIME   = 0x3fff,	/* these bits: the number of its runtime     */
+	OURO_TYPE_COLLECTED = 1 << 14,	/* the collector counts what is made of it   */
+	OURO_TYPE_STATIC    = 1 << 15,	/* written in C: no class of the program's   */
+};
+
 struct ouro_def_type {
-	struct ouro_def def;		/* flags: the number of its runtime          */
+	struct ouro_def def;		/* flags: the number of its runtime, enum ouro_type_flags */
 	uint32_t id, name;
 	uint64_t address;
 };

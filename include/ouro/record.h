@@ -84,6 +84,8 @@ enum ouro_ext {
 	OURO_EXT_EDGE     = 11,	/* addr: holder, from now on holds: held address / 8,     */
 				/* string number of the name, enum ouro_hold        stack */
 	OURO_EXT_UNEDGE   = 12,	/* ... and no longer: held address / 8              stack */
+	OURO_EXT_SETTINGS = 13,	/* the collector's settings, as they are from here on:    */
+				/* enum ouro_settings                                     */
 	OURO_EXT_STACK    = 16,	/* debug: the hash of the next stack of the stream        */
 };
 
@@ -143,6 +145,25 @@ enum ouro_collected {
 	OURO_COLLECTED_RUNS          = 12,	/* collections so far, by the runtime's statistics */
 	OURO_COLLECTED_TOOK          = 13,	/* ticks the recorder took just before it */
 	OURO_COLLECTED_FIELDS        = 14,
+};
+
+/* Indices of the numbers in EXT_SETTINGS; there may be more one day. */
+enum ouro_settings {
+	OURO_SETTINGS_CHANGE    = 0,	/* enum ouro_change: what the program did */
+	OURO_SETTINGS_ENABLED   = 1,
+	OURO_SETTINGS_THRESHOLD = 2,	/* three                                  */
+	OURO_SETTINGS_COUNT     = 5,	/* three: each generation's, after it     */
+	OURO_SETTINGS_FROZEN    = 8,	/* objects + 1 that no collection looks at; 0: not counted */
+	OURO_SETTINGS_FIELDS    = 9,
+};
+
+enum ouro_change {
+	OURO_CHANGE_NONE      = 0,	/* told because the runtime is ready      */
+	OURO_CHANGE_THRESHOLD = 1,	/* gc.set_threshold()                     */
+	OURO_CHANGE_ENABLE    = 2,
+	OURO_CHANGE_DISABLE   = 3,
+	OURO_CHANGE_FREEZE    = 4,
+	OURO_CHANGE_UNFREEZE  = 5,
 };
 
 enum ouro_stack_form {

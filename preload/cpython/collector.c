@@ -140,7 +140,7 @@ static struct py_method *method_of(const void *def, const char *name)
 	return NULL;
 }
 
-static struct py_method *find_method(void)
+static struct py_method *find_method(const char *name)
 {
 	const uint8_t *init = cpython_builtin_init("gc");
 	struct py_method *m = NULL;
@@ -152,7 +152,7 @@ static struct py_method *find_method(void)
 	for (const uint8_t *p = init; p < e.end && !m; p += in.size) {
 		if (code_decode(p, (size_t)(e.end - p), &in))
 			return NULL;
-		m = method_of(named(&in), "collect");
+		m = method_of(named(&in), name);
 	}
 	return m;
 }
@@ -445,10 +445,89 @@ void collector_tell(struct guard *g)
 	event_ext(g, OURO_EXT_COLLECTOR, field, 9);
 }
 
+/* --- what the program sets ------------------------------------------------------------- */
+
+/* At a change the permanent list is counted: it is long only after a freeze, and that is rare. */
+static void tell_settings(struct guard *g, enum ouro_change change)
+{
+	uint64_t field[OURO_SETTINGS_FIELDS] = { [OURO_SETTINGS_CHANGE] = change };
+	uintptr_t gc = state_of_collector();
+
+	if (!gc)
+		return;
+	field[OURO_SETTINGS_ENABLED] = py_int(gc, py.gc_enabled) != 0;
+	for (int i = 0; i < 3; i++) {
+		uintptr_t list = gc + (uintptr_t)(py.gc_generations + i * py.gc_generation_size);
+
+		field[OURO_SETTINGS_THRESHOLD + i] = (uint32_t)py_int(list, py.gc_threshold);
+		field[OURO_SETTINGS_COUNT + i] = (uint32_t)py_int(list, py.gc_count);
+	}
+	if (change == OURO_CHANGE_FREEZE || change == OURO_CHANGE_UNFREEZE)
+		field[OURO_SETTINGS_FROZEN] = length(gc + (uintptr_t)py.gc_permanent) + 1;
+	event_ext(g, OURO_EXT_SETTINGS, field, OURO_SETTINGS_FIELDS);
+}
+
+void collector_settings(struct guard *g)
+{
+	tell_settings(g, OURO_CHANGE_NONE);
+}
+
+#define CHANGE(name, what) \
+	static function6 *name; \
+	static uintptr_t name##_detour(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, \
+				       uintptr_t e, uintptr_t f) \
+	{ \
+		uintptr_t result = name(a, b, c, d, e, f); \
+		struct guard g; \
+\
+		if (GUARD_ENTER(&g)) { \
+			tell_settings(&g, what); \
+			guard_leave(&g); \
+		} \
+		return result; \
+	}
+
+CHANGE(set_threshold, OURO_CHANGE_THRESHOLD)
+CHANGE(enable, OURO_CHANGE_ENABLE)
+CHANGE(disable, OURO_CHANGE_DISABLE)
+CHANGE(freeze, OURO_CHANGE_FREEZE)
+CHANGE(unfreeze, OURO_CHANGE_UNFREEZE)
+
+static const struct {
+	const char *name;
+	function6 *ours, **original;
+} changes[] = {
+	{ "set_threshold", set_threshold_detour, &set_threshold },
+	{ "enable", enable_detour, &enable },
+	{ "disable", disable_detour, &disable },
+	{ "freeze", freeze_detour, &freeze },
+	{ "unfreeze", unfreeze_detour, &unfreeze },
+};
+
+/*
+ * By the table of methods, which a call from Python goes by: some of these
+ * functions are too short for a detour.  What C code sets by PyGC_Enable and
+ * the like shows at the next collection.
+ */
+static void follow_changes(void)
+{
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		struct py_method *m = find_method(changes[i].name);
+
+		if (!m) {
+			define_note(OURO_NOTE_WARNING,
+				    "changes of the collector's settings are not all seen");
+			return;
+		}
+		*changes[i].original = (function6 *)(void *)m->call;
+		m->call = (void *(*)(void *, void *, void *))(void *)changes[i].ours;
+	}
+}
+
 void collector_start(void)
 {
 	struct search s = { .n = 0 };
-	struct py_method *collect = find_method();
+	struct py_method *collect = find_method("collect");
 	const void *from[] = {
 		cpython_find("PyGC_Collect"), cpython_find("_PyGC_CollectNoFail"),
 		collect ? (const void *)collect->call : NULL,
@@ -465,6 +544,7 @@ void collector_start(void)
 			    "collections are counted, but not seen one by one");
 	if (!collect)
 		return;
+	follow_changes();
 	method_entry = (const void *)collect->call;
 	detour_place("gc.collect", (void *)collect->call, (void *)method_detour, (void **)&method);
 }

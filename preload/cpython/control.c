@@ -213,6 +213,7 @@ static void become_ready(void)
 	if (GUARD_ENTER(&g)) {
 		event_ext(&g, OURO_EXT_READY, NULL, 0);
 		collector_tell(&g);
+		collector_settings(&g);
 		guard_leave(&g);
 	}
 }

@@ -158,6 +158,7 @@ void collector_start(void);		/* before anything else is detoured: it reads code 
 long collector_asked(long (*collect)(void));	/* calls PyGC_Collect for somebody */
 bool collector_watch(const void *function);	/* is it gc.collect? then control_called from now on */
 void collector_tell(struct guard *g);	/* what its statistics say now */
+void collector_settings(struct guard *g);	/* ... and its settings */
 
 /* garbage.c */
 void garbage_snapshot(struct guard *g, unsigned generation, uint64_t freed); /* a collection begins */

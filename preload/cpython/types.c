@@ -11,6 +11,7 @@
 #include "../defs.h"
 #include "../runtime.h"
 
+#include <ouro/define.h>
 #include <sys/mman.h>
 
 enum {
@@ -48,10 +49,19 @@ static unsigned flags_of(uintptr_t type)
 	return types_kind(type) | (name && deaths_hidden(name) ? TYPE_TO_WATCH : 0);
 }
 
+static uint16_t about(uintptr_t type)
+{
+	uintptr_t flags = py_ptr(type, TP_FLAGS);
+
+	return (uint16_t)((flags & PY_TPFLAGS_HAVE_GC ? OURO_TYPE_COLLECTED : 0) |
+			  (flags & PY_TPFLAGS_HEAPTYPE ? 0 : OURO_TYPE_STATIC));
+}
+
 static uint32_t add(uintptr_t type, unsigned *ret_flags)
 {
 	const char *name = (const char *)py_ptr(type, TP_NAME);
-	uint32_t number = define_type(RUNTIME_CPYTHON, name ? define_cstring(name) : 0, type);
+	uint32_t number = define_type(RUNTIME_CPYTHON | about(type),
+				      name ? define_cstring(name) : 0, type);
 	size_t at = home(type);
 
 	*ret_flags = flags_of(type);

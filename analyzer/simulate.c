@@ -1,0 +1,435 @@
+#include "simulate.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A collection that was seen is not doubted for so few objects. */
+enum { SLACK = 4 };
+
+enum { YOUNG, MIDDLE, OLD, FROZEN, PARTS };
+
+static const uint32_t first_thresholds[2][GENERATIONS] = { { 700, 10, 10 }, { 2000, 10, 10 } };
+
+/* How many of the objects of a part are tracked, as recorded collections show it. */
+struct shares {
+	double of[PARTS];
+	bool known[PARTS];
+};
+
+struct sim {
+	const struct setting *setting;
+	struct simulation *to;
+	bool enabled, due, started, stopped;	/* stopped: by the setting           */
+	uint32_t threshold[GENERATIONS];
+	uint64_t count[GENERATIONS];
+	uint64_t from[GENERATIONS];	/* clock where each generation begins        */
+	uint64_t thawed;		/* before it all is frozen                   */
+	uint64_t objects[PARTS];	/* alive, or garbage that waits              */
+	uint64_t waiting[PARTS][KINDS];	/* garbage                                   */
+	uint64_t waiting_n[PARTS], waiting_bytes[PARTS];
+	double long_total, long_pending;
+	uint32_t list[KINDS];		/* on each free list                         */
+	uint32_t next;			/* garbage from here on is still in use      */
+	uint64_t freed_bytes;
+
+	/* Of the last collection, before it. */
+	uint64_t was[PARTS], was_count[GENERATIONS];
+	unsigned last;			/* its generation; GENERATIONS: told already */
+};
+
+struct play {
+	const struct tape *tape;
+	struct sim *sim;
+	uint32_t n;
+	struct shares shares;
+	struct self_check *check;
+	uint64_t recorded_freed;	/* bytes, by recorded collections            */
+	uint64_t live, told;
+	bool failed, busy;
+};
+
+static unsigned part_of(const struct sim *s, uint64_t order)
+{
+	return order < s->thawed ? FROZEN : order >= s->from[0] ? YOUNG : order >= s->from[1] ?
+		MIDDLE : OLD;
+}
+
+/* ----------------------------------------------------------------------------- garbage */
+
+static void garbage_until(struct play *p, struct sim *s, uint64_t clock)
+{
+	const struct tape *t = p->tape;
+
+	for (; s->next < t->garbages && t->garbage[s->next].at <= clock; s->next++) {
+		const struct fallen *g = &t->garbage[s->next];
+		unsigned part = part_of(s, g->oldest), own = part_of(s, g->order);
+
+		s->objects[own] -= s->objects[own] > 0;
+		s->objects[part]++;
+		s->waiting[part][g->list]++;
+		s->waiting_n[part]++;
+		s->waiting_bytes[part] += (uint64_t)g->words * 8;
+	}
+}
+
+/* What is given back is not counted down: the count is 0 meanwhile. */
+static uint64_t free_garbage(struct play *p, struct sim *s, unsigned generation)
+{
+	const struct freelists *lists = &p->tape->lists;
+	uint64_t freed = 0;
+
+	for (unsigned g = 0; g <= generation; g++) {
+		for (unsigned i = 1; i < KINDS; i++) {
+			uint64_t n = s->list[i] + s->waiting[g][i];
+
+			s->list[i] = (uint32_t)(n < lists->room[i] ? n : lists->room[i]);
+		}
+		memset(s->waiting[g], 0, sizeof(s->waiting[g]));
+		freed += s->waiting_n[g];
+		s->objects[g] -= s->waiting_n[g] < s->objects[g] ? s->waiting_n[g] : s->objects[g];
+		s->freed_bytes += s->waiting_bytes[g];
+		s->waiting_n[g] = s->waiting_bytes[g] = 0;
+	}
+	return freed;
+}
+
+/* Objects and the garbage among them go to another part. */
+static void move(struct sim *s, unsigned from, unsigned to)
+{
+	if (from == to)
+		return;
+	s->objects[to] += s->objects[from];
+	s->waiting_n[to] += s->waiting_n[from];
+	s->waiting_bytes[to] += s->waiting_bytes[from];
+	for (unsigned i = 0; i < KINDS; i++)
+		s->waiting[to][i] += s->waiting[from][i];
+	s->objects[from] = s->waiting_n[from] = s->waiting_bytes[from] = 0;
+	memset(s->waiting[from], 0, sizeof(s->waiting[from]));
+}
+
+/* ------------------------------------------------------------------------- a collection */
+
+static double tracked(const struct play *p, const struct sim *s, unsigned generation)
+{
+	double n = 0;
+
+	for (unsigned g = 0; g <= generation; g++)
+		n += p->shares.of[g] * (double)s->objects[g];
+	return n;
+}
+
+static void note_run(struct play *p, struct sim *s, unsigned generation, double examined,
+		     uint64_t freed, bool asked)
+{
+	struct simulation *to = s->to;
+
+	(s->started ? to->runs : to->before)[generation]++;
+	to->automatic += s->started && !asked;
+	if (mem_room(&to->run, to->n, &to->room, sizeof(*to->run))) {
+		p->failed = true;
+		return;
+	}
+	to->run[to->n++] = (struct simulated_run){
+		.examined = (uint32_t)(examined < UINT32_MAX ? examined : UINT32_MAX),
+		.freed = (uint32_t)(freed < UINT32_MAX ? freed : UINT32_MAX),
+		.generation = (uint8_t)generation, .asked = asked, .start_up = !s->started,
+	};
+}
+
+static void collect(struct play *p, struct sim *s, unsigned generation, uint64_t clock, bool asked)
+{
+	double examined;
+	uint64_t freed;
+
+	s->last = generation;
+	memcpy(s->was, s->objects, sizeof(s->was));
+	memcpy(s->was_count, s->count, sizeof(s->was_count));
+	if (generation < OLD)
+		s->count[generation + 1]++;
+	for (unsigned g = 0; g <= generation; g++)
+		s->count[g] = 0;
+	examined = tracked(p, s, generation);
+	freed = free_garbage(p, s, generation);
+	for (unsigned g = 0; g < generation; g++)
+		move(s, g, generation);
+	if (generation < OLD)
+		move(s, generation, generation + 1);
+	if (generation == MIDDLE)
+		s->long_pending += examined > (double)freed ? examined - (double)freed : 0;
+	if (generation == OLD) {
+		s->long_pending = 0;
+		s->long_total = examined > (double)freed ? examined - (double)freed : 0;
+		for (unsigned i = 0; i < KINDS; i++)
+			if (p->tape->lists.cleared[i])
+				s->list[i] = 0;
+	}
+	s->from[0] = clock;
+	if (generation >= MIDDLE)
+		s->from[1] = clock;
+	note_run(p, s, generation, examined, freed, asked);
+}
+
+/* The oldest over its threshold. */
+static void collect_due(struct play *p, struct sim *s, uint64_t clock, bool seen)
+{
+	for (unsigned g = GENERATIONS; g-- > 0;) {
+		if (s->count[g] + (!g && seen ? SLACK : 0) <= s->threshold[g])
+			continue;
+		if (g == OLD && s->long_pending < (double)(uint64_t)(s->long_total / 4))
+			continue;
+		garbage_until(p, s, clock);
+		collect(p, s, g, clock, false);
+		return;
+	}
+}
+
+static void freeze(struct sim *s, uint64_t clock)
+{
+	for (unsigned g = 0; g < FROZEN; g++) {
+		s->to->frozen += s->objects[g];
+		move(s, g, FROZEN);
+		s->count[g] = 0;
+	}
+	s->from[0] = s->from[1] = s->thawed = clock;
+}
+
+static void unfreeze(struct sim *s)
+{
+	move(s, FROZEN, OLD);
+	s->thawed = 0;
+}
+
+/* ------------------------------------------------------------------------------- the ops */
+
+static void birth(struct play *p, struct sim *s, const struct tape_op *op, uint64_t clock)
+{
+	bool from_list = op->list && !op->direct && (s->list[op->list] || op->list == KIND_FRAME);
+
+	if (clock == s->setting->freeze)
+		freeze(s, clock);
+	if (from_list) {
+		s->list[op->list] -= s->list[op->list] > 0;
+	} else if (++s->count[0] > s->threshold[0] && s->threshold[0] && s->enabled && !s->stopped &&
+		   !p->busy) {
+		if (p->tape->lists.minor >= 12)
+			s->due = true;
+		else
+			collect_due(p, s, clock, false);
+	}
+	s->objects[YOUNG]++;
+}
+
+static void death(struct play *p, struct sim *s, const struct tape_op *op)
+{
+	unsigned part = part_of(s, op->order);
+
+	s->objects[part] -= s->objects[part] > 0;
+	if (op->list && s->list[op->list] < p->tape->lists.room[op->list])
+		s->list[op->list]++;
+	else
+		s->count[0] -= s->count[0] > 0;
+}
+
+/* The recorded one goes by where it was seen to happen. */
+static void check_point(struct play *p, struct sim *s, bool seen, uint64_t clock)
+{
+	bool nearly = s->count[0] + SLACK > s->threshold[0];
+
+	if (s->setting->recorded ? !seen || !nearly : !s->due)
+		return;
+	s->due = false;
+	if (s->enabled && !s->stopped)
+		collect_due(p, s, clock, s->setting->recorded);
+}
+
+static void apply(struct sim *s, const struct tape_settings *x, uint64_t clock)
+{
+	bool own = !s->setting->recorded && !s->setting->keep && s->started;
+
+	s->enabled = x->enabled;
+	/* The recorder made an object of its own just before, and did not tell. */
+	for (unsigned g = 0; x->change == OURO_CHANGE_NONE && g < GENERATIONS; g++)
+		s->count[g] = x->count[g];
+	if (x->change == OURO_CHANGE_FREEZE)
+		freeze(s, clock);
+	if (x->change == OURO_CHANGE_UNFREEZE)
+		unfreeze(s);
+	if (!own)
+		memcpy(s->threshold, x->threshold, sizeof(s->threshold));
+}
+
+static void begin_program(struct sim *s)
+{
+	const struct setting *x = s->setting;
+
+	s->started = true;
+	if (x->recorded)
+		return;
+	s->stopped = x->off;
+	if (!x->keep)
+		memcpy(s->threshold, x->threshold, sizeof(s->threshold));
+}
+
+static void measure(struct play *p, struct sim *s, const struct tape_op *op)
+{
+	uint64_t waiting = 0, most = op->most + p->recorded_freed;
+
+	for (unsigned g = 0; g < PARTS; g++)
+		waiting += s->waiting_bytes[g];
+	most -= s->freed_bytes < most ? s->freed_bytes : most;
+	if (most > s->to->peak_bytes)
+		s->to->peak_bytes = most;
+	if (waiting > s->to->peak_waiting)
+		s->to->peak_waiting = waiting;
+}
+
+/* ---------------------------------------------------------- against what was recorded */
+
+static void learn_share(struct shares *x, unsigned part, double tracked_n, double n)
+{
+	double share = n >= 1 ? tracked_n / n : 0;
+
+	if (n < 50 || share < 0)
+		return;
+	if (share > 1)
+		share = 1;
+	x->of[part] = x->known[part] ? x->of[part] + (share - x->of[part]) / 4 : share;
+	x->known[part] = true;
+	for (unsigned g = part + 1; g < PARTS; g++)
+		if (!x->known[g])
+			x->of[g] = x->of[part];
+}
+
+static void learn(struct play *p, const struct sim *s, const struct collection *c)
+{
+	double examined = (double)c->examined - 1, rest = examined;
+
+	if (!c->examined || c->generation > OLD)
+		return;
+	for (unsigned g = 0; g < c->generation; g++)
+		rest -= p->shares.of[g] * (double)s->was[g];
+	learn_share(&p->shares, c->generation, rest, (double)s->was[c->generation]);
+}
+
+static void compare(struct play *p, struct sim *s, const struct collection *c)
+{
+	struct self_check *k = p->check;
+	bool equal = s->last == c->generation;
+
+	for (unsigned g = 0; g < GENERATIONS; g++)
+		equal &= s->was_count[g] == c->count[g];
+	k->exact += equal;
+	if (!equal && k->first_wrong == NEVER)
+		k->first_wrong = p->told;
+	p->told++;
+	if (s->last == c->generation) {
+		learn(p, s, c);
+		if (c->kept && c->generation == OLD)
+			s->long_total = (double)c->kept - 1;
+	}
+	s->last = GENERATIONS;
+}
+
+static void recorded_collection(struct play *p, uint64_t row, uint64_t clock)
+{
+	const struct collections *s = p->tape->collections;
+	const struct collection *c = row < s->n ? &s->c[row] : NULL;
+
+	if (!c || c->generation > OLD)
+		return;
+	if (c->cause == OURO_CAUSE_THRESHOLD) {
+		p->check->recorded[c->generation]++;
+	} else {
+		for (uint32_t i = 0; i < p->n; i++) {
+			garbage_until(p, &p->sim[i], clock);
+			collect(p, &p->sim[i], c->generation, clock, true);
+		}
+	}
+	compare(p, &p->sim[0], c);
+}
+
+/* ---------------------------------------------------------------------------------- all */
+
+static void step(struct play *p, const struct tape_op *op, uint64_t clock)
+{
+	if (op->kind == TAPE_COLLECT) {
+		recorded_collection(p, op->value, clock - 1);
+		return;
+	}
+	if (op->kind == TAPE_BUSY || op->kind == TAPE_IDLE)
+		p->busy = op->kind == TAPE_BUSY;
+	if (op->kind == TAPE_FREED)
+		p->recorded_freed += op->value;
+	for (uint32_t i = 0; i < p->n; i++) {
+		struct sim *s = &p->sim[i];
+
+		switch (op->kind) {
+		case TAPE_BIRTH:
+			birth(p, s, op, clock - 1);
+			break;
+		case TAPE_DEATH:
+			death(p, s, op);
+			break;
+		case TAPE_CHECK:
+		case TAPE_CHECK_SEEN:
+			check_point(p, s, op->kind == TAPE_CHECK_SEEN, clock);
+			break;
+		case TAPE_SETTINGS:
+			garbage_until(p, s, clock);
+			apply(s, &p->tape->settings[op->value], clock);
+			break;
+		case TAPE_BYTES:
+			garbage_until(p, s, clock);
+			measure(p, s, op);
+			break;
+		case TAPE_READY:
+			begin_program(s);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+int simulate(const struct tape *t, const struct setting *setting, uint32_t n,
+	     struct simulation *ret, struct self_check *ret_check)
+{
+	struct play p = { .tape = t, .n = n, .check = ret_check,
+			  .sim = mem_array(n, sizeof(*p.sim)) };
+	struct tape_reader r;
+	struct tape_op op;
+
+	if (!p.sim)
+		return -ENOMEM;
+	memset(ret, 0, n * sizeof(*ret));
+	*ret_check = (struct self_check){ .first_wrong = NEVER };
+	for (unsigned g = 0; g < PARTS; g++)
+		p.shares.of[g] = 1;
+	for (uint32_t i = 0; i < n; i++) {
+		p.sim[i] = (struct sim){ .setting = &setting[i], .to = &ret[i], .enabled = true,
+					 .last = GENERATIONS };
+		memcpy(p.sim[i].threshold, first_thresholds[t->lists.minor >= 13],
+		       sizeof(p.sim[i].threshold));
+	}
+	for (tape_rewind(&r, t); !p.failed && tape_next(&r, &op);)
+		step(&p, &op, r.clock);
+	for (uint32_t i = 0; i < ret[0].n; i++)
+		if (!ret[0].run[i].asked)
+			ret_check->simulated[ret[0].run[i].generation]++;
+	mem_free(p.sim);
+	if (p.failed) {
+		simulations_fini(ret, n);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void simulations_fini(struct simulation *s, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		mem_free(s[i].run);
+		s[i] = (struct simulation){0};
+	}
+}

@@ -1,0 +1,127 @@
+/*
+ * tape.h - what a collector has to do with in a run, as short as can be
+ *
+ * Made while a recording is replayed, played as often as there are settings to try
+ * (simulate.h).  About two bytes for each object the collector knows.
+ *
+ * Time on the tape is the number of such objects born so far and of collections begun, the
+ * clock; an object is known by the clock at its birth.  So a generation is a range of clock.
+ *
+ * What died in a collection is no event of the tape, as under other settings it would have
+ * died in another one.  It became garbage at some moment that nobody saw: after the last
+ * birth among the objects it hung together with, after the last collection that found
+ * it in use, and before the one that freed it.  A collection clears its garbage from the
+ * oldest object on, and what falls with it goes before it in the order of deaths: that
+ * tells which objects hung together.
+ */
+#ifndef OURO_TAPE_H
+#define OURO_TAPE_H
+
+#include "collections.h"
+#include "freelists.h"
+
+enum tape_kind {
+	TAPE_BIRTH,
+	TAPE_DEATH,			/* by reference count                        */
+	TAPE_CHECK,			/* 3.12 on: here a collection that is due may begin */
+	TAPE_CHECK_SEEN,		/* ... and one did                           */
+	TAPE_COLLECT,			/* a recorded one begins                     */
+	TAPE_FREED,			/* it ended                                  */
+	TAPE_SETTINGS,
+	TAPE_BYTES,
+	TAPE_READY,			/* what follows is the program               */
+	TAPE_BUSY, TAPE_IDLE,		/* to 3.11: a recorded collection, callbacks and all */
+};
+
+struct tape_op {
+	enum tape_kind kind;
+	uint8_t list;			/* BIRTH, DEATH: kind of free list           */
+	bool direct;			/* BIRTH: not from the list, be it full      */
+	uint64_t order;			/* DEATH: clock at its birth                 */
+	uint64_t value;			/* COLLECT: row of collections, SETTINGS: of settings; */
+					/* FREED: bytes; BYTES: alive now, largest since before */
+	uint64_t most;
+};
+
+struct tape_settings {
+	uint8_t change;			/* enum ouro_change                          */
+	bool enabled;
+	uint32_t threshold[GENERATIONS], count[GENERATIONS];
+	uint64_t ticks;
+	uint64_t frozen;		/* objects + 1; 0: not known                 */
+};
+
+/* Something that a collection freed. */
+struct fallen {
+	uint64_t at;			/* clock when it became so, as set by tape_guess() */
+	uint64_t from;			/* ... at the earliest                       */
+	uint64_t order;			/* clock at its birth                        */
+	uint64_t oldest;		/* ... and at that of the oldest it hung together with */
+	uint32_t span;			/* from + span: at the latest                */
+	uint32_t words : 27;		/* of 8 bytes                                */
+	uint32_t list : 5;
+};
+static_assert(KINDS <= 32, "five bits of struct fallen");
+
+struct tape {
+	uint8_t *op;
+	uint64_t size, room;
+	struct fallen *garbage;
+	uint32_t garbages, garbage_room;
+	struct tape_settings *settings;
+	uint32_t nsettings, settings_room;
+	struct tape_moment {
+		uint64_t clock, ticks;
+	} *moment;			/* now and then                              */
+	uint32_t moments, moments_room;
+	uint64_t clock;			/* at the end                                */
+	bool is_ready;			/* the program began                         */
+	uint64_t settled;		/* clock: nine of ten that lived at the end were made */
+	uint32_t living;		/* objects, at the end                       */
+	struct freelists lists;
+	const char *refused;		/* why there is none: words for the user; or NULL */
+	bool failed;			/* there was no memory                       */
+	struct tape_writer *writer;	/* tape_write.c's                            */
+	const struct collections *collections;
+};
+
+/* The observer that `r` has goes on being told.  -ENOMEM. */
+int tape_init(struct tape *t, const struct collections *c, struct replay *r);
+void tape_fini(struct tape *t);
+
+/* For each event, after it took effect and collections_event() was told. */
+void tape_event(struct tape *t, const struct replay *r, const struct event *e);
+void tape_finish(struct tape *t, const struct replay *r);	/* no more of them   */
+
+/* Garbage becomes so at this part of the way from its earliest to its latest moment. */
+void tape_guess(struct tape *t, double part);
+
+struct tape_reader {
+	const struct tape *tape;
+	const uint8_t *p, *end;
+	uint64_t clock;			/* births before the next op                 */
+	uint64_t live;
+};
+
+void tape_rewind(struct tape_reader *r, const struct tape *t);
+bool tape_next(struct tape_reader *r, struct tape_op *ret);
+
+/* The clock at a moment of the recording, and the moment. */
+uint64_t tape_clock_at(const struct tape *t, const struct trace *trace, double seconds);
+double tape_seconds_at(const struct tape *t, const struct trace *trace, uint64_t clock);
+
+/* -------------------------------------------------- for tests, and for tape_write.c */
+
+void tape_birth(struct tape *t, uint8_t list, bool direct);
+void tape_death(struct tape *t, uint8_t list, uint64_t order);
+void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most);
+/*
+ * The birth that a recorded collection came before goes to where its memory was taken,
+ * `at` bytes into the tape.  From there to here the collector is busy: what its callbacks make
+ * counts, and starts nothing.
+ */
+void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct);
+void tape_writer_free(struct tape_writer *w);
+void tape_add_garbage(struct tape *t, const struct fallen *g);
+
+#endif

@@ -1,0 +1,49 @@
+"""Runs a program under settings of the collector and tells what the collector did.
+
+    run.py SETTINGS RESULT PROGRAM [ARGUMENTS]
+
+SETTINGS: `default`, `off`, `freeze=SECONDS` or thresholds as `10000,1000,1000`; `+pauses` behind it measures
+pauses by gc.callbacks, which makes the collector's own callbacks part of what is counted.
+"""
+import gc
+import json
+import resource
+import runpy
+import sys
+import time
+
+settings, result, program = sys.argv[1:4]
+sys.argv = sys.argv[3:]
+settings, _, pauses = settings.partition("+")
+times = [0.0, 0.0, 0.0]
+longest = [0.0]
+began = [0.0]
+
+
+def watch(phase, info):
+    if phase == "start":
+        began[0] = time.perf_counter()
+    else:
+        took = time.perf_counter() - began[0]
+        times[info["generation"]] += took
+        longest[0] = max(longest[0], took)
+
+
+if pauses:
+    gc.callbacks.append(watch)
+before = [s["collections"] for s in gc.get_stats()]
+start = time.perf_counter()
+if settings == "off":
+    gc.disable()
+elif settings[0].isdigit():
+    gc.set_threshold(*map(int, settings.split(",")))
+try:
+    runpy.run_path(program, run_name="__main__")
+finally:
+    seconds = time.perf_counter() - start
+    after = [s["collections"] for s in gc.get_stats()]
+    if result != "-":
+        with open(result, "w") as out:
+            json.dump({"runs": [a - b for a, b in zip(after, before)], "seconds": seconds,
+                       "pauses": times, "longest": longest[0],
+                       "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}, out)

@@ -1,0 +1,120 @@
+"""What other settings of the collector would do is what they do when the program runs under them.
+
+Environment: WHATIF (work in each program, 1; tests/bench/whatif.py has the long version).
+"""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from harness import TOP, Recording, clean_environment, main, on_every_interpreter
+
+PROGRAMS = os.path.join(TOP, "tests", "bench", "whatif")
+RUN = os.path.join(PROGRAMS, "run.py")
+SCALE = float(os.environ.get("WHATIF", "1"))
+
+
+def command(python, settings, result, program, n):
+    return [python, RUN, settings, result, os.path.join(PROGRAMS, program + ".py"),
+            str(int(n * SCALE))]
+
+
+def bare(python, settings, program, n):
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        subprocess.run(command(python, settings, out.name, program, n), check=True,
+                       env=clean_environment(), stdout=subprocess.DEVNULL)
+        return json.load(out)["runs"]
+
+
+def predicted(collector, threshold):
+    for row in collector["what_if"]["settings"]:
+        if not row["recorded"] and row["freeze_at"] is None and row["threshold"] == threshold \
+                and row["off"] == (threshold is None):
+            return row
+    raise AssertionError(f"no row of {threshold}")
+
+
+class Predictions(unittest.TestCase):
+    def one(self, python, program, n):
+        with Recording(command(python, "default", "-", program, n), "--snapshot", "never") as run:
+            collector = run.ask("gc", "--what-if", "10000,1000,1000", "--what-if", "50,5,5")["collector"]
+        self.assertIsNone(collector["what_if"]["refused"])
+        coarse = predicted(collector, [10000, 1000, 1000])["collections"]
+        self.assertEqual([c["likely"] for c in coarse],
+                         bare(python, "10000,1000,1000", program, n))
+        fine = predicted(collector, [50, 5, 5])["collections"][0]
+        actual = bare(python, "50,5,5", program, n)[0]
+        self.assertLess(fine["high"] - fine["low"], 0.25 * actual)
+        if not fine["low"] <= actual <= fine["high"]:
+            self.assertAlmostEqual(fine["likely"] / actual, 1, delta=0.05)
+        self.assertEqual(sum(c["high"] for c in predicted(collector, None)["collections"]), 0)
+
+    @on_every_interpreter
+    def test_counts_of_a_program_without_cycles(self, python):
+        self.one(python, "requests", 12)
+
+    def test_counts_of_a_program_with_cycles(self):
+        self.one("/usr/bin/python3", "threads", 150)
+
+
+class Recorded(unittest.TestCase):
+    @on_every_interpreter
+    def test_collections_of_the_program_are_what_it_counts(self, python):
+        source = ("import gc\nbefore = [s['collections'] for s in gc.get_stats()]\n"
+                  "x = [[] for _ in range(50000)]\ndel x\n"
+                  "print([s['collections'] - b for s, b in zip(gc.get_stats(), before)])\n")
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
+            program.write(source)
+            program.flush()
+            with Recording([python, program.name], "--snapshot", "never") as run:
+                said = json.loads(run.stdout.splitlines()[0])
+                collector = run.ask("gc")["collector"]
+        self.assertEqual(collector["program_collections"], said)
+        self.assertEqual(collector["what_if"]["self_check"]["simulated"],
+                         collector["what_if"]["self_check"]["recorded"])
+
+    @on_every_interpreter
+    def test_what_the_program_sets_is_told(self, python):
+        source = ("import gc; gc.set_threshold(500, 3, 4); gc.disable(); gc.enable(); gc.freeze();"
+                  "n = gc.get_freeze_count(); gc.unfreeze(); print(n)")
+        with Recording([python, "-c", source], "--snapshot", "never") as run:
+            changes = run.ask("gc")["collector"]["changes"]
+            text = run.text("gc")
+        self.assertEqual([c["call"] for c in changes],
+                         ["gc.set_threshold", "gc.disable", "gc.enable", "gc.freeze", "gc.unfreeze"])
+        self.assertEqual(changes[0]["threshold"], [500, 3, 4])
+        self.assertEqual([c["enabled"] for c in changes], [True, False, True, True, True])
+        self.assertEqual(changes[3]["frozen"], int(run.stdout.splitlines()[0]))
+        self.assertIn("gc.set_threshold(500, 3, 4)", text)
+
+    def test_a_sample_has_no_predictions(self):
+        with Recording(["/usr/bin/python3", "-c", "x = [[] for _ in range(9000)]"],
+                       "--sample", "4096") as run:
+            self.assertIn("of a sample", run.ask("gc")["collector"]["what_if"]["refused"])
+            self.assertIn("No prediction of other settings", run.text("gc"))
+
+    def test_wrong_words_are_told(self):
+        with Recording(["/usr/bin/python3", "-c", "pass"], "--snapshot", "never") as run:
+            for words in (["--what-if", "10,10"], ["--what-if", "-1,2,3"], ["--freeze-at", "x"],
+                          ["--memory", "-1"], ["--what-if", "1,2,3,4"]):
+                with self.assertRaises(AssertionError) as refused:
+                    run.ask("gc", *words)
+                self.assertIn("status 2", str(refused.exception))
+
+
+class Tuning(unittest.TestCase):
+    def test_a_heap_that_stays_is_frozen_or_looked_at_less(self):
+        command = ["/usr/bin/python3", os.path.join(PROGRAMS, "heap.py"), "4000", "60000"]
+        with Recording(command, "--snapshot", "never") as run:
+            (found,) = run.findings("collector-tuning")
+            rows = run.ask("gc")["collector"]["what_if"]["settings"]
+        best = [r for r in rows if r["recommended"]]
+        self.assertEqual(len(best), 1)
+        self.assertLess(best[0]["seconds"]["high"], rows[0]["seconds"]["likely"])
+        self.assertTrue(best[0]["memory_holds"] and best[0]["pause_holds"])
+        self.assertIn("gc.", found["advice"])
+
+
+if __name__ == "__main__":
+    main()
