@@ -207,7 +207,8 @@ static int add_trace(struct audit *a, const char *path, uint64_t warm_ns, bool f
 {
 	struct report r;
 	uint32_t before = a->now.n;
-	int e = report_open(&r, path, &(struct report_options){ .warm_ns = warm_ns }, error);
+	int e = report_open(&r, path, &(struct report_options){ .warm_ns = warm_ns,
+			.symbols = a->o.symbols }, error);
 
 	if (e)
 		return e;

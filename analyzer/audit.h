@@ -12,6 +12,7 @@
 
 #include "baseline.h"
 #include "suppress.h"
+#include "symbols.h"
 #include "warm.h"
 
 struct audit_options {
@@ -20,6 +21,7 @@ struct audit_options {
 	struct tolerance tolerance;
 	enum finding_severity severity;	/* what is less is passed over               */
 	const char *fail_on;		/* kinds parted by commas, or NULL           */
+	struct symbols_options symbols;
 	const char *only;		/* programs that are called so; NULL: all    */
 };
 

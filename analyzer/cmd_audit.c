@@ -47,6 +47,7 @@ static const char usage[] =
 "  -o, --output FILE      keep the trace\n"
 "  --format text|json     json is a contract: docs/json.md; the command's output then\n"
 "                         goes to stderr                               (text)\n"
+VIEW_SYMBOLS_HELP
 "  --junit FILE           write the verdict as JUnit XML, too\n"
 "  -h, --help             this text\n"
 "\n"
@@ -73,6 +74,7 @@ static const struct option options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "junit", required_argument, NULL, OPT_JUNIT },
 	{ "help", no_argument, NULL, 'h' },
+	VIEW_SYMBOLS_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -185,6 +187,10 @@ static int one_option(struct job *j, int c)
 	case OPT_JUNIT:
 		j->junit = optarg;
 		return -1;
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&j->o.symbols, c);
 	default:
 		fputs("`ouro audit --help` lists the options\n", stderr);
 		return STATUS_USAGE;

@@ -25,6 +25,7 @@ static const char usage[] =
 "  --project DIR          paths below it are told from there   (the current directory)\n"
 "  --all                  leave nothing out of lists\n"
 "  --format text|json     json is a contract: docs/json.md             (text)\n"
+VIEW_SYMBOLS_HELP
 "  -h, --help             this text\n";
 
 enum { OPT_PER = 256, OPT_TOLERANCE, OPT_PROJECT, OPT_ALL, OPT_FORMAT };
@@ -36,6 +37,7 @@ static const struct option options[] = {
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
+	VIEW_SYMBOLS_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -43,6 +45,7 @@ struct job {
 	struct diff d;
 	char *project;
 	bool all, json;
+	struct symbols_options symbols;
 };
 
 static int one_option(struct job *j, int c)
@@ -69,6 +72,10 @@ static int one_option(struct job *j, int c)
 		j->json = !strcmp(optarg, "json");
 		return j->json || !strcmp(optarg, "text") ? -1 :
 			complain(STATUS_USAGE, "--format %s: it is text or json", optarg);
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&j->symbols, c);
 	default:
 		fputs("`ouro diff --help` lists the options\n", stderr);
 		return STATUS_USAGE;
@@ -77,7 +84,7 @@ static int one_option(struct job *j, int c)
 
 static int take(struct job *j, unsigned i, const char *path)
 {
-	struct view v = { .path = path };
+	struct view v = { .path = path, .symbols = j->symbols };
 	struct report r;
 	int status = view_open(&v, &r), e;
 

@@ -28,6 +28,7 @@ static const char options_help[] =
 "  --table TABLE        csv: sites, timeline, collections, findings (sites)\n"
 "  --holders QUERY      dot: who holds that, see `ouro holders` (cycles and leaks)\n"
 "  --snapshot N         dot, sqlite, csv: which snapshot    (the last complete one)\n"
+VIEW_SYMBOLS_HELP
 "\n"
 "alloc is all that was made, inuse what is left when the program begins to end (or\n"
 "is killed), peak what there was when the program had most bytes.\n";
@@ -76,6 +77,10 @@ static int one_option(struct order *o, int option)
 	case OPTION_TABLE:
 		o->job.table = optarg;
 		return -1;
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&o->v.symbols, option);
 	case OPTION_HOLDERS:
 		o->job.query = optarg;
 		return -1;
@@ -97,6 +102,7 @@ static int parse(struct order *o, int argc, char **argv)
 		{ "table", required_argument, NULL, OPTION_TABLE },
 		{ "holders", required_argument, NULL, OPTION_HOLDERS },
 		{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+		VIEW_SYMBOLS_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -21,6 +21,7 @@ static const char help[] =
 "  --all                the matched pairs too, and whole stacks\n"
 "  --tree               all objects added up, by calls from the outside in\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
+VIEW_SYMBOLS_HELP
 "  --snapshot N         objects that lived at this one          (the last complete one)\n"
 "  --limit N            so many objects                         (3; --tree: 1000)\n";
 

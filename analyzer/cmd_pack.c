@@ -5,7 +5,7 @@
 #include "command.h"
 #include "mem.h"
 #include "pack_write.h"
-#include "symbols.h"
+#include "view.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -42,7 +42,7 @@ struct pack_words {
 	struct symbols_options how;
 };
 
-enum { WORD_LEVEL = 256, WORD_SYMBOLS, WORD_SYSROOT, WORD_DEBUGINFOD };
+enum { WORD_LEVEL = 256, WORD_SYMBOLS };
 
 static int one_word(struct pack_words *w, int word)
 {
@@ -57,15 +57,11 @@ static int one_word(struct pack_words *w, int word)
 	case WORD_SYMBOLS:
 		w->symbols = true;
 		return -1;
-	case WORD_SYSROOT:
-		w->how.sysroot = optarg;
-		return -1;
-	case WORD_DEBUGINFOD:
-		w->how.debuginfod = true;
-		return getenv("DEBUGINFOD_URLS") ? -1 :
-			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	case VIEW_SYSROOT:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&w->how, word);
 	}
-	return STATUS_USAGE;
+	return STATUS_USAGE;		/* getopt has said what is wrong */
 }
 
 static int parse(struct pack_words *w, int argc, char **argv, const struct option *option,
@@ -166,8 +162,8 @@ int cmd_pack(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "level", required_argument, NULL, WORD_LEVEL },
 		{ "symbols", no_argument, NULL, WORD_SYMBOLS },
-		{ "sysroot", required_argument, NULL, WORD_SYSROOT },
-		{ "debuginfod", no_argument, NULL, WORD_DEBUGINFOD },
+		{ "sysroot", required_argument, NULL, VIEW_SYSROOT },
+		{ "debuginfod", no_argument, NULL, VIEW_DEBUGINFOD },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -198,6 +198,7 @@ void native_close(struct native *n)
 		mem_free(n->name[--n->names]);
 	mem_free(n->name);
 	free(n->symbol);
+	native_scopes_free(n->scopes);
 	free(n->debug_path);
 	free(n->target);
 	free(n->file);
@@ -248,11 +249,25 @@ static const char *keep_name(struct native *n, struct buf *b)
 	return n->name[n->names++] = name;
 }
 
-/* "shop::order" of what is so local that the linker has no name for it. */
-static const char *scoped_name(struct native *n, Dwarf_Die *die, const char *name)
+static bool is_cxx(Dwarf_Die *unit)
 {
-	Dwarf_Die origin = origin_of(die), *scope = NULL;
-	int scopes = dwarf_getscopes_die(&origin, &scope);
+	switch (dwarf_srclang(unit)) {
+	case DW_LANG_C_plus_plus:
+	case DW_LANG_C_plus_plus_03:
+	case DW_LANG_C_plus_plus_11:
+	case DW_LANG_C_plus_plus_14:
+	case 0x2a:			/* C++17 and C++20: newer than this elfutils    */
+	case 0x2b:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const char *find_scopes(struct native *n, Dwarf_Die *origin, const char *name)
+{
+	Dwarf_Die *scope = NULL;
+	int scopes = dwarf_getscopes_die(origin, &scope);
 	struct buf b = { 0 };
 	const char *kept = NULL;
 
@@ -271,8 +286,25 @@ static const char *scoped_name(struct native *n, Dwarf_Die *die, const char *nam
 	return kept ? kept : name;
 }
 
+/*
+ * "shop::order" of what is so local that the linker has no name for it.  To find out
+ * libdw goes through the unit, so the latest answers are kept.
+ */
+static const char *scoped_name(
+	struct native *n, Dwarf_Die *unit, Dwarf_Die *die, const char *name)
+{
+	Dwarf_Die origin = origin_of(die);
+	struct native_scoped *known = &n->scoped[dwarf_dieoffset(&origin) % NATIVE_SCOPED];
+
+	if (!is_cxx(unit))
+		return name;
+	if (known->die != origin.addr)
+		*known = (struct native_scoped){ origin.addr, find_scopes(n, &origin, name) };
+	return known->name;
+}
+
 /* The linker's name has namespaces and arguments in it; C has none such. */
-static const char *die_name(struct native *n, Dwarf_Die *die)
+static const char *die_name(struct native *n, Dwarf_Die *unit, Dwarf_Die *die)
 {
 	Dwarf_Attribute a;
 	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &a));
@@ -283,7 +315,7 @@ static const char *die_name(struct native *n, Dwarf_Die *die)
 	if (name)
 		return name;
 	name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &a));
-	return name ? scoped_name(n, die, name) : NULL;
+	return name ? scoped_name(n, unit, die, name) : NULL;
 }
 
 static uint32_t call_line(Dwarf_Die *inlined)
@@ -309,57 +341,21 @@ static const char *call_file(Dwarf_Die *cu, Dwarf_Die *inlined)
 	return dwarf_filesrc(files, v, NULL, NULL);
 }
 
-/* The functions around a place, innermost first, as nested in the code itself. */
-static int find_scopes(Dwarf_Die *cu, Dwarf_Addr pc, Dwarf_Die **ret)
-{
-	Dwarf_Die *first, innermost;
-	int n = dwarf_getscopes(cu, pc, &first);
-
-	if (n <= 0)
-		return 0;
-	innermost = first[0];
-	free(first);
-	n = dwarf_getscopes_die(&innermost, ret);
-	return n > 0 ? n : 0;
-}
-
 static uint32_t inlined_frames(
 	struct native *n, uint64_t address, struct native_frame *frame)
 {
-	Dwarf_Addr bias;
-	Dwarf_Die *cu = dwfl_module_addrdie(n->module, address, &bias), *scope = NULL;
-	int scopes = cu ? find_scopes(cu, address - bias, &scope) : 0;
-	uint32_t count = 0;
+	Dwarf_Die unit, scope[NATIVE_FRAMES];
+	uint32_t count = native_scopes(n, address, &unit, scope);
 
-	for (int i = 0; i < scopes && count < NATIVE_FRAMES - 1; i++) {
-		int tag = dwarf_tag(&scope[i]);
-
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram &&
-		    tag != DW_TAG_entry_point)
-			continue;
-		frame[count++].function = die_name(n, &scope[i]);
-		if (tag != DW_TAG_inlined_subroutine)
+	for (uint32_t i = 0; i < count; i++) {
+		frame[i].function = die_name(n, &unit, &scope[i]);
+		if (i + 1 == count)
 			break;
-		frame[count - 1].inlined = true;
-		frame[count].line = call_line(&scope[i]);
-		frame[count].file = call_file(cu, &scope[i]);
+		frame[i].inlined = true;
+		frame[i + 1].line = call_line(&scope[i]);
+		frame[i + 1].file = call_file(&unit, &scope[i]);
 	}
-	free(scope);
 	return count;
-}
-
-static bool source_line(struct native *n, uint64_t address, struct native_frame *f)
-{
-	Dwfl_Line *line = dwfl_module_getsrc(n->module, address);
-	int number = 0;
-	const char *file =
-		line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
-
-	if (!file)
-		return false;
-	f->file = file;
-	f->line = number > 0 ? (uint32_t)number : 0;
-	return true;
 }
 
 uint32_t native_frames(struct native *n, uint64_t address,
@@ -373,7 +369,7 @@ uint32_t native_frames(struct native *n, uint64_t address,
 		return 0;
 	memset(ret, 0, NATIVE_FRAMES * sizeof(*ret));
 	count = inlined_frames(n, address, ret);
-	line = source_line(n, address, &ret[0]);
+	line = native_line(n, address, &ret[0].file, &ret[0].line);
 	if (!count || !ret[count - 1].function) {
 		count += !count;
 		ret[count - 1].function = native_symbol(n, address, &offset);

@@ -15,6 +15,8 @@ struct native_row {
 	bool datum;
 };
 
+#define NATIVE_SCOPED 251		/* a prime: offsets of dies are often even       */
+
 struct native {
 	Dwfl *dwfl;
 	Dwfl_Module *module;		/* NULL: nothing is to be had                    */
@@ -24,10 +26,26 @@ struct native {
 	char *file;			/* sysroot and path                              */
 	size_t sysroot_length;
 	enum native_state state;
+	struct native_scopes *scopes;	/* NULL: not asked for yet                       */
 	struct native_row *symbol;	/* by address; NULL: not asked for yet           */
 	uint32_t symbols;
+	struct native_scoped {
+		const void *die;
+		const char *name;
+	} scoped[NATIVE_SCOPED];	/* names that were searched for lately           */
 	char **name;			/* those that were put together here             */
 	uint32_t names, names_room;
 };
+
+/*
+ * The functions around an address of the file, innermost first: what was inlined,
+ * then what it was inlined into; 0 when none is known.
+ */
+uint32_t native_scopes(struct native *n, uint64_t address, Dwarf_Die *ret_unit,
+	Dwarf_Die ret[NATIVE_FRAMES]);
+void native_scopes_free(struct native_scopes *s);
+
+/* The line of source of an address; false: not known. */
+bool native_line(struct native *n, uint64_t address, const char **ret_file, uint32_t *ret_line);
 
 #endif

@@ -49,7 +49,7 @@ static const char *const scripts[] = {
 
 static const struct { const char *name; int (*main)(int, char **); } commands[] = {
 	{ "report", cmd_report }, { "leaks", cmd_leaks }, { "gc", cmd_gc }, { "cycles", cmd_cycles },
-	{ "survival", cmd_survival }, { "dump", cmd_dump },
+	{ "survival", cmd_survival }, { "dump", cmd_dump }, { "sites", cmd_sites },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

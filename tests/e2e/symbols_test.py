@@ -272,7 +272,7 @@ class Languages(Folder):
             run("rustc", "-g", "-O", "-Z", "unstable-options", "-C", "symbol-mangling-version=" + mangling, "-o",
                 self.path("app"), self.path("app.rs"), env=allowed)
             self.record()
-            self.assertRegex(self.ask(), r"<app::shop::Crate<.*> as app::shop::Sell>::lose")
+            self.assertRegex(self.ask(), r"<app::shop::Crate<.*> as app::shop::Sell>::lose\S* \S*app\.rs:\d")
 
 
 class Packages(Folder):

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 /* A packed file in its parts: what a decompressor skips has `skip` bytes before the rest. */
 #define PARTS_MAX 64
 
-struct part {
+struct piece {
 	uint8_t *bytes;			/* unpacked                                  */
 	size_t size;
 	bool compressed;
@@ -42,7 +42,7 @@ struct part {
 struct packed {
 	uint8_t *bytes;
 	size_t size;
-	struct part part[PARTS_MAX];
+	struct piece part[PARTS_MAX];
 	uint32_t parts;
 };
 
@@ -53,7 +53,7 @@ static void *must(void *p)
 	return p;
 }
 
-static void read_part(struct part *p, const uint8_t *at, struct pack_entry e)
+static void read_part(struct piece *p, const uint8_t *at, struct pack_entry e)
 {
 	unsigned long long size;
 
@@ -160,7 +160,7 @@ static void spoil_part(uint8_t *bytes, size_t size)
 			roll(size));
 }
 
-static size_t compress_part(ZSTD_CCtx *zstd, const struct part *p, uint8_t *ret, size_t room)
+static size_t compress_part(ZSTD_CCtx *zstd, const struct piece *p, uint8_t *ret, size_t room)
 {
 	uint8_t *bytes = must(malloc(p->size + 1));
 	struct pack_section s;
@@ -198,7 +198,7 @@ static size_t rebuild(const struct packed *seed, ZSTD_CCtx *zstd, uint8_t *ret, 
 	size_t n;
 
 	for (uint32_t i = 0; i < seed->parts; i++, out += n) {
-		const struct part *p = &seed->part[i];
+		const struct piece *p = &seed->part[i];
 
 		n = p->packed_size;
 		if (i == changed)

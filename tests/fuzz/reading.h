@@ -4,6 +4,7 @@
 #ifndef READING_H
 #define READING_H
 
+#include "mem.h"
 #include "pack.h"
 #include "packnames.h"
 #include "replay.h"
@@ -21,8 +22,8 @@ static inline void look_around(struct replay *r)
 
 	while ((b = replay_each_block(r, &at)))
 		if (!replay_block(r, b->addr) ||
-		    !stacks_depth(&r->stacks, r->site[b->site].stack) !=
-				!r->site[b->site].stack)
+		    !stacks_depth(&r->stacks, r->site[block_site(r, b)].stack) !=
+				!r->site[block_site(r, b)].stack)
 			abort();
 	at = 0;
 	while ((o = replay_each_object(r, &at)))
@@ -43,11 +44,13 @@ static inline void replay_it(struct trace *t, const struct defs *d)
 	look_around(&r);
 	replay_to_end(&r);
 	look_around(&r);
-	for (site_id i = 0; i < r.sites; i++) {
-		live += r.site[i].live;
-		bytes += r.site[i].live_bytes;
-		stacks_line(&r.stacks, r.site[i].stack);
+	for (uint32_t i = 0; i < r.parts; i++) {
+		live += r.part[i].live;
+		bytes += r.part[i].live_bytes;
 	}
+	for (site_id i = 0; i < r.sites; i++)
+		stacks_line(&r.stacks, r.site[i].stack);
+	mem_free(replay_site_sums(&r));
 	if (live != r.total.live || bytes != r.total.live_bytes || live != r.live.blocks)
 		abort();
 	trace_elapsed(t, r.now);
