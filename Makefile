@@ -47,7 +47,7 @@ GUEST_LDFLAGS := -shared -nostartfiles -Wl,-Bsymbolic -Wl,-z,now -Wl,-z,relro -W
 GUEST_LIBS    := -lZydis
 
 ANALYZER_CFLAGS := $(BASE) -Ianalyzer
-ANALYZER_LIBS   := -ldw -lelf -lzstd -liberty -lpthread -lm
+ANALYZER_LIBS   := -ldw -lelf -lzstd -lz -lsqlite3 -liberty -lpthread -lm
 
 TEST_CFLAGS := $(BASE) -Ipreload -Ianalyzer -Itests
 TEST_LIBS   := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck) -lunwind \
@@ -119,10 +119,17 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 # --- what must be installed ----------------------------------------------------------
 
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
-	libdw-dev libzydis-dev libzstd-dev libiberty-dev
+	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev libiberty-dev
+GLIB_PACKAGES  := libglib2.0-dev libgtk-3-dev gtk-3-examples gstreamer1.0-tools \
+	gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0
 CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils musl-tools fakeroot \
-	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev
-BENCH_PACKAGES := g++ heaptrack
+	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz $(GLIB_PACKAGES)
+BENCH_PACKAGES := g++ heaptrack libglib2.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
+
+# Libraries of which descriptions (samples/*.runtime) are tested, and programs that use them.
+CHECK_PACKAGES += libcairo2-dev libdbus-1-dev libjansson-dev libjson-c-dev libavutil-dev \
+	libsystemd-dev libfontconfig-dev libharfbuzz-dev librsvg2-bin libharfbuzz-bin \
+	fontconfig fonts-dejavu-core dbus dbus-bin clang
 
 .PHONY: deps deps-present
 deps: ## install what building and testing need (Debian 12; root or sudo)
@@ -131,12 +138,16 @@ deps: ## install what building and testing need (Debian 12; root or sudo)
 .PHONY: check-deps bench-deps
 check-deps:
 	@sh tests/install-packages.sh $(PACKAGES) $(CHECK_PACKAGES)
+	@if command -v npm >/dev/null && ! test -d $(O)/npm/node_modules/speedscope; then \
+		npm install --silent --no-audit --no-fund --prefix $(O)/npm speedscope@1 ajv@8 || \
+		echo "npm could not install speedscope: its test is skipped" >&2; fi
 
 bench-deps:
 	@sh tests/install-packages.sh $(PACKAGES) $(BENCH_PACKAGES)
 
 deps-present:
-	@for h in libunwind.h uthash.h check.h elfutils/libdw.h Zydis/Zydis.h zstd.h libiberty/demangle.h; do \
+	@for h in libunwind.h uthash.h check.h elfutils/libdw.h Zydis/Zydis.h zstd.h zlib.h sqlite3.h \
+		libiberty/demangle.h; do \
 		test -e /usr/include/$$h || test -e /usr/include/x86_64-linux-gnu/$$h || { \
 		echo "ouro: $$h is missing: run \`make deps\` first" >&2; exit 1; }; done
 
@@ -188,12 +199,14 @@ install: all ## install under PREFIX (/usr/local), with DESTDIR before it
 	$(Q)install -m 755 $(O)/ouro $(DESTDIR)$(PREFIX)/bin/ouro
 	$(Q)install -m 755 $(O)/libouro.so $(LIBDIR)/libouro.so
 	$(Q)install -m 644 include/ouro/*.h $(INCLUDEDIR)
+	$(Q)install -d $(DESTDIR)$(PREFIX)/share/ouro/runtimes
+	$(Q)install -m 644 samples/*.runtime $(DESTDIR)$(PREFIX)/share/ouro/runtimes
 	$(Q)install -m 644 docs/ouro.1 $(MANDIR)/ouro.1
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docs/ouro.pc.in \
 		>$(LIBDIR)/pkgconfig/ouro.pc
 
 uninstall: ## remove what install put there
-	rm -rf $(INCLUDEDIR)
+	rm -rf $(INCLUDEDIR) $(DESTDIR)$(PREFIX)/share/ouro
 	rm -f $(DESTDIR)$(PREFIX)/bin/ouro $(LIBDIR)/libouro.so $(MANDIR)/ouro.1 \
 		$(LIBDIR)/pkgconfig/ouro.pc
 

@@ -1,6 +1,7 @@
 #include "advice.h"
 
 #include "buf.h"
+#include "words.h"
 
 #include <string.h>
 #include <strings.h>
@@ -132,7 +133,13 @@ char *advice_for(const struct finding *f, const struct naming *w)
 		put_cycle(&out, f, w);
 		break;
 	case FINDING_OVER_RETAINED:
-		if (f->severity == FINDING_ERROR)
+		if (f->npaths && *f->path[0].place.function) {
+			const struct finding_site *s = &f->path[0].place;
+
+			words_place(&out, s->function, s->file, s->line);
+			buf_puts(&out, " took references to them by a call (Py_IncRef) that nobody gave "
+				"back by one: release them there when done.");
+		} else if (f->severity == FINDING_ERROR)
 			buf_puts(&out, "Nothing that can be found holds these references: look for a "
 				"Py_INCREF without its Py_DECREF, or a new reference that is never "
 				"released, in the C code that such objects are given to.");
@@ -144,7 +151,12 @@ char *advice_for(const struct finding *f, const struct naming *w)
 			buf_puts(&out, "C code may hold these references in its own memory; that is "
 				"a mistake only if it should have let go.");
 		break;
-	case FINDING_COLLECTED_CYCLE:	/* find_collector.c has its own words */
+	/* These have their own words: find_balance.c, find_growth.c, find_collector.c */
+	case FINDING_UNBALANCED:
+	case FINDING_OVER_RELEASED:
+	case FINDING_GROWTH:
+	case FINDING_CHURN:
+	case FINDING_COLLECTED_CYCLE:
 	case FINDING_COLLECTOR_WASTE:
 	case FINDING_COLLECTOR_TUNING:	/* ... and whatif.c */
 	case FINDING_LOST:		/* find_lost.c says it: blocks have no names */

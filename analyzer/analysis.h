@@ -29,6 +29,10 @@ struct analysis {
 	struct tally tally;
 	struct describer describer;
 
+	/* Adds to f who may have taken a reference to v and kept it; NULL: nobody is asked. */
+	int (*suspects)(void *arg, struct finding *f, node_id v);
+	void *suspects_arg;
+
 	/* How the counts of all objects are explained; static and immortal ones aside. */
 	struct analysis_books {
 		uint64_t objects;	/* looked at                              */

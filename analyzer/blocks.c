@@ -2,6 +2,7 @@
 
 #include "found.h"
 #include "mem.h"
+#include "tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,11 +25,15 @@ static int by_address(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
+/* One that an interpreter's walk looks at: not those that are counted by calls. */
 static bool has_object(const struct replay *r, const struct block *x)
 {
-	for (uint32_t row = x->object; row; row = r->live.object[row].next)
-		if (r->live.object[row].alive)
+	for (uint32_t row = x->object; row; row = r->live.object[row].next) {
+		const struct def_type *t = def_type(r->defs, r->live.object[row].type);
+
+		if (r->live.object[row].alive && !(t && t->runtime))
 			return true;
+	}
 	return false;
 }
 
@@ -44,8 +49,9 @@ static int collect(struct blocks *b, const struct replay *r, bool pools)
 			continue;
 		if (mem_room(&b->row, b->n, &cap, sizeof(*b->row)))
 			return -ENOMEM;
-		b->row[b->n++] = (struct blocks_row){ x->addr, x->size, x->born, block_site(r, x),
-			x->pool, has_object(r, x) };
+		b->row[b->n++] = (struct blocks_row){ .addr = x->addr, .size = x->size,
+			.born = x->born, .site = block_site(r, x), .pool = x->pool,
+			.object = has_object(r, x) };
 		b->bytes += x->size;
 	}
 	if (b->n)
@@ -136,6 +142,7 @@ struct drawing {
 	struct blocks *b;
 	struct draft draft;
 	struct bits rooted;
+	struct tables tables;
 	node_id holder;			/* of the previous word                      */
 };
 
@@ -144,9 +151,10 @@ static bool in_block(const struct blocks *b, node_id v, uint64_t addr)
 	return v != NODE_NONE && addr - b->row[v].addr < b->row[v].size;
 }
 
-static int draw_root(struct drawing *d, node_id to, uint8_t region)
+static int draw_root(struct drawing *d, node_id to, bool inside, uint8_t region)
 {
 	d->b->roots++;
+	d->b->row[to].outside += !inside;
 	if (bits_has(&d->rooted, to))
 		return 0;
 	bits_add(&d->rooted, to);
@@ -157,18 +165,23 @@ static int draw_word(struct drawing *d, uint64_t where, uint64_t held, uint8_t r
 {
 	node_id to = blocks_at(d->b, held);
 	uint64_t offset;
+	bool inside;
 
-	if (to == NODE_NONE)
+	if (to == NODE_NONE || tables_is_weak(&d->tables, where))
 		return 0;
+	if (region == OURO_REGION_DATA && tables_word(&d->tables, to, where))
+		return 0;
+	inside = d->b->row[to].book && d->b->row[to].book->addr / 8 != held / 8;
 	if (region == OURO_REGION_REGISTER)
-		return draw_root(d, to, region);
+		return draw_root(d, to, inside, region);
 	if (!in_block(d->b, d->holder, where))
 		d->holder = blocks_at(d->b, where);
 	if (!in_block(d->b, d->holder, where))
-		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, region);
+		return region == OURO_REGION_MALLOC ? 0 : draw_root(d, to, inside, region);
 	offset = where - d->b->row[d->holder].addr;
 	return draft_edge(&d->draft, d->holder, to,
-		offset < UINT32_MAX ? (uint32_t)offset : UINT32_MAX, EDGE_OWNED);
+		(offset < BLOCKS_OFFSET ? (uint32_t)offset : BLOCKS_OFFSET) |
+			(inside ? BLOCKS_INSIDE : 0), EDGE_OWNED);
 }
 
 static int draw_words(struct drawing *d, const struct snap *s)
@@ -195,15 +208,17 @@ static int draw_objects(struct drawing *d)
 
 	for (uint32_t i = 0; i < d->b->n && !r; i++)
 		if (d->b->row[i].object)
-			r = draw_root(d, i, BLOCKS_OBJECT);
+			r = draw_root(d, i, false, BLOCKS_OBJECT);
 	return r;
 }
 
-static int draw(struct blocks *b, const struct snap *s)
+static int draw(struct blocks *b, const struct replay *replay, const struct snap *s)
 {
 	struct drawing d = { .b = b, .holder = NODE_NONE };
 	int r = bits_init(&d.rooted, b->n);
 
+	if (!r)
+		r = tables_init(&d.tables, b, replay);
 	for (uint32_t i = 0; i < b->n && !r; i++)
 		r = draft_node(&d.draft, 0, b->row[i].size, NODE_UNCOUNTED);
 	if (!r)
@@ -211,7 +226,12 @@ static int draw(struct blocks *b, const struct snap *s)
 	if (!r)
 		r = draw_words(&d, s);
 	if (!r)
+		r = tables_draw(&d.tables, &d.draft);
+	if (!r)
 		r = graph_build(&b->graph, &d.draft);
+	if (!r)
+		r = tables_judge(&d.tables);
+	tables_fini(&d.tables);
 	draft_fini(&d.draft);
 	bits_fini(&d.rooted);
 	return r;
@@ -227,7 +247,7 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 		result = make_index(b);
 	if (!result) {
 		mark_objects(b, s);
-		result = draw(b, s);
+		result = draw(b, r, s);
 	}
 	if (result)
 		blocks_fini(b);

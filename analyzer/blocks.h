@@ -6,6 +6,13 @@
  * a word elsewhere in memory that is in use is a root.  One in memory of
  * malloc that is no block is left over and means nothing.
  *
+ * Where references are told (refs.h), a block is also the counted object that
+ * lies in it, told edges are edges, and words that only know an object are none:
+ *
+ *	weak pointers, by the places that were told;
+ *	what the runtime keeps on its objects' handlers: in its tables the object
+ *	stands beside the handler, and neither is held by them.
+ *
  * Beside a runtime's objects: what these lie in counts as held, for who holds
  * them is another question, which the exact walk answers.  The words in them
  * are edges all the same.
@@ -14,8 +21,17 @@
 #define BLOCKS_H
 
 #include "graph.h"
-#include "replay.h"
+#include "refs.h"
 #include "snap.h"
+
+/*
+ * An edge's name is its offset in the holder, or BLOCKS_TIE and the number of a told edge.
+ * BLOCKS_INSIDE: the word leads into a counted object, not to its address; so it keeps memory
+ * in use, but is no reference.
+ */
+#define BLOCKS_TIE    0x80000000u
+#define BLOCKS_INSIDE 0x40000000u
+#define BLOCKS_OFFSET (BLOCKS_INSIDE - 1)
 
 /* A root's number: the region in which a word stands, or this one. */
 #define BLOCKS_OBJECT 128
@@ -25,6 +41,11 @@ struct blocks_row {
 	site_id site;
 	bool pool;			/* of the runtime's own allocator            */
 	bool object;			/* an object of the runtime lies in it       */
+	uint32_t outside;		/* words from outside that lead here; of a counted */
+					/* object those that could be references     */
+	struct book *book;		/* of the counted object in it, as long as the */
+					/* replay stands there; NULL: none           */
+	uint64_t told;			/* address of that object, when a finding tells of it */
 };
 
 struct blocks {
@@ -33,8 +54,9 @@ struct blocks {
 	uint64_t bytes;
 	uint32_t objects;		/* of the rows: blocks with an object in them */
 	uint64_t object_bytes;
-	struct graph graph;		/* edges are named by their offset in the holder */
+	struct graph graph;
 	uint64_t words, roots;		/* looked at; that hold a block from outside */
+	uint32_t counted;		/* blocks that have a book                 */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
 };

@@ -53,38 +53,32 @@ static int add(struct calls *c, struct suppress_call x)
 	return 0;
 }
 
-static int add_location(struct calls *c, uint32_t location)
+static const char *module_of(const struct calls *c, uint32_t location)
 {
 	const struct def_location *l = def_location(&c->r->defs, location);
-	uint32_t module = l->kind == LOCATION_NATIVE ? l->native.module : 0, n;
-	const struct frame *f = symbols_frames(c->r->symbols, location, &n);
-	int e = 0;
 
-	/* The outermost is the function that the linker knows, the others are inlined. */
-	while (n-- > 0 && !e)
-		e = add(c, (struct suppress_call){ .function = f[n].function, .file = f[n].file,
-			.linker_name = n ? NULL : symbols_linker_name(c->r->symbols, location),
-			.line = f[n].line,
-			.module = module < c->r->defs.modules ? c->module[module] : NULL });
-	return e;
+	return l->kind == LOCATION_NATIVE && l->native.module < c->r->defs.modules ?
+		c->module[l->native.module] : NULL;
 }
 
 int calls_of(struct calls *c, uint32_t site)
 {
-	const struct heap *h = &c->r->heap;
-	const struct heap_site *s = &h->site[site];
+	struct heap *h = &c->r->heap;
+	const struct heap_site *s;
 	int e;
 
 	c->n = 0;
+	heap_load_symbols(h, c->r->symbols, site);
+	s = &h->site[site];
 	e = add(c, (struct suppress_call){ .allocator = true });
 	for (uint32_t i = 0; i < s->n && !e; i++) {
 		const struct heap_frame *f = &h->frame[s->first + i];
 
-		if (!f->interpreted && f->location)
-			e = add_location(c, f->location);
-		else
-			e = add(c, (struct suppress_call){ .function = heap_text(h, f->function),
-				.file = heap_text(h, f->file), .line = f->line });
+		e = add(c, (struct suppress_call){ .function = heap_text(h, f->function),
+			.file = heap_text(h, f->file), .line = f->line,
+			.module = f->interpreted ? NULL : module_of(c, f->location),
+			.linker_name = f->interpreted || f->inlined ? NULL :
+				symbols_linker_name(c->r->symbols, f->location) });
 	}
 	return e;
 }

@@ -209,7 +209,7 @@ static int parse(struct job *j, int argc, char **argv)
 {
 	int c, status = -1;
 
-	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .per = PER_ALLOCATION },
+	*j = (struct job){ .o = { .tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION },
 		.severity = FINDING_WARNING }, .project = getcwd(NULL, 0) };
 	optind = 0;
 	while (status < 0 && (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1)

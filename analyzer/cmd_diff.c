@@ -110,7 +110,7 @@ static int run(struct job *j, char **path)
 
 int cmd_diff(int argc, char **argv)
 {
-	struct job j = { .d.tolerance = { .share = 0.1, .weight = 2, .per = PER_ALLOCATION },
+	struct job j = { .d.tolerance = { .share = 0.1, .weight = 2, .slack = 1024, .per = PER_ALLOCATION },
 		.project = getcwd(NULL, 0) };
 	int c, status = -1;
 

@@ -5,9 +5,11 @@
 #include "command.h"
 #include "doctor.h"
 #include "json.h"
+#include "runtimes.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
@@ -16,13 +18,15 @@ static const char usage[] =
 "Says what `ouro run COMMAND` would record, and what not, and why.  COMMAND is not started.\n"
 "\n"
 "  -o, --output FILE      where the trace would go, as for `ouro run`\n"
+"      --runtime NAME     a description of a runtime, as for `ouro run`; repeated\n"
 "      --format FORMAT    text (default) or json\n"
 "  -h, --help             this text\n";
 
-enum { OPT_FORMAT = 256 };
+enum { OPT_FORMAT = 256, OPT_RUNTIME };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
+	{ "runtime", required_argument, NULL, OPT_RUNTIME },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -96,6 +100,7 @@ int cmd_doctor(int argc, char **argv)
 {
 	struct launch l = { .follow = true };
 	struct doctor d = { 0 };
+	char *runtimes = NULL, *what;
 	bool json = false;
 	int c, status;
 
@@ -109,6 +114,15 @@ int cmd_doctor(int argc, char **argv)
 			if (strcmp(optarg, "text") && strcmp(optarg, "json"))
 				return complain(STATUS_USAGE, "--format is text or json, not %s", optarg);
 			json = !strcmp(optarg, "json");
+			break;
+		case OPT_RUNTIME:
+			if (runtimes_add(&runtimes, optarg, &what)) {
+				complain(0, "%s", what ? what : "not enough memory");
+				free(what);
+				free(runtimes);
+				return STATUS_USAGE;
+			}
+			l.runtimes = runtimes;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -130,5 +144,6 @@ int cmd_doctor(int argc, char **argv)
 		complain(0, "there was not enough memory for all checks");
 	doctor_fini(&d);
 	launch_fini(&l);
+	free(runtimes);
 	return status;
 }

@@ -11,6 +11,8 @@ static const char help[] =
 "\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
+"  --skip-seconds N     what the first N seconds made is no finding; growth is\n"
+"                       looked for after them                   (a quarter of the run)\n"
 "  --all                leave nothing out of lists\n"
 "  --each               one finding for each cycle or object, alike or not\n"
 VIEW_SYMBOLS_HELP;

@@ -30,6 +30,7 @@ static const char sites_help[] =
 FILTERS
 "  --limit N            so many rows; 0: all                                    (30)\n"
 "  --format text|json|csv   json is a contract: docs/json.md                    (text)\n"
+VIEW_SYMBOLS_HELP
 "\n"
 "A site is the innermost line of Python, or of C and C++ the innermost function\n"
 "that is not the C or C++ library's.\n";
@@ -45,14 +46,16 @@ static const char tree_help[] =
 "  --sort WHAT          live, bytes, count, peak, temporary            (live)\n"
 "  --threshold PERCENT  fold what is less of the whole                 (1; json: 0)\n"
 FILTERS
-"  --format text|json   json is a contract: docs/json.md               (text)\n";
+"  --format text|json   json is a contract: docs/json.md               (text)\n"
+VIEW_SYMBOLS_HELP;
 
 static const char timeline_help[] =
 "usage: ouro timeline [OPTIONS] FILE\n"
 "\n"
 "Memory over time, and what it was made of at its highest.\n"
 "\n"
-"  --format text|json|csv   json is a contract: docs/json.md           (text)\n";
+"  --format text|json|csv   json is a contract: docs/json.md           (text)\n"
+VIEW_SYMBOLS_HELP;
 
 enum option_code {
 	OPTION_BY = 256, OPTION_SORT, OPTION_FUNCTION, OPTION_UNDER, OPTION_MODULE, OPTION_TYPE,
@@ -66,23 +69,15 @@ struct request {
 	enum verb verb;
 	struct sites_options o;
 	const char *path;
+	struct symbols_options symbols;
 	bool json, csv, least_given;
 };
-
-static bool real(const char *s, double *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtod(s, &end);
-	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
-}
 
 static bool whole(const char *s, uint32_t *ret)
 {
 	double v;
 
-	if (!real(s, &v) || v > UINT32_MAX || v != (double)(uint32_t)v)
+	if (!view_real(s, &v) || v > UINT32_MAX || v != (double)(uint32_t)v)
 		return false;
 	*ret = (uint32_t)v;
 	return true;
@@ -146,16 +141,20 @@ static int one_option(struct request *q, int option)
 	case OPTION_THREAD:
 		return take_number("thread", whole(optarg, &u->thread) && u->thread);
 	case OPTION_FROM:
-		return take_number("from", real(optarg, &q->o.from));
+		return take_number("from", view_real(optarg, &q->o.from));
 	case OPTION_TO:
-		return take_number("to", real(optarg, &q->o.to));
+		return take_number("to", view_real(optarg, &q->o.to));
 	case OPTION_LIMIT:
 		return take_number("limit", whole(optarg, &q->o.limit));
 	case OPTION_THRESHOLD:
 		q->least_given = true;
-		return take_number("threshold", real(optarg, &q->o.least) && q->o.least <= 100);
+		return take_number("threshold", view_real(optarg, &q->o.least) && q->o.least <= 100);
 	case OPTION_FORMAT:
 		return take_format(q);
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&q->symbols, option);
 	case OPTION_NATIVE:
 		q->o.native = true;
 		return -1;
@@ -189,11 +188,13 @@ static int parse(struct request *q, int argc, char **argv, const char *help)
 		{ "top-down", no_argument, NULL, OPTION_DOWN },
 		{ "native", no_argument, NULL, OPTION_NATIVE },
 		{ "threshold", required_argument, NULL, OPTION_THRESHOLD },
+		VIEW_SYMBOLS_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	static const struct option few[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "format", required_argument, NULL, OPTION_FORMAT },
+		VIEW_SYMBOLS_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct option *option = q->verb == TIMELINE ? few : all;
@@ -222,7 +223,7 @@ static int open_events(const struct request *q, struct report *r)
 
 	progress_start(&p, q->path);
 	e = report_open(r, q->path, &(struct report_options){ .events = true, .from = q->o.from,
-			.to = q->o.to, .progress = &p }, error);
+			.to = q->o.to, .symbols = q->symbols, .progress = &p }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", q->path, error) : -1;
 }

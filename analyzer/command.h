@@ -19,6 +19,8 @@ int cmd_report(int argc, char **argv);
 int cmd_cycles(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
 int cmd_holders(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_history(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_survival(int argc, char **argv);
 int cmd_sites(int argc, char **argv);

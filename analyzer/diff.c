@@ -67,7 +67,11 @@ int diff_settle(struct diff *d)
 		struct pairs *p = &d->pairs[i];
 		int e;
 
-		t.weight = i == DIFF_FINDINGS ? t.weight : 1;
+		/* Of findings the count is what matters, of memory its bytes. */
+		if (i != DIFF_FINDINGS) {
+			t.weight = 1;
+			t.slack = 0;
+		}
 		e = pairs_make(p, &d->side[0].ledger[i], &d->side[1].ledger[i], &t);
 		if (e)
 			return e;

@@ -165,9 +165,9 @@ static void examine_runtime(struct doctor *d, const struct binaries *b)
 	bool own;
 
 	if (!py || !binary_has(py, "PyMem_SetAllocator", false)) {
-		doctor_say(d, "runtime", VERDICT_INFO, NULL, "no runtime that ouro knows is loaded at "
-			"the start: blocks of memory are recorded, with native stacks; an "
-			"interpreter that is loaded later is not noticed");
+		doctor_say(d, "runtime", VERDICT_INFO, NULL, "no interpreter that ouro knows is loaded "
+			"at the start: blocks of memory are recorded, with native stacks; one that is "
+			"loaded later is not noticed");
 		return;
 	}
 	snprintf(d->runtime, sizeof(d->runtime), "cpython");
@@ -209,6 +209,33 @@ static void examine_runtime(struct doctor *d, const struct binaries *b)
 	if (getenv("PYTHONMALLOC"))
 		doctor_say(d, "runtime", VERDICT_INFO, NULL, "PYTHONMALLOC=%s is set",
 			getenv("PYTHONMALLOC"));
+}
+
+/* Libraries whose references are recorded by the name they are loaded under, now or later. */
+static void examine_counted(struct doctor *d, const struct binaries *b)
+{
+	static const struct {
+		const char *name, *library, *symbol, *what;
+	} known[] = {
+		{ "GObject", "libgobject-2.0.so", "g_type_create_instance",
+			"objects, parameters, closures and signal handlers" },
+		{ "GStreamer", "libgstreamer-1.0.so", "gst_mini_object_init",
+			"buffers, caps, events, messages and the like" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		const struct binary *lib = binaries_with(b, known[i].symbol);
+
+		if (!lib)
+			continue;
+		if (!strncmp(base_name(lib->path), known[i].library, strlen(known[i].library)))
+			doctor_say(d, "references", VERDICT_YES, NULL, "%s in %s: %s are recorded, "
+				"with every reference", known[i].name, lib->path, known[i].what);
+		else
+			doctor_say(d, "references", VERDICT_LIMITED, NULL, "%s is in %s and not in "
+				"%s: its references are not recorded", known[i].name, lib->path,
+				known[i].library);
+	}
 }
 
 /* --- its allocator -------------------------------------------------------------------- */
@@ -315,6 +342,8 @@ static void examine_program(struct doctor *d, const struct launch *l)
 	}
 	examine_loaded(d, &b);
 	examine_runtime(d, &b);
+	doctor_runtimes(d, l->runtimes, &b);
+	examine_counted(d, &b);
 	examine_allocator(d, &b);
 	binaries_fini(&b);
 }

@@ -47,6 +47,9 @@ enum verdict doctor_verdict(const struct doctor *d);
 
 /* For doctor_system.c: the part that is about the machine and not the program. */
 void doctor_system(struct doctor *d, const struct launch *l);
+/* For doctor_runtimes.c: the libraries that description files are about; asked: as in struct launch. */
+struct binaries;
+void doctor_runtimes(struct doctor *d, const char *asked, const struct binaries *b);
 void doctor_say(struct doctor *d, const char *what, enum verdict verdict, const char *advice,
 		const char *format, ...) __attribute__((format(printf, 5, 6)));
 

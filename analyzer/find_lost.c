@@ -2,8 +2,9 @@
 
 #include "buf.h"
 #include "cycles.h"
+#include "find_balance.h"
 #include "mem.h"
-#include "places.h"
+#include "place.h"
 #include "words.h"
 
 #include <errno.h>
@@ -101,8 +102,7 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
 		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
 
-		if (!place_is_library(heap_text(h, x->module)) &&
-		    !place_is_allocator(heap_text(h, x->function)))
+		if (x->interpreted || !place_serves(heap_text(h, x->function), heap_text(h, x->module)))
 			at = x;
 	}
 	if (!at && h->site[*ret_site].n)
@@ -187,7 +187,7 @@ static int take_edges(struct finder *f, struct finding *x)
 			uint32_t to = member_of(x, g->to[e]);
 
 			if (to < x->nmembers && x->nedges < MEMBERS_MAX &&
-			    add_edge(x, &cap, i, to, g->name[e]))
+			    add_edge(x, &cap, i, to, g->name[e] & BLOCKS_OFFSET))
 				return -ENOMEM;
 		}
 	return 0;
@@ -249,8 +249,10 @@ static int take_story(struct finder *f, struct finding *x, const struct top *run
 	if (x->severity == FINDING_WARNING && f->lost->unseen)
 		buf_printf(&b, "; unless a register of another thread has (up to %llu might)",
 			(unsigned long long)f->lost->unseen);
-	else if (x->severity == FINDING_WARNING)
+	else if (x->severity == FINDING_WARNING && f->lost->doubtful)
 		buf_puts(&b, "; what is not known (see above) might");
+	else if (x->severity == FINDING_WARNING)
+		buf_puts(&b, "; unless the library that made it keeps addresses in a form of its own");
 	x->story = buf_take(&b);
 	return x->story ? 0 : -ENOMEM;
 }
@@ -283,11 +285,31 @@ static bool is_loaders(const struct finder *f, uint32_t site)
 	return !strncmp(words_file(module), "ld-linux", 8);
 }
 
-static enum finding_severity severity_of(const struct finder *f, const struct finding *x)
+/*
+ * Made deep inside of a library of the system: that may keep addresses in a form of its own, as
+ * fontconfig does, less a base.  Nearer to the program's call it is what the call returned.
+ */
+#define LIBRARY_DEPTH 3
+
+static bool is_library_inside(const struct finder *f, site_id site)
+{
+	struct refs *refs = f->l->r->refs;
+	struct caller path[CALLERS_DEPTH];
+	uint32_t n = refs && site && site < f->l->r->sites ?
+		callers_path(&refs->callers, f->l->r->site[site].stack, path) : 0;
+	uint32_t depth = 0;
+
+	while (depth < n && !path[n - 1 - depth].program)
+		depth++;
+	return depth > LIBRARY_DEPTH + 1;
+}
+
+static enum finding_severity severity_of(const struct finder *f, const struct finding *x,
+	site_id site)
 {
 	if (is_loaders(f, x->stack))
 		return FINDING_INFO;
-	if (f->lost->doubtful || x->count <= f->lost->unseen)
+	if (f->lost->doubtful || x->count <= f->lost->unseen || is_library_inside(f, site))
 		return FINDING_WARNING;
 	return FINDING_ERROR;
 }
@@ -327,7 +349,7 @@ static int tell(struct finder *f, const struct top *run, uint32_t n)
 	r = take_sites(f, x, run, n);
 	if (r)
 		return r;
-	x->severity = severity_of(f, x);
+	x->severity = severity_of(f, x, run->site);
 	r = take_members(f, x, shown);
 	if (!r)
 		r = take_edges(f, x);
@@ -361,10 +383,43 @@ static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 		!s->complete || f->l->r->snapshot != s->number;
 }
 
-int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
+static void tell_row(struct blocks *b, node_id v)
+{
+	b->row[v].told = b->row[v].book ? b->row[v].book->addr : 0;
+}
+
+/* Takes what was told of objects out of the dead. */
+static int tell_objects(struct finder *f, struct blocks *b, struct dead *dead, bool each)
+{
+	struct stays stays;
+	int r = stays_find(&stays, b, f->l->r->refs, dead);
+
+	if (!r)
+		r = find_unbalanced(f->findings, &stays, f->l, f->lost->doubtful,
+			f->lost->unseen, each);
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		f->lost->direct += stays.stay[i].why != STAYS_KEPT;
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		for (uint32_t k = 0; k < stays.stay[i].cycle; k++)
+			tell_row(b, stays.member[stays.stay[i].first + k]);
+	for (uint32_t i = 0; i < stays.nmember && !r; i++) {
+		bits_del(&dead->dead, stays.member[i]);
+		bits_del(&dead->found, stays.member[i]);
+		bits_del(&dead->freed, stays.member[i]);
+		dead->nodes--;
+	}
+	for (uint32_t i = 0; i < stays.n && !r; i++)
+		if (stays.stay[i].why != STAYS_KEPT)
+			f->lost->direct_bytes += b->row[stays.stay[i].node].size;
+	stays_fini(&stays);
+	return r;
+}
+
+int find_lost(struct findings *s, struct lost *ret, struct blocks *b,
 	struct heap_loader *l, bool each)
 {
 	struct finder f = { .findings = s, .lost = ret, .b = b, .l = l };
+	uint64_t nodes, bytes;
 	struct dead dead;
 	int r;
 
@@ -375,11 +430,16 @@ int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
 		return r;
 	ret->reached = b->n - b->objects - dead.nodes;
 	ret->reached_bytes = b->bytes - b->object_bytes - dead.bytes;
-	r = groups_find(&b->graph, &dead, &f.groups);
+	nodes = dead.nodes;
+	bytes = dead.bytes;
+	if (b->counted)
+		r = tell_objects(&f, b, &dead, each);
+	if (!r)
+		r = groups_find(&b->graph, &dead, &f.groups);
 	if (!r) {
 		r = collect(&f);
-		ret->indirect = dead.nodes - ret->direct;
-		ret->indirect_bytes = dead.bytes - ret->direct_bytes;
+		ret->indirect = nodes - ret->direct;
+		ret->indirect_bytes = bytes - ret->direct_bytes;
 		if (!r)
 			r = tell_all(&f, each);
 		mem_free(f.top);

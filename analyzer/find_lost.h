@@ -24,8 +24,11 @@ struct lost {
 	bool doubtful;			/* something else is not known: no finding is an error */
 };
 
-/* Adds findings.  each: do not fold.  0 or -ENOMEM. */
-int find_lost(struct findings *s, struct lost *ret, const struct blocks *b,
+/*
+ * Adds findings.  each: do not fold.  Blocks that belong to a counted object, or hang
+ * from one, are told as that object (find_balance.h), and not again.  0 or -ENOMEM.
+ */
+int find_lost(struct findings *s, struct lost *ret, struct blocks *b,
 	struct heap_loader *l, bool each);
 
 #endif

@@ -106,7 +106,7 @@ static int tell_run(void *arg, const struct shaped *run, uint32_t n)
 	const uint32_t *words = ((struct retained *)arg)->words;
 	struct finding *f = findings_add(&a->findings);
 	uint32_t i;
-	int r;
+	int r = 0;
 
 	if (!f)
 		return -ENOMEM;
@@ -122,7 +122,11 @@ static int tell_run(void *arg, const struct shaped *run, uint32_t n)
 		f->unknown += (uint64_t)account.unknown;
 		f->held += words[v];
 		tally_add(&a->tally, v);
+		if (a->suspects && !r)
+			r = a->suspects(a->suspects_arg, f, v);
 	}
+	if (r)
+		return r;
 	f->retained_objects = f->objects;
 	f->retained_bytes = f->bytes;
 	r = tally_take(&a->tally, f);

@@ -56,8 +56,10 @@ static void finding_fini(struct finding *f)
 	mem_free(f->member);
 	mem_free(f->edge);
 	mem_free(f->all);
+	mem_free(f->path);
 	mem_free(f->headline);
 	mem_free(f->story);
+	mem_free(f->holder);
 	mem_free(f->advice);
 }
 
@@ -90,9 +92,12 @@ int finding_nearness(const struct finding *f, const char *function, const char *
 
 bool finding_is_part(const struct finding *f, enum report_part part)
 {
+	if (part != REPORT_ALL && (f->kind == FINDING_GROWTH || f->kind == FINDING_CHURN))
+		return false;
 	switch (part) {
 	case REPORT_CYCLES:
 		return f->kind != FINDING_OVER_RETAINED && f->kind != FINDING_LOST &&
+			f->kind != FINDING_UNBALANCED && f->kind != FINDING_OVER_RELEASED &&
 			!is_of_time(f);
 	case REPORT_LEAKS:
 		return f->kind != FINDING_DEAD_CYCLE && f->kind != FINDING_LIVE_CYCLE &&
@@ -111,7 +116,11 @@ const char *finding_kind_name(enum finding_kind kind)
 		[FINDING_LOST] = "lost",
 		[FINDING_LIVE_CYCLE] = "live-cycle",
 		[FINDING_COLLECTED_CYCLE] = "collected-cycle",
+		[FINDING_UNBALANCED] = "unbalanced",
+		[FINDING_OVER_RELEASED] = "over-released",
 		[FINDING_COLLECTOR_WASTE] = "collector-waste",
+		[FINDING_GROWTH] = "growth",
+		[FINDING_CHURN] = "churn",
 		[FINDING_COLLECTOR_TUNING] = "collector-tuning",
 	};
 

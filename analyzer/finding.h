@@ -18,8 +18,12 @@ enum finding_kind {
 	FINDING_LOST,			/* blocks of malloc                        */
 	FINDING_LIVE_CYCLE,		/* no mistake, and kept apart              */
 	FINDING_COLLECTED_CYCLE,	/* numbers are from the events, members from a snapshot */
+	FINDING_UNBALANCED,		/* counted objects that a forgotten reference keeps */
+	FINDING_OVER_RELEASED,		/* members: none; count: how often         */
 	FINDING_COLLECTOR_WASTE,	/* count: collections; objects: they freed */
 	FINDING_COLLECTOR_TUNING,	/* no objects: other settings, predicted   */
+	FINDING_GROWTH,			/* a place; objects and bytes: what is left of it */
+	FINDING_CHURN,			/* a place; objects and bytes: what was freed at once */
 	FINDING_KINDS,
 };
 
@@ -56,6 +60,23 @@ struct finding_edge {
 	bool drawn;			/* worth a line                            */
 };
 
+/* A way of calls that took references or gave them back. */
+enum finding_role {
+	FINDING_KEEPS,			/* took them, and never gave them back     */
+	FINDING_SUSPECT,		/* gave back what others had               */
+	FINDING_BAD,			/* released, or retained, the dead         */
+	FINDING_END,			/* the release it died of                  */
+	FINDING_ROLES,
+};
+
+struct finding_path {
+	enum finding_role role;
+	struct finding_site place;	/* the function to blame; objects: so many */
+	uint32_t site;			/* of the heap: all of it                  */
+	uint64_t references;		/* of all objects                          */
+	bool made;			/* they are those that the objects were made with */
+};
+
 struct finding {
 	enum finding_kind kind;
 	enum finding_severity severity;
@@ -72,7 +93,8 @@ struct finding {
 	struct finding_member *member;	/* the cycle of one                        */
 	struct finding_edge *edge;	/* among its members                       */
 	node_id *all;			/* cycle and tail of one, when asked for; else NULL */
-	uint32_t ntypes, nsites, nmembers, nedges, nall;
+	struct finding_path *path;	/* worst first                             */
+	uint32_t ntypes, nsites, nmembers, nedges, nall, npaths;
 	uint64_t members_all;		/* as many the one shown has; more than nmembers: cut */
 
 	const struct heap *heap;	/* the members' and their sites'; NULL: the report's own */
@@ -81,6 +103,10 @@ struct finding {
 		double collecting;	/* s of automatic collections: its part    */
 	} rate;
 
+	double per_hour;		/* growth: bytes gained; churn: blocks       */
+	double chance;			/* growth: that a steady program shows this  */
+	double seconds;			/* growth: looked at, after the warm-up      */
+	char *holder;			/* growth: what holds one of them; NULL: not known */
 	uint32_t stack;			/* birth site of the first member          */
 	struct finding_site caller;	/* where the program came in, when the site is a library's */
 	char *headline;			/* "dead cycle of 2 lists, made in entangle() (cycle.py:8)" */

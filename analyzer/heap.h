@@ -78,7 +78,8 @@ struct heap_word {
 struct heap_frame {
 	text_id function, file, module;
 	uint32_t line;
-	uint32_t location;	/* of the trace, when it is not named yet */
+	uint32_t location;	/* of the trace: machine code; named when function is there */
+	bool inlined;		/* named: into the next one, and of the same location */
 	bool interpreted;	/* a line of the program, not machine code */
 };
 

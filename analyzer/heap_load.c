@@ -147,11 +147,11 @@ int64_t heap_load_site(struct heap_loader *l, site_id id)
 	return row;
 }
 
-static struct heap_frame native_frame(struct heap *h, const struct frame *s)
+static struct heap_frame native_frame(struct heap *h, const struct frame *s, uint32_t location)
 {
-	return (struct heap_frame){ .function = texts_add0(&h->texts, s->function),
-		.file = texts_add0(&h->texts, s->file), .module = texts_add0(&h->texts, s->module),
-		.line = s->line };
+	return (struct heap_frame){ .location = location, .inlined = s->inlined,
+		.function = texts_add0(&h->texts, s->function), .file = texts_add0(&h->texts, s->file),
+		.module = texts_add0(&h->texts, s->module), .line = s->line };
 }
 
 /* Functions that were inlined at a place stand before the one that took them in. */
@@ -172,7 +172,7 @@ void heap_load_symbols(struct heap *h, struct symbols *symbols, uint32_t site)
 		named = true;
 		s = symbols_frames(symbols, old.location, &found);
 		while (found && n < STACK_KEPT)
-			frame[n++] = native_frame(h, &s[--found]);
+			frame[n++] = native_frame(h, &s[--found], old.location);
 	}
 	if (!named)
 		return;

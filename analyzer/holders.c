@@ -339,25 +339,34 @@ static const struct heap_root *entry_root(const struct heap *h, node_id v)
 	return &h->root[h->graph.root[i].id];
 }
 
-static int add_path(struct held *x, const struct heap *h, const struct path_set *s, uint32_t i)
+char *holders_way(const struct heap *h, const struct path_set *s, uint32_t i)
 {
 	uint32_t n = s->first[i + 1] - s->first[i] - 1, k;
 	uint32_t *edge = mem_array(n, sizeof(*edge));
 	struct buf b = {0};
 
 	if (!edge)
-		return -ENOMEM;
+		return NULL;
 	for (k = 0; k < n; k++)
 		edge[k] = h->graph.name[s->edge[s->first[i] + k]];
 	words_path(&b, h, entry_root(h, s->node[s->first[i]]), edge, n);
 	mem_free(edge);
-	for (k = 0; k < x->npaths; k++)
-		if (!strcmp(x->path[k], buf_text(&b))) {
-			buf_fini(&b);
+	return buf_take(&b);
+}
+
+static int add_path(struct held *x, const struct heap *h, const struct path_set *s, uint32_t i)
+{
+	char *way = holders_way(h, s, i);
+
+	if (!way)
+		return -ENOMEM;
+	for (uint32_t k = 0; k < x->npaths; k++)
+		if (!strcmp(x->path[k], way)) {
+			mem_free(way);
 			return 0;
 		}
-	x->path[x->npaths] = buf_take(&b);
-	return x->path[x->npaths++] ? 0 : -ENOMEM;
+	x->path[x->npaths++] = way;
+	return 0;
 }
 
 static int add_paths(struct held *x, const struct holders *s, uint32_t k)

@@ -70,6 +70,9 @@ void holders_fini(struct holders *s);
 int held_init(struct held *x, const struct holders *s, node_id v, uint32_t paths);
 void held_fini(struct held *x);
 
+/* One way from a root, in words: "app.cache['x'][0]"; to be freed; NULL: no memory. */
+char *holders_way(const struct heap *h, const struct path_set *s, uint32_t i);
+
 const char *holders_by_words(enum holders_by by);	/* "variable it was made for" */
 
 #endif

@@ -153,11 +153,12 @@ static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap
 {
 	const struct heap *h = &t->r->heap;
 
-	if (f->interpreted || !f->location)
-		put_call(t, e, heap_text(h, f->function), heap_text(h, f->file),
-			 heap_text(h, f->module), f->line);
-	else
+	const char *function = heap_text(h, f->function), *module = heap_text(h, f->module);
+
+	if (!f->interpreted && !f->function)
 		put_location(t, e, f->location, any);
+	else if (any || f->interpreted || (!is_system(module) && !is_allocator(function)))
+		put_call(t, e, function, heap_text(h, f->file), module, f->line);
 }
 
 static void put_chain(struct taker *t, struct ledger_entry *e, uint32_t site, uint32_t most)

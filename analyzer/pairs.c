@@ -344,7 +344,7 @@ static bool above(const struct tolerance *t, const struct ledger_entry *old,
 		(double)now->objects > t->weight * tolerance_allows(t, (double)old->objects, scale) +
 			rounding ||
 		(double)now->bytes > t->weight * tolerance_allows(t, (double)old->bytes, scale) +
-			rounding;
+			t->slack + rounding;
 }
 
 static enum pair_verdict compare(const struct tolerance *t, const struct ledger_entry *old,

@@ -22,6 +22,7 @@ struct tolerance {
 	double share;			/* 0.1: a tenth more is no growth            */
 	double weight;			/* objects and bytes may grow by this factor besides: they
 					 * differ between versions of a runtime, too */
+	double slack;			/* ... and bytes by so many: texts have any length */
 	enum ledger_per per;		/* for entries that do not say; not PER_ANY  */
 };
 

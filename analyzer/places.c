@@ -1,27 +1,11 @@
 #include "places.h"
 
+#include "place.h"
 #include "mem.h"
 #include "words.h"
 
 #include <errno.h>
 #include <string.h>
-
-bool place_is_allocator(const char *function)
-{
-	return !strncmp(function, "operator new", 12) || !strncmp(function, "__gnu_cxx::", 11) ||
-		!strncmp(function, "std::", 5) || !strncmp(function, "_Zn", 3) ||
-		!strncmp(function, "_IO_", 4) || !strncmp(function, "__GI_", 5);
-}
-
-/* The runtime that serves a program counts as a library: libpython3.11.so, python3. */
-bool place_is_library(const char *module)
-{
-	const char *name = words_file(module);
-
-	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6) ||
-		!strncmp(name, "libc.so", 7) || !strncmp(name, "libc-", 5) ||
-		!strncmp(name, "libstdc++", 9) || !strncmp(name, "ld-linux", 8);
-}
 
 int places_init(struct places *p, const struct defs *d, struct symbols *s)
 {
@@ -87,8 +71,7 @@ static void ask(struct places *p, uint32_t location)
 		at = (struct place){ .function = texts_add0(&p->texts, f[n].function),
 			.file = texts_add0(&p->texts, f[n].file),
 			.module = texts_add0(&p->texts, f[n].module), .line = f[n].line,
-			.library = place_is_allocator(f[n].function) ||
-				(f[n].module && place_is_library(f[n].module)) };
+			.library = place_serves(f[n].function, f[n].module) };
 		add(p, location, &at);
 	}
 }
@@ -152,7 +135,7 @@ text_id places_module(struct places *p, const struct stacks *s, stack_id stack)
 		at = places_at(p, s->node[stack].location, &n);
 		if (!at->module)
 			continue;
-		if (!place_is_library(places_text(p, at->module)))
+		if (!place_serves(NULL, places_text(p, at->module)))
 			return at->module;
 		if (!any)
 			any = at->module;

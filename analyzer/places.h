@@ -49,8 +49,6 @@ static inline const char *places_text(const struct places *p, text_id id)
 	return texts_get(&p->texts, id);
 }
 
-/* By name: part of the allocator's side, of which no one cares to read. */
-bool place_is_allocator(const char *function);
-bool place_is_library(const char *module);
+
 
 #endif

@@ -4,6 +4,8 @@
 #include "living.h"
 #include "replay_private.h"
 
+#include "refs.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -138,6 +140,19 @@ static int ext(struct replay *r, const struct event *e)
 	}
 }
 
+static int reference(struct replay *r, const struct event *e)
+{
+	site_id site;
+	int result;
+
+	if (!r->refs)
+		return 0;
+	result = replay_site_of(r, e, &site);
+	if (!result)
+		refs_event(r->refs, e, site);
+	return result;
+}
+
 static int apply(struct replay *r, const struct event *e)
 {
 	switch (e->kind) {
@@ -163,10 +178,10 @@ static int apply(struct replay *r, const struct event *e)
 		return 0;
 	case OURO_INCREF:
 		r->total.increfs++;
-		return 0;
+		return reference(r, e);
 	case OURO_DECREF:
 		r->total.decrefs++;
-		return 0;
+		return reference(r, e);
 	case OURO_COLLECT:
 		r->collecting++;
 		return replay_site_of(r, e, &r->collect_site);
@@ -176,7 +191,8 @@ static int apply(struct replay *r, const struct event *e)
 		r->total.collected += e->arg;
 		return 0;
 	case OURO_EXT:
-		return ext(r, e);
+		return e->ext >= OURO_EXT_REFERENCE && e->ext <= OURO_EXT_UNEDGE ?
+			reference(r, e) : ext(r, e);
 	default:
 		return 0;
 	}

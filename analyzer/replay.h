@@ -41,8 +41,8 @@ struct site {
  */
 struct part {
 	site_id site;
-	uint32_t type;			/* of the first object in the block, as by type_same(); */
-					/* 0: memory without one                     */
+	uint32_t type;			/* of the object in the block, the last if there were */
+					/* several, as by type_same(); 0: there was none */
 	uint32_t thread;		/* number; 0: not known                      */
 	uint32_t epoch;			/* replay_parts.c's                          */
 	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
@@ -133,6 +133,9 @@ struct replay {
 	} *observer;
 	void *observer_arg;
 
+	/* Keeps the books of references, when set (refs.h). */
+	struct refs *refs;
+
 	/* Called for each event after it took effect, when set. */
 	void (*watch)(void *arg, const struct replay *r, const struct event *e);
 	void *watch_arg;
@@ -166,7 +169,7 @@ static inline double replay_weight(const struct replay *r, const struct block *b
 /* The totals, scaled up when they are of a sample. */
 struct replay_total replay_totals(const struct replay *r);
 
-/* Where a block was made. */
+/* Where a block was made, or the last object that had it to itself was born. */
 static inline site_id block_site(const struct replay *r, const struct block *b)
 {
 	return b->part < r->parts ? r->part[b->part].site : 0;
@@ -174,7 +177,7 @@ static inline site_id block_site(const struct replay *r, const struct block *b)
 
 /* Parts of one stack together, a row for each site: the caller's to free with mem_free; NULL: no memory. */
 struct site_sums {
-	uint64_t blocks, bytes, brief, live, live_bytes, objects;
+	uint64_t blocks, bytes, brief, live, live_bytes, at_peak, at_peak_bytes, objects;
 };
 struct site_sums *replay_site_sums(const struct replay *r);
 

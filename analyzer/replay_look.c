@@ -139,6 +139,8 @@ struct site_sums *replay_site_sums(const struct replay *r)
 		s->brief += p->brief;
 		s->live += p->live;
 		s->live_bytes += p->live_bytes;
+		s->at_peak += p->at_peak;
+		s->at_peak_bytes += p->at_peak_bytes;
 		s->objects += p->objects;
 	}
 	return sums;

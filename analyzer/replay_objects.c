@@ -3,6 +3,8 @@
  */
 #include "replay_private.h"
 
+#include "refs.h"
+
 #include <errno.h>
 
 void replay_object_dies(struct replay *r, struct object *o)
@@ -11,6 +13,8 @@ void replay_object_dies(struct replay *r, struct object *o)
 		return;
 	if (r->observer)
 		r->observer->dies(r->observer_arg, r, o);
+	if (r->refs)
+		refs_dies(r->refs, o);
 	o->alive = false;
 	replay_count_dead(r, o);
 	r->total.live_objects--;
@@ -87,8 +91,6 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	result = replay_site_of(r, e, &site);
 	if (!result)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
-	if (!result && b)
-		result = replay_retype(r, b, e->type);
 	if (result)
 		return result;
 	known = live_object(&r->live, e->object) != 0;
@@ -106,6 +108,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	o->alive = true;
 	if (!b && o->block)
 		b = live_block(&r->live, o->block);
+	if (b && b->object == row && !o->next)
+		replay_adopt(r, b, part);
 	o->weight = (float)replay_weight(r, b);
 	r->scaled.births += (double)o->weight;
 	o->thread = (uint16_t)replay_thread(e);
@@ -114,6 +118,8 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 	r->total.live_objects++;
 	if (r->observer)
 		r->observer->born(r->observer_arg, r, o);
+	if (r->refs)
+		refs_born(r->refs, o);
 	return 0;
 }
 

@@ -304,23 +304,20 @@ void replay_count_dead(struct replay *r, const struct object *o)
 		s->low = s->mass;
 }
 
-int replay_retype(struct replay *r, struct block *b, uint32_t type)
+void replay_adopt(struct replay *r, struct block *b, part_id part)
 {
-	const struct part *p = &r->part[b->part];
-	part_id part;
-	int result;
+	/* What was made before the counting began is not among what was made. */
+	bool counted = b->born >= r->since;
 
-	if (p->type || b->object)	/* it is told already, or holds many things */
-		return 0;
-	result = replay_part_of(r, p->site, type, p->thread, &part);
-	if (result)
-		return result;
-	replay_count_made(r, b, -1);
+	if (b->part == part)
+		return;
+	if (counted)
+		replay_count_made(r, b, -1);
 	replay_count_out(r, b);
 	b->part = part;
-	replay_count_made(r, b, 1);
+	if (counted)
+		replay_count_made(r, b, 1);
 	replay_count_in(r, b, r->private->held ? r->private->held->ticks : r->now);
-	return 0;
 }
 
 /* --- moments ----------------------------------------------------------------------- */
@@ -373,6 +370,28 @@ static int take_young(struct replay *r, struct part_left *left)
 	return 0;
 }
 
+/* When what is left was made, for the trend. */
+static int take_births(struct replay *r)
+{
+	const struct object *o;
+	const struct block *b;
+	size_t at = 0;
+
+	if (trend_left(&r->trend))
+		return -ENOMEM;
+	if (r->trend.n <= 1)
+		return 0;
+	while ((b = replay_each_block(r, &at))) {
+		o = &r->live.object[b->object];
+		trend_count_left(&r->trend, r->site[block_site(r, b)].series,
+			b->object && o->alive ? o->born : b->born, mass_of(b));
+	}
+	for (at = 0; (o = replay_each_object(r, &at));)
+		if (!o->block)
+			trend_count_left(&r->trend, r->site[o->site].series, o->born, 1);
+	return 0;
+}
+
 int replay_mark_left(struct replay *r)
 {
 	struct part_left *left = calloc(r->parts, sizeof(*left));
@@ -391,8 +410,7 @@ int replay_mark_left(struct replay *r)
 	r->total_left = replay_totals(r);
 	r->left_ticks = r->private->held ? r->private->held->ticks : r->now;
 	replay_settle(r);
-	r->trend.done = true;
-	return 0;
+	return r->trend.done ? 0 : take_births(r);
 }
 
 void replay_start_counting(struct replay *r)

@@ -76,8 +76,11 @@ int replay_parts_init(struct replay *r);
 void replay_parts_fini(struct replay *r);
 int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thread,
 	part_id *ret);
-/* The first object of a block says what the block is. */
-int replay_retype(struct replay *r, struct block *b, uint32_t type);
+/*
+ * A block is its object's: of its type, made where it was born.  Runtimes keep blocks of
+ * the dead for the next ones, which may be born anywhere.
+ */
+void replay_adopt(struct replay *r, struct block *b, part_id part);
 
 /* Hardly a site makes more than one type in more than one thread at a time. */
 static inline int replay_part_of(struct replay *r, site_id site, uint32_t type, uint32_t thread,

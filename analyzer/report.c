@@ -1,9 +1,12 @@
 #include "report.h"
 
 #include "buf.h"
+#include "find_balance.h"
 #include "find_collector.h"
+#include "find_growth.h"
 #include "mem.h"
 #include "notes.h"
+#include "suspects.h"
 #include "warm.h"
 #include "words.h"
 
@@ -140,6 +143,8 @@ static int replay_to_moment(struct report *r)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
+	if (!e)
+		e = refs_init(&r->refs, &r->replay, r->symbols);
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
@@ -205,6 +210,7 @@ static int analyse_blocks(struct report *r, bool each)
 
 static int analyse_snapshot(struct report *r, bool each)
 {
+	struct suspects suspects = { &r->refs, &r->loader };
 	int e = go_to_snapshot(r);
 
 	if (e)
@@ -217,6 +223,8 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (e)
 		return e;
 	r->analysis.each = each;
+	r->analysis.suspects = suspects_of;
+	r->analysis.suspects_arg = &suspects;
 	e = find_dead_cycles(&r->analysis);
 	if (!e)
 		e = find_live_cycles(&r->analysis);
@@ -251,6 +259,9 @@ static int observe(struct report *r)
 	tape_fini(&r->tape);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);
+	e = refs_init(&r->refs, &r->replay, r->symbols);
+	if (e)
+		return e;
 	work_fini(&r->work);
 	r->work.warm = warm;
 	r->replay.watch = watch;
@@ -319,6 +330,11 @@ static int analyse_collector(struct report *r, const struct whatif_options *o)
 	survival_settle(&r->survival);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
+	if (r->refs.failed)
+		return -ENOMEM;
+	e = r->loader.h ? find_over_released(f, &r->refs, &r->loader) : 0;
+	if (e)
+		return e;
 	e = find_collector_waste(f, &r->collections, &r->loader, r->program_seconds);
 	if (!e && r->collections.n)
 		e = find_collected_cycles(f, &r->survival, &r->loader, &r->garbage,
@@ -326,6 +342,25 @@ static int analyse_collector(struct report *r, const struct whatif_options *o)
 	if (!e)
 		e = try_settings(r, o);
 	analysis_rank(&r->analysis);
+	return e;
+}
+
+/* ... and the snapshot's graphs are still there. */
+static int analyse_places(struct report *r)
+{
+	struct findings *f = &r->analysis.findings;
+	struct places p;
+	struct growth_world w = { &r->loader, &p, r->graph, r->scanned ? &r->blocks : NULL,
+		r->work.warm };
+	int e = places_init(&p, &r->defs, r->symbols);
+
+	if (e)
+		return e;
+	e = find_growth(f, &w);
+	if (!e)
+		e = find_churn(f, &w, seconds_of_program(r));
+	analysis_rank(&r->analysis);
+	places_fini(&p);
 	return e;
 }
 
@@ -361,20 +396,9 @@ static int analyse_events(struct report *r)
 	return e ? e : replay_to_end(&r->replay);
 }
 
-/* The first tick that is not before so many seconds. */
 static uint64_t ticks_at(const struct trace *t, double seconds)
 {
-	uint64_t low = t->head.start_ticks, high = UINT64_MAX / 2;
-
-	while (low < high) {
-		uint64_t mid = low + (high - low) / 2;
-
-		if ((double)trace_elapsed(t, mid) / 1e9 < seconds)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return warm_ticks(t, trace_ns(t, t->head.start_ticks) + (uint64_t)(seconds * 1e9));
 }
 
 /* Sums alone; whoever shows them names what he shows. */
@@ -413,6 +437,13 @@ static void name_native(struct report *r, struct overview_row *row)
 	row->site.line = f->line;
 }
 
+static void name_finding(struct report *r, const struct finding *f)
+{
+	heap_load_symbols(&r->heap, r->symbols, f->stack);
+	for (uint32_t i = 0; i < f->npaths; i++)
+		heap_load_symbols(&r->heap, r->symbols, f->path[i].site);
+}
+
 /* Stacks of what is shown get their native frames named; all others stay numbers. */
 static void name_stacks(struct report *r)
 {
@@ -421,11 +452,28 @@ static void name_stacks(struct report *r)
 
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < list[k]->n; i++)
-			heap_load_symbols(&r->heap, r->symbols, list[k]->f[i].stack);
+			name_finding(r, &list[k]->f[i]);
 	for (i = 0; i < r->overview.n && i < ROWS_NAMED; i++)
 		name_native(r, &r->overview.row[i]);
 }
 
+static int analyse(struct report *r, const struct report_options *o, char error[200])
+{
+	int e = choose_snapshot(r, o->snapshot, error);
+
+	if (!e)
+		e = r->graph ? analyse_snapshot(r, o->each) : r->scanned ?
+			analyse_blocks(r, o->each) : analyse_events(r);
+	if (!e)
+		e = analyse_collector(r, &o->whatif);
+	if (!e)
+		e = analyse_places(r);
+	if (!e)
+		e = measure_work(r);
+	if (!e)
+		name_stacks(r);
+	return e;
+}
 
 int report_open(struct report *r, const char *path, const struct report_options *o,
 		char error[200])
@@ -443,23 +491,17 @@ int report_open(struct report *r, const char *path, const struct report_options 
 	r->events = o->events;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
-	if (!e)
-		e = observe(r);
+	else if (!e && o->skip_seconds > 0)
+		r->work.warm = ticks_at(&r->trace, o->skip_seconds);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
 	}
-	if (!e && !o->events)
-		e = choose_snapshot(r, o->snapshot, error);
 	if (!e)
-		e = o->events ? count_events(r, o) : r->graph ? analyse_snapshot(r, o->each) :
-			r->scanned ? analyse_blocks(r, o->each) : analyse_events(r);
-	if (!e && !o->events)
-		e = analyse_collector(r, &o->whatif);
-	if (!e && !o->events)
-		e = measure_work(r);
+		e = observe(r);
+	if (!e)
+		e = o->events ? count_events(r, o) : analyse(r, o, error);
 	if (!e) {
-		name_stacks(r);
 		r->seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
 		e = notes_take(r);
 	}
@@ -489,6 +531,7 @@ void report_close(struct report *r)
 	whatif_fini(&r->whatif);
 	tape_fini(&r->tape);
 	garbage_fini(&r->garbage);
+	refs_fini(&r->refs);
 	work_fini(&r->work);
 	survival_fini(&r->survival);
 	collections_fini(&r->collections);

@@ -10,6 +10,7 @@
 #include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "refs.h"
 #include "survival.h"
 #include "term.h"
 #include "whatif.h"
@@ -19,6 +20,7 @@ struct report_options {
 	uint32_t snapshot;		/* 0: the newest complete one                */
 	bool each;			/* do not fold findings                      */
 	bool events;			/* the events alone: no snapshot, no findings */
+	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
 	struct progress *progress;	/* NULL: nobody is told                      */
@@ -36,6 +38,7 @@ struct report {
 	struct defs defs;
 	struct replay replay;
 	struct snap snap;
+	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
 	struct heap_loader loader;

@@ -1,6 +1,7 @@
 #include "report_json.h"
 
 #include "mem.h"
+#include "report_sites.h"
 
 #include <errno.h>
 
@@ -178,6 +179,16 @@ static void put_numbers(struct json *j, const struct finding *f)
 		json_real(j, "bytes_per_second", f->rate.bytes);
 		json_real(j, "collector_seconds", f->rate.collecting);
 	}
+	if (f->kind == FINDING_UNBALANCED)
+		json_uint(j, "unknown", f->unknown);
+	if (f->kind == FINDING_GROWTH) {
+		json_real(j, "bytes_per_hour", f->per_hour);
+		json_real(j, "seconds", f->seconds);
+		json_real(j, "chance", f->chance);
+		json_text(j, "held_by", f->holder);
+	}
+	if (f->kind == FINDING_CHURN)
+		json_real(j, "blocks_per_second", f->per_hour / 3600);
 	if (f->kind == FINDING_OVER_RETAINED) {
 		json_uint(j, "unknown", f->unknown);
 		json_uint(j, "held_by_c", f->held);
@@ -197,6 +208,27 @@ static void put_all(struct json *j, const struct report *r, const struct finding
 	for (i = 0; i < f->nall; i++)
 		if (bits_has(&r->analysis.dead.found, f->all[i]))
 			put_id(j, NULL, r->heap.node[f->all[i]].address);
+	json_close(j, ']');
+}
+
+/* Ways of calls: who keeps, who gave back too much. */
+static void put_paths(struct json *j, const struct heap *h, const struct finding *f)
+{
+	static const char *const role[FINDING_ROLES] = { [FINDING_KEEPS] = "keeps",
+		[FINDING_SUSPECT] = "suspect", [FINDING_BAD] = "bad", [FINDING_END] = "end" };
+	uint32_t i;
+
+	json_open(j, "paths", '[');
+	for (i = 0; i < f->npaths; i++) {
+		json_open(j, NULL, '{');
+		json_text(j, "role", role[f->path[i].role]);
+		json_uint(j, "references", f->path[i].references);
+		json_uint(j, "objects", f->path[i].place.objects);
+		json_bool(j, "made", f->path[i].made);
+		put_site(j, "place", &f->path[i].place, false);
+		put_stack(j, h, f->path[i].site);
+		json_close(j, '}');
+	}
 	json_close(j, ']');
 }
 
@@ -226,6 +258,8 @@ static void put_finding(struct json *j, const struct report *r, const struct fin
 	if (f->caller.function)
 		put_site(j, "called_from", &f->caller, false);
 	put_stack(j, h, f->stack);
+	if (f->npaths)
+		put_paths(j, h, f);
 	json_uint(j, "members_in_all", f->members_all);
 	json_open(j, "members", '[');
 	for (i = 0; i < f->nmembers; i++)
@@ -376,6 +410,7 @@ void report_json(FILE *out, const struct report *r, enum report_part part)
 	put_lost(&j, r);
 	if (part == REPORT_ALL) {
 		put_totals(&j, r);
+		peak_json(&j, r);
 		put_overview(&j, r);
 	}
 	json_close(&j, '}');

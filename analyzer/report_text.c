@@ -1,6 +1,8 @@
 #include "report_text.h"
 
 #include "buf.h"
+#include "place.h"
+#include "report_sites.h"
 #include "words.h"
 
 #include <string.h>
@@ -11,6 +13,7 @@
 #define STACK_TOLD 6
 #define SITES_TOLD 20
 #define SUMMARY_TOLD 3
+#define PATHS_TOLD 3
 
 /* A text in one style, wrapped and indented. */
 static void put(const struct term *t, enum term_style style, unsigned indent, const char *text)
@@ -65,12 +68,19 @@ static void count_kind(struct buf *b, const struct findings *s, enum finding_kin
 	if (b->n)
 		buf_puts(b, "; ");
 	buf_number(b, count);
-	buf_printf(b, " %s (", count == 1 ? one : many);
+	buf_printf(b, " %s", count == 1 ? one : many);
+	if (kind == FINDING_OVER_RELEASED)
+		return;
+	buf_puts(b, " (");
 	if (kind == FINDING_LOST && objects > count) {
 		buf_puts(b, "with what they hold ");
 		buf_number(b, objects);
 		buf_puts(b, " blocks, ");
-	} else if (kind != FINDING_OVER_RETAINED && kind != FINDING_LOST) {
+	} else if (kind == FINDING_UNBALANCED && objects > count) {
+		buf_puts(b, "with what they hold ");
+		buf_number(b, objects);
+		buf_puts(b, " objects and blocks, ");
+	} else if (kind == FINDING_DEAD_CYCLE || kind == FINDING_UNCOLLECTABLE_CYCLE) {
 		buf_number(b, objects);
 		buf_printf(b, " %s, ", objects == 1 ? "object" : "objects");
 	}
@@ -89,6 +99,18 @@ static void count_waste(struct buf *b, const struct findings *s)
 			   n == 1 ? "waste of collector time" : "wastes of collector time");
 }
 
+static void count_places(struct buf *b, const struct findings *s, enum finding_kind kind,
+			 const char *one_does, const char *many_do)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		n += s->f[i].kind == kind && s->f[i].severity < FINDING_INFO;
+	if (n)
+		buf_printf(b, "%s%u %s", b->n ? "; " : "", n,
+			   n == 1 ? one_does : many_do);
+}
+
 static void put_verdict(const struct term *t, const struct report *r)
 {
 	const struct findings *s = &r->analysis.findings;
@@ -100,12 +122,20 @@ static void put_verdict(const struct term *t, const struct report *r)
 		put(t, TERM_YELLOW, 0, "No verdict: the trace has no complete snapshot.");
 		return;
 	}
+	count_kind(&b, s, FINDING_OVER_RELEASED, FINDING_WARNING, "release of something dead",
+		   "releases of something dead");
+	count_kind(&b, s, FINDING_UNBALANCED, FINDING_WARNING, "object that a reference too many keeps",
+		   "objects that references too many keep");
 	count_kind(&b, s, FINDING_OVER_RETAINED, FINDING_WARNING, "over-retained object",
 		   "over-retained objects");
 	count_kind(&b, s, FINDING_UNCOLLECTABLE_CYCLE, FINDING_WARNING, "uncollectable cycle",
 		   "uncollectable cycles");
 	count_kind(&b, s, FINDING_DEAD_CYCLE, FINDING_WARNING, "dead cycle", "dead cycles");
 	count_waste(&b, s);
+	count_places(&b, s, FINDING_GROWTH, "place that keeps growing",
+		     "places that keep growing");
+	count_places(&b, s, FINDING_CHURN, "place that makes for nothing",
+		     "places that make for nothing");
 	count_kind(&b, s, FINDING_LOST, FINDING_WARNING, "lost block", "lost blocks");
 	style = report_findings(r, FINDING_ERROR, &n) ? TERM_RED : b.n ? TERM_YELLOW : TERM_GREEN;
 	if (!b.n && !r->graph) {
@@ -161,7 +191,8 @@ static void put_numbers(const struct term *t, const struct finding *f)
 		buf_number(&b, f->tail_objects);
 		buf_printf(&b, " (");
 		buf_bytes(&b, f->tail_bytes);
-		buf_printf(&b, ") only held by the %s", f->count == 1 ? "cycle" : "cycles");
+		buf_printf(&b, ") only held by %s", f->kind == FINDING_UNBALANCED ?
+			(f->count == 1 ? "it" : "them") : f->count == 1 ? "the cycle" : "the cycles");
 	}
 	if (f->retained_objects > f->objects) {
 		buf_puts(&b, "; with the cycles below: ");
@@ -173,17 +204,9 @@ static void put_numbers(const struct term *t, const struct finding *f)
 	buf_fini(&b);
 }
 
-/* The runtime's own code is passed over where it stands between the program's. */
-static bool is_runtime(const struct heap *h, const struct heap_frame *f)
-{
-	const char *name = words_file(heap_text(h, f->module));
-
-	return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6);
-}
-
 /*
  * Interpreted frames alone, the native ones between them are in the JSON; for a
- * block of malloc those of C code, too.
+ * block of malloc those of C code, too, but for the runtime's.
  */
 static void put_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all)
 {
@@ -194,7 +217,7 @@ static void put_stack(const struct term *t, const struct heap *h, uint32_t site,
 	for (i = 0; i < s->n; i++) {
 		const struct heap_frame *f = &h->frame[s->first + i];
 
-		if (!f->interpreted && s->here < s->n && !(native && !is_runtime(h, f)))
+		if (!f->interpreted && s->here < s->n && !(native && !place_is_runtime(heap_text(h, f->module))))
 			continue;
 		if (told == STACK_TOLD && !all) {
 			rest++;
@@ -218,6 +241,30 @@ static void put_stack(const struct term *t, const struct heap *h, uint32_t site,
 	buf_fini(&b);
 }
 
+static void put_paths(const struct term *t, const struct heap *h, const struct finding *f, bool all)
+{
+	static const char *const says[FINDING_ROLES] = { [FINDING_KEEPS] = "taken",
+		[FINDING_SUSPECT] = "gave back what another held", [FINDING_BAD] = "too late",
+		[FINDING_END] = "it died of" };
+	struct buf b = {0};
+
+	for (uint32_t i = 0; i < f->npaths && (all || i < PATHS_TOLD); i++) {
+		const struct finding_path *p = &f->path[i];
+
+		buf_printf(&b, "%s", p->made ? "made" : says[p->role]);
+		if (p->role == FINDING_KEEPS) {
+			buf_puts(&b, " and not given back, ");
+			buf_number(&b, p->references);
+			buf_puts(&b, p->references == 1 ? " time:" : " times:");
+		} else {
+			buf_putc(&b, ':');
+		}
+		put_buf(t, TERM_PLAIN, 6, &b);
+		put_stack(t, h, p->site, true, all);
+	}
+	buf_fini(&b);
+}
+
 static void put_finding(const struct term *t, const struct report *r, const struct finding *f,
 			uint32_t number, const struct text_options *o)
 {
@@ -235,9 +282,17 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 	buf_fini(&b);
 	term_style(t, TERM_PLAIN);
 	put(t, TERM_PLAIN, 6, f->story);
-	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_COLLECTOR_TUNING)
+	if (f->kind != FINDING_COLLECTOR_WASTE && f->kind != FINDING_COLLECTOR_TUNING &&
+	    f->kind != FINDING_OVER_RELEASED && f->kind != FINDING_GROWTH &&
+	    f->kind != FINDING_CHURN)
 		put_numbers(t, f);
-	put_stack(t, &r->heap, f->stack, f->kind == FINDING_LOST, o->all);
+	if (f->npaths)
+		put_paths(t, &r->heap, f, o->all);
+	if (!f->npaths || (!f->path[0].made && f->stack != f->path[0].site)) {
+		if (f->npaths)
+			put(t, TERM_PLAIN, 6, f->count > 1 ? "the first was made:" : "made:");
+		put_stack(t, &r->heap, f->stack, f->kind == FINDING_LOST, o->all);
+	}
 	if (f->advice && *f->advice)
 		put(t, TERM_GREEN, 6, f->advice);
 }
@@ -480,6 +535,7 @@ void report_text(const struct term *t, const struct report *r, const struct text
 	put_findings(t, r, REPORT_ALL, o);
 	put_live(t, r, o);
 	put_overview(t, r, o);
+	peak_text(t, r);
 	put_totals(t, r);
 	put_next(t, r, o);
 }

@@ -173,7 +173,7 @@ int peak_text(const struct term *t, const struct report *r)
 	struct buf b = { 0 };
 	int e;
 
-	if (!all.peak_bytes)
+	if (!all.peak_bytes || !r->replay.parts)
 		return 0;
 	e = take_peak(r, &p, &s);
 	if (e)
@@ -209,8 +209,13 @@ int peak_json(struct json *j, const struct report *r)
 	struct replay_total all = replay_totals(&r->replay);
 	struct usage_table s;
 	struct places p;
-	int e = take_peak(r, &p, &s);
+	int e;
 
+	if (!r->replay.parts) {		/* there were no events to replay */
+		json_null(j, "peak");
+		return 0;
+	}
+	e = take_peak(r, &p, &s);
 	if (e)
 		return e;
 	json_open(j, "peak", '{');

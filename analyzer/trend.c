@@ -2,6 +2,7 @@
 
 #include "mem.h"
 
+#include <errno.h>
 #include <string.h>
 
 void trend_init(struct trend *t, uint64_t start, uint64_t end)
@@ -14,6 +15,7 @@ void trend_init(struct trend *t, uint64_t start, uint64_t end)
 void trend_fini(struct trend *t)
 {
 	mem_free(t->low);
+	mem_free(t->born);
 	*t = (struct trend){ 0 };
 }
 
@@ -65,4 +67,22 @@ void trend_settle(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t
 		trend_catch_up(t, segment, series, low, mass);
 	if (*series && !t->done)
 		t->low[*series][t->now] = *low;
+}
+
+int trend_left(struct trend *t)
+{
+	t->born = mem_array(t->n, sizeof(*t->born));
+	if (!t->born)
+		return -ENOMEM;
+	t->borns = t->n;
+	t->done = true;
+	return 0;
+}
+
+void trend_count_left(struct trend *t, uint32_t series, uint64_t born, uint64_t mass)
+{
+	uint64_t segment = born > t->start ? (born - t->start) / t->step : 0;
+
+	if (series && series < t->borns)
+		t->born[series][segment < TREND_SEGMENTS ? segment : TREND_SEGMENTS - 1] += mass;
 }

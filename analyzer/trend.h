@@ -20,6 +20,8 @@ struct trend {
 	uint32_t now;			/* segment                                   */
 	uint32_t n, cap;		/* of low; row 0 is nobody's                 */
 	uint64_t (*low)[TREND_SEGMENTS];
+	uint64_t (*born)[TREND_SEGMENTS];	/* what was left, by birth; NULL: not told */
+	uint32_t borns;			/* rows of it                                */
 	bool done, failed;		/* failed: there was no memory for a series  */
 };
 
@@ -40,5 +42,12 @@ void trend_catch_up(struct trend *t, uint32_t *segment, uint32_t *series, uint64
 /* The same, and the segment that now is has its value too, as far as it is known. */
 void trend_settle(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t *low,
 	uint64_t mass);
+
+/*
+ * What was left in the end, each by its birth, after trend_left(); then all is said.
+ * -ENOMEM.
+ */
+int trend_left(struct trend *t);
+void trend_count_left(struct trend *t, uint32_t series, uint64_t born, uint64_t mass);
 
 #endif

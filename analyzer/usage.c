@@ -123,7 +123,8 @@ bool usage_asked(const struct usage_query *q, const struct replay *r, struct pla
 	stack_id stack = r->site[x->site].stack;
 	struct place own;
 
-	if ((double)x->at_peak_bytes < q->least_peak || (q->thread && x->thread != q->thread))
+	if ((double)x->at_peak_bytes < q->least_peak || (double)x->brief < q->least_brief ||
+	    (q->thread && x->thread != q->thread))
 		return false;
 	if (q->type && !is_name(q->type, usage_type(r, p, x->type)))
 		return false;

@@ -49,7 +49,8 @@ struct usage_query {
 	const char *module;		/* loaded file, or file of an interpreter    */
 	const char *type;
 	uint32_t thread;
-	double least_peak;		/* parts with less than so many bytes at the peak are left out */
+	double least_peak;		/* parts with less than so many bytes at the peak are left out, */
+	double least_brief;		/* ... and with fewer temporary blocks       */
 };
 
 struct usage_row {

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum { OPTION_FORMAT = 256, OPTION_SNAPSHOT, OPTION_ALL, OPTION_EACH, OPTION_LIMIT, OPTION_PATHS,
-       OPTION_SYSROOT, OPTION_NO_DEMANGLE, OPTION_DEBUGINFOD,
-	OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY, OPTION_PAUSE };
+       OPTION_TREE, OPTION_SKIP, OPTION_WHAT_IF, OPTION_FREEZE_AT, OPTION_MEMORY,
+       OPTION_PAUSE };
 
 static bool number(const char *s, uint32_t *ret)
 {
@@ -26,16 +26,29 @@ static bool number(const char *s, uint32_t *ret)
 	return true;
 }
 
-/* A number that is not negative, and all of the word. */
-static bool real(const char *s, double *ret)
+bool view_real(const char *s, double *ret)
 {
 	char *end;
-	double v = strtod(s, &end);
 
-	if (*end || end == s || !(v >= 0) || v > 1e9)
-		return false;
-	*ret = v;
-	return true;
+	errno = 0;
+	*ret = strtod(s, &end);
+	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
+}
+
+int view_symbols(struct symbols_options *o, int option)
+{
+	switch (option) {
+	case VIEW_SYSROOT:
+		o->sysroot = optarg;
+		return -1;
+	case VIEW_NO_DEMANGLE:
+		o->mangled = true;
+		return -1;
+	default:
+		o->debuginfod = true;
+		return getenv("DEBUGINFOD_URLS") ? -1 :
+			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	}
 }
 
 /* 10000,1000,1000 or off */
@@ -72,30 +85,28 @@ static int one_option(struct view *v, int option)
 	case OPTION_ALL:
 		v->all = true;
 		return -1;
+	case OPTION_TREE:
+		v->tree = true;
+		return v->may_tree ? -1 :
+			complain(STATUS_USAGE, "--tree is for `ouro history`");
 	case OPTION_EACH:
 		v->each = true;
 		return -1;
-	case OPTION_SYSROOT:
-		v->symbols.sysroot = optarg;
-		return -1;
-	case OPTION_NO_DEMANGLE:
-		v->symbols.mangled = true;
-		return -1;
-	case OPTION_DEBUGINFOD:
-		v->symbols.debuginfod = true;
-		return getenv("DEBUGINFOD_URLS") ? -1 :
-			complain(STATUS_USAGE, "--debuginfod: DEBUGINFOD_URLS names no server");
+	case VIEW_SYSROOT:
+	case VIEW_NO_DEMANGLE:
+	case VIEW_DEBUGINFOD:
+		return view_symbols(&v->symbols, option);
 	case OPTION_WHAT_IF:
 		return what_if(&v->whatif, optarg);
 	case OPTION_FREEZE_AT:
-		return real(optarg, &v->whatif.freeze) ? -1 :
+		return view_real(optarg, &v->whatif.freeze) ? -1 :
 			complain(STATUS_USAGE, "--freeze-at %s: seconds into the run are needed",
 				 optarg);
 	case OPTION_MEMORY:
-		return real(optarg, &v->whatif.memory_percent) ? -1 :
+		return view_real(optarg, &v->whatif.memory_percent) ? -1 :
 			complain(STATUS_USAGE, "--memory %s: a percentage is needed", optarg);
 	case OPTION_PAUSE:
-		if (!real(optarg, &v->whatif.pause))
+		if (!view_real(optarg, &v->whatif.pause))
 			return complain(STATUS_USAGE, "--pause %s: milliseconds are needed", optarg);
 		v->whatif.pause /= 1000;
 		return -1;
@@ -105,6 +116,9 @@ static int one_option(struct view *v, int option)
 	case OPTION_LIMIT:
 		return number(optarg, &v->limit) ? -1 :
 			complain(STATUS_USAGE, "--limit %s: a number is needed", optarg);
+	case OPTION_SKIP:
+		return view_real(optarg, &v->skip) ? -1 :
+			complain(STATUS_USAGE, "--skip-seconds %s: a number is needed", optarg);
 	case OPTION_PATHS:
 		return number(optarg, &v->paths) && v->paths <= PATHS_WIDTH ? -1 :
 			complain(STATUS_USAGE, "--paths %s: a number up to %u is needed", optarg,
@@ -122,9 +136,9 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		{ "each", no_argument, NULL, OPTION_EACH },
 		{ "limit", required_argument, NULL, OPTION_LIMIT },
 		{ "paths", required_argument, NULL, OPTION_PATHS },
-		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
-		{ "no-demangle", no_argument, NULL, OPTION_NO_DEMANGLE },
-		{ "debuginfod", no_argument, NULL, OPTION_DEBUGINFOD },
+		{ "tree", no_argument, NULL, OPTION_TREE },
+		{ "skip-seconds", required_argument, NULL, OPTION_SKIP },
+		VIEW_SYMBOLS_OPTIONS,
 		{ "what-if", required_argument, NULL, OPTION_WHAT_IF },
 		{ "freeze-at", required_argument, NULL, OPTION_FREEZE_AT },
 		{ "memory", required_argument, NULL, OPTION_MEMORY },
@@ -134,8 +148,9 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 	};
 	int c, status = -1;
 
-	*v = (struct view){ .limit = 3, .paths = 3, .may_csv = takes & VIEW_CSV,
-			    .whatif = WHATIF_DEFAULT };
+	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
+		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE,
+		.whatif = WHATIF_DEFAULT };
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -161,7 +176,8 @@ int view_open(const struct view *v, struct report *r)
 
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
-			.each = v->each, .progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
+			.each = v->each, .events = v->events, .skip_seconds = v->skip,
+			.progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;
 }

@@ -11,8 +11,11 @@ struct view {
 	const char *path;		/* the trace                               */
 	const char *query;		/* second word, for commands that take one */
 	bool json, csv, all, each;
+	bool events;			/* events alone: no snapshot, no findings  */
 	bool may_csv;
+	bool tree, may_tree;		/* history                                 */
 	uint32_t snapshot;		/* 0: the newest complete one              */
+	double skip;			/* seconds of warm-up; 0: as it is judged    */
 	uint32_t limit, paths;		/* holders                                 */
 	struct whatif_options whatif;	/* gc                                      */
 	struct symbols_options symbols;	/* --sysroot, --no-demangle, --debuginfod  */
@@ -26,6 +29,17 @@ struct view {
 
 #define VIEW_QUERY	1		/* the command takes a second word         */
 #define VIEW_CSV	2		/* ... and --format csv                    */
+#define VIEW_TREE	4		/* ... and --tree; a limit is not set then */
+
+/* How code is named, for parsers of their own: options of getopt_long, and what one does. */
+enum { VIEW_SYSROOT = 512, VIEW_NO_DEMANGLE, VIEW_DEBUGINFOD };
+#define VIEW_SYMBOLS_OPTIONS \
+	{ "sysroot", required_argument, NULL, VIEW_SYSROOT }, \
+	{ "no-demangle", no_argument, NULL, VIEW_NO_DEMANGLE }, \
+	{ "debuginfod", no_argument, NULL, VIEW_DEBUGINFOD }
+int view_symbols(struct symbols_options *o, int option);	/* -1, or the exit status */
+
+bool view_real(const char *s, double *ret);	/* a number, not negative */
 
 /*
  * Parses the arguments of `ouro NAME`; -1: go on, else the exit status: what was

@@ -16,9 +16,9 @@ static bool is_address(uintptr_t p)
 }
 
 /* Follows pointers that the function itself is about to follow. */
-static uintptr_t follow(const struct ouro_place *place, uintptr_t p)
+static uintptr_t follow(const struct ouro_place *place, uintptr_t p, unsigned steps)
 {
-	for (unsigned i = 0; i < place->steps; i++) {
+	for (unsigned i = 0; i < steps; i++) {
 		if (!is_address(p))
 			return 0;
 		memcpy(&p, (const void *)(p + (uintptr_t)(intptr_t)place->offset[i]), sizeof p);
@@ -28,8 +28,9 @@ static uintptr_t follow(const struct ouro_place *place, uintptr_t p)
 
 static uintptr_t value_at(const struct ouro_place *place, const struct trampoline_call *c)
 {
-	return follow(place, place->from == OURO_FROM_RESULT ? c->regs[0]
-		: c->arg[place->from - 1]);
+	uintptr_t p = place->from == OURO_FROM_RESULT ? c->regs[0] : c->arg[place->from - 1];
+
+	return follow(place, p, place->steps);
 }
 
 /* A chain that only the file's author vouches for: each step is proven. */
@@ -63,16 +64,15 @@ static int64_t integer(uintptr_t at, unsigned size)
 
 static bool field(const struct ouro_field *f, uintptr_t object, int64_t *ret)
 {
-	struct ouro_place way = f->at;
-	uintptr_t p = object;
+	unsigned last = f->at.steps - 1u;
+	uintptr_t p;
 
-	if (!way.steps || !is_address(object))
+	if (!f->at.steps)
 		return false;
-	way.steps--;
-	p = follow(&way, object);
+	p = follow(&f->at, object, last);
 	if (!is_address(p))
 		return false;
-	*ret = integer(p + (uintptr_t)(intptr_t)way.offset[way.steps], f->size);
+	*ret = integer(p + (uintptr_t)(intptr_t)f->at.offset[last], f->size);
 	return true;
 }
 
@@ -205,6 +205,19 @@ static struct told *told(void)
 	if (t && !t->described)
 		t->described = keep(sizeof(struct told));
 	return t ? t->described : NULL;
+}
+
+/* What is told from here on comes after this. */
+static uint64_t mark_now(uintptr_t frame)
+{
+	const struct told *t;
+	struct guard g;
+
+	/* The first event of this thread: it may get what another one, now gone, remembered. */
+	if (!thr_self && guard_enter(&g, frame))
+		guard_leave(&g);
+	t = told();
+	return t ? t->n : UINT64_MAX;
 }
 
 static bool told_since(uint64_t mark, uintptr_t object)
@@ -403,7 +416,6 @@ static bool is_recording(void)
 void *trampoline_enter(struct trampoline_call *c, uint64_t number, struct trampoline_frame *f)
 {
 	const struct described_hook *h = &described_hook[number];
-	const struct told *t;
 
 	c->follow = 0;
 	if (!is_recording())
@@ -412,8 +424,7 @@ void *trampoline_enter(struct trampoline_call *c, uint64_t number, struct trampo
 		if (!h->action[i].rule->object.after)
 			act(&h->action[i], c, f);
 	if (h->follow) {
-		t = told();
-		c->mark = t ? t->n : 0;
+		c->mark = mark_now((uintptr_t)f);
 		c->follow = 1 + words_of(f);
 	}
 	return h->original;

@@ -330,6 +330,29 @@ FORMS_NEW(ON_NEW)
 	}
 FORMS_DELETE(ON_DELETE)
 
+/* --- slices ------------------------------------------------------------------------ */
+
+struct thr *hooks_own_enter(uintptr_t frame)
+{
+	return enter(frame);
+}
+
+void hooks_own_taken(struct thr *t, void *p, size_t size, uintptr_t ip, uintptr_t sp, uintptr_t bp)
+{
+	leave(t);
+	taken(p, size, (struct caller){ ip, sp, bp }, sp - 16);
+}
+
+void hooks_own_ended(void *p, uintptr_t frame)
+{
+	ended(p, OURO_FREE, frame);
+}
+
+void hooks_own_leave(struct thr *t)
+{
+	leave(t);
+}
+
 /* --- placing ----------------------------------------------------------------------- */
 
 struct entry {

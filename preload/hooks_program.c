@@ -5,6 +5,7 @@
  */
 #include "counted.h"
 #include "defs.h"
+#include "mark.h"
 #include "type_names.h"
 
 #include <string.h>
@@ -154,21 +155,7 @@ void ouro_hooks_collect_end(unsigned runtime, uint64_t freed)
 		collect_ended(runtime, freed, (uintptr_t)__builtin_frame_address(0));
 }
 
-/* --- marks ----------------------------------------------------------------------------- */
-
-static void marked(uint32_t text, uintptr_t frame)
-{
-	uint64_t field[] = { text };
-	struct guard g;
-
-	if (!text || !guard_enter(&g, frame))
-		return;
-	event_ext(&g, OURO_EXT_MARK, field, 1);
-	guard_leave(&g);
-}
-
 void ouro_hooks_mark(const char *text)
 {
-	if (text && is_recording())
-		marked(define_cstring(text), (uintptr_t)__builtin_frame_address(0));
+	ouro_mark(text);
 }

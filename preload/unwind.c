@@ -335,12 +335,50 @@ static void adapt(struct unwind *u, uint32_t walked)
 	u->plain = PLAIN_TAKES;
 }
 
+/*
+ * Another call from the function that made the last one, as pairs of retain and release
+ * are, and loops that allocate: if the way out of it is the same and so are the words on
+ * that way, all but the address of the call is.  False: nothing was done.
+ */
+static inline bool take_sibling(struct unwind *u, uintptr_t tp, uintptr_t ip, uintptr_t sp,
+	uintptr_t bp)
+{
+	struct rules *t = atomic_load_explicit(&rules_table, memory_order_acquire);
+	uint64_t tag = atomic_load_explicit(&rules_tag, memory_order_acquire), word;
+	struct unwind_frame *f;
+	struct rule_slot *s;
+
+	if (!u->n || !u->linked || u->busy || u->plain || u->tag != tag || !t
+			|| u->bounds.thread != tp
+			|| sp - u->bounds.own_lo >= u->bounds.own_hi - u->bounds.own_lo)
+		return false;
+	f = &u->frame[u->n - 1];
+	if (f->sp != sp || f->bp != bp || ip >> MACHINE_IP_BITS)
+		return false;
+	s = rules_slot(t, rules_hash(ip + tag, t->mask));
+	if (atomic_load_explicit(&s->key, memory_order_acquire) != ip + tag)
+		return false;
+	word = atomic_load_explicit(&s->word, memory_order_acquire);
+	if (atomic_load_explicit(&s->key, memory_order_relaxed) != ip + tag
+			|| (f->rule ^ word >> 32) & ~CFI_RULE_LIVE
+			|| broken_link(u->link, u->end[u->n - 1]) >= 0)
+		return false;
+	u->kept = u->n - (f->ip != ip);
+	f->ip = ip;
+	f->loc = (uint32_t)word;
+	u->takes++;
+	u->fruitless = 0;
+	return true;
+}
+
 void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
 	uintptr_t tp = machine_thread_pointer();
 	struct walk w;
 	uint32_t fresh, first;
 
+	if (take_sibling(u, tp, ip, sp, bp))
+		return;
 	w.bounds = &u->bounds;
 	w.full = &u->full;
 	w.work = &u->work;

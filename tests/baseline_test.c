@@ -18,8 +18,10 @@ static char path[64];
 static int parse(const char *text)
 {
 	char *copy = strdup(text);
-	int e = baseline_parse(&b, copy, "b.txt", error);
+	int e;
 
+	baseline_fini(&b);
+	e = baseline_parse(&b, copy, "b.txt", error);
 	free(copy);
 	return e;
 }
@@ -187,8 +189,10 @@ START_TEST(accepting_changes_only_what_changed)
 
 	ck_assert_int_eq(parse(before), 0);
 	old = b;
+	b = (struct baseline){0};
 	ck_assert_int_eq(parse(after), 0);
 	now = b;
+	b = (struct baseline){0};
 	ck_assert_int_eq(pairs_make(&p, &old.ledger, &now.ledger, &(struct tolerance){ .share = 0.3,
 			.weight = 2, .per = PER_ALLOCATION }), 0);
 	ck_assert_int_eq(baseline_update(&b, &old, &p), 0);

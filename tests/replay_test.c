@@ -329,16 +329,28 @@ START_TEST(one_stack_has_a_part_for_each_type_and_thread)
 }
 END_TEST
 
-START_TEST(the_first_object_of_a_block_says_what_it_is)
+START_TEST(a_block_is_its_objects)
 {
-	play("alloc a 100 main>f; birth a+16 node main>g; alloc b 50 main>f");
+	play("alloc a 100 main>f; birth a+16 node main>g; alloc b 50 main>f;"
+		"pbirth c 64 16 list main>f; death c+16; birth c+16 list main>h");
 	ck_assert_uint_ne(part_of("a")->type, 0);
 	ck_assert_uint_eq(part_of("a")->blocks, 1);
-	ck_assert_uint_eq(part_of("b")->blocks, 1);
+	ck_assert_str_eq(site_of("a"), "main>g");
 	ck_assert_uint_eq(part_of("b")->type, 0);
-	ck_assert_uint_eq(part_of("a")->site, part_of("b")->site);
-	ck_assert_uint_eq(r.total.live_bytes, 150);
-	ck_assert_uint_eq(part_of("a")->live_bytes + part_of("b")->live_bytes, 150);
+	ck_assert_uint_eq(part_of("b")->blocks, 1);
+	ck_assert_str_eq(site_of("c"), "main>h");
+	ck_assert_uint_eq(part_of("c")->live_bytes, 64);
+	ck_assert_uint_eq(part_of("c")->objects, 1);
+	ck_assert_uint_eq(r.total.live_bytes, 214);
+	ck_assert_uint_eq(r.total.peak_bytes, 214);
+}
+END_TEST
+
+START_TEST(a_block_of_many_objects_is_its_firsts)
+{
+	play("alloc a 4096 main>f; birth a+128 node main>g; birth a+256 leaf main>h");
+	ck_assert_str_eq(site_of("a"), "main>g");
+	ck_assert_uint_eq(part_of("a")->live_bytes, 4096);
 }
 END_TEST
 
@@ -619,7 +631,8 @@ int main(void)
 	tcase_add_test(c, a_free_long_before_or_in_the_same_thread_is_a_strangers);
 	tcase_add_test(c, parts_know_what_was_made_and_what_is_left);
 	tcase_add_test(c, one_stack_has_a_part_for_each_type_and_thread);
-	tcase_add_test(c, the_first_object_of_a_block_says_what_it_is);
+	tcase_add_test(c, a_block_is_its_objects);
+	tcase_add_test(c, a_block_of_many_objects_is_its_firsts);
 	tcase_add_test(c, what_dies_has_an_age);
 	tcase_add_test(c, what_is_left_is_what_lived_when_the_end_began);
 	tcase_add_test(c, counting_may_start_over);

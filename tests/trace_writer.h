@@ -20,7 +20,10 @@
  *   alloc ADDR SIZE [STACK]        also: palloc, place, pplace
  *   free ADDR                      also: pfree, release, prelease, death
  *   pbirth ADDR SIZE OFFSET TYPE [STACK]
- *   birth ADDR TYPE [STACK]
+ *   birth ADDR TYPE [STACK]        +TYPE: of runtime 1, whose references are told
+ *   reference ADDR WHAT OPERAND [STACK]      WHAT: enum ouro_reference
+ *   hold HOLDER HELD NAME HOW [STACK]        HOW: enum ouro_hold
+ *   unhold HOLDER HELD
  *   incref ADDR N [STACK]          also: decref
  *   row ADDR SIZE FLAGS OFFSET TYPE [STACK]   of a ring: it lived before (size 0: alone)
  *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
@@ -202,11 +205,12 @@ static inline uint32_t writer_type(struct trace_writer *w, const char *name)
 {
 	bool fresh;
 	uint32_t id = writer_number(w, OURO_DEF_TYPE, name, &fresh);
-	struct ouro_def_type def = { .id = id, .name = writer_string(w, name),
+	unsigned runtime = *name == '+';
+	struct ouro_def_type def = { .id = id, .name = writer_string(w, name + runtime),
 		.address = 0x900000 + id * 64 };
 
 	if (fresh)
-		writer_define(w, OURO_DEF_TYPE, 0, &def, sizeof(def), NULL, 0);
+		writer_define(w, OURO_DEF_TYPE, runtime, &def, sizeof(def), NULL, 0);
 	return id;
 }
 
@@ -493,6 +497,37 @@ static inline void writer_numbers(struct trace_writer *w, unsigned ext, const ui
 		w, OURO_EXT, 0, (uint64_t)(p - tail), NULL, tail, (size_t)(p - tail));
 }
 
+/* One that is about an object: its address, numbers, maybe a stack. */
+static inline void writer_about(struct trace_writer *w, unsigned ext, const char *about,
+	const uint64_t *v, unsigned n, const char *stack)
+{
+	uint8_t tail[8 * OURO_VARINT_MAX];
+	uint8_t *p = ouro_put_varint(tail, ext);
+
+	for (unsigned i = 0; i < n; i++)
+		p = ouro_put_varint(p, v[i]);
+	writer_event(w, OURO_EXT, writer_address(about), (uint64_t)(p - tail), stack, tail,
+		(size_t)(p - tail));
+}
+
+static inline bool writer_reference_statement(struct trace_writer *w, char **word)
+{
+	if (!strcmp(word[0], "reference"))
+		writer_about(w, OURO_EXT_REFERENCE, word[1], (uint64_t[]){
+			strtoull(word[2], NULL, 0), *word[3] ? writer_address(word[3]) : 0 },
+			2, word[4]);
+	else if (!strcmp(word[0], "hold"))
+		writer_about(w, OURO_EXT_EDGE, word[1], (uint64_t[]){
+			writer_address(word[2]) / 8, writer_string(w, word[3]),
+			strtoull(word[4], NULL, 0) }, 3, word[5]);
+	else if (!strcmp(word[0], "unhold"))
+		writer_about(w, OURO_EXT_UNEDGE, word[1], (uint64_t[]){
+			writer_address(word[2]) / 8 }, 1, NULL);
+	else
+		return false;
+	return true;
+}
+
 static inline void writer_told(struct trace_writer *w, char **word)
 {
 	uint64_t v[OURO_COLLECTED_FIELDS] = {
@@ -764,7 +799,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 {
 	uint64_t n = *word[1] >= '0' && *word[1] <= '9' ? strtoull(word[1], NULL, 0) : 0;
 
-	if (writer_snap_statement(w, word) || writer_kind_statement(w, word))
+	if (writer_snap_statement(w, word) || writer_kind_statement(w, word) ||
+	    writer_reference_statement(w, word))
 		return;
 	if (!strcmp(word[0], "thread"))
 		w->current = (unsigned)n;

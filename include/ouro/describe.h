@@ -52,6 +52,7 @@ struct ouro_place {
 	uint8_t from;		/* 1..6: argument; OURO_FROM_*; 0: not said      */
 	uint8_t steps;
 	bool after;		/* followed when the function has returned       */
+	uint8_t reserved;	/* 0: no gap, so that places can be compared     */
 	int16_t offset[OURO_DESCRIBE_STEPS];	/* where in what is pointed to the next pointer is */
 };
 enum { OURO_FROM_RESULT = 7, OURO_FROM_OBJECT = 8 };
@@ -588,6 +589,7 @@ static inline bool ouro_describe_whole(struct ouro_describe *p)
 	const struct ouro_description *d = p->d;
 	struct ouro_word none = { "", 0 };
 
+	p->number = 0;			/* it is nowhere */
 	if (!d->name.n)
 		return ouro_describe_error(p, none, "the file names no runtime: write runtime NAME");
 	if (!d->libraries && !d->programs)

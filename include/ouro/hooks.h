@@ -33,67 +33,107 @@ extern "C" {
  * program at a fixed address would otherwise be told once and for all that there is none.
  */
 #if defined(__x86_64__) && !defined(__ILP32__)
-#define OURO_HOOKS_FIND(type, name) \
-	__asm__(".weak ouro_hooks_" #name "\n\tmovq ouro_hooks_" #name "@GOTPCREL(%%rip), %0" \
-		: "=r"(find))
-#define OURO_HOOKS_DECLARE(result, name, params)
+#define OURO_HOOKS_FIND(ret, name) \
+	__asm__(".weak " #name "\n\tmovq " #name "@GOTPCREL(%%rip), %0" : "=r"(ret))
 #else
-#define OURO_HOOKS_FIND(type, name)	find = ouro_hooks_##name
-#define OURO_HOOKS_DECLARE(result, name, params) \
-	extern result ouro_hooks_##name params __attribute__((weak, visibility("default")));
+#define OURO_HOOKS_FIND(ret, name) \
+	do { \
+		extern char name[] __attribute__((weak)); \
+		\
+		*(void **)&(ret) = (void *)name; \
+	} while (0)
 #endif
 
-#define OURO_HOOKS(name, params, args) \
-	OURO_HOOKS_DECLARE(void, name, params) \
-	static __inline__ __attribute__((always_inline, unused)) void ouro_##name params \
-	{ \
-		void (*find) params; \
+/* Macros, so that a stack begins with the runtime's own function.  Arguments are evaluated once, always. */
+#define OURO_HOOKS_CALL(name, params, args) \
+	do { \
+		void (*ouro_call_) params; \
 		\
-		OURO_HOOKS_FIND(void, name); \
-		if (__builtin_expect(find != 0, 0)) \
-			find args; \
-	}
+		OURO_HOOKS_FIND(ouro_call_, ouro_hooks_##name); \
+		if (__builtin_expect(ouro_call_ != 0, 0)) \
+			ouro_call_ args; \
+	} while (0)
+#define OURO_HOOKS_OBJECT(name, object) \
+	do { \
+		const void *ouro_a_ = (object); \
+		\
+		OURO_HOOKS_CALL(name, (const void *), (ouro_a_)); \
+	} while (0)
+#define OURO_HOOKS_COUNT(name, object, count) \
+	do { \
+		const void *ouro_a_ = (object); \
+		uint64_t ouro_b_ = (uint64_t)(count); \
+		\
+		OURO_HOOKS_CALL(name, (const void *, uint64_t), (ouro_a_, ouro_b_)); \
+	} while (0)
+#define OURO_HOOKS_RUNTIME(name, runtime, type, value) \
+	do { \
+		unsigned ouro_a_ = (runtime); \
+		type ouro_b_ = (type)(value); \
+		\
+		OURO_HOOKS_CALL(name, (unsigned, type), (ouro_a_, ouro_b_)); \
+	} while (0)
 
 /* The number to give to the calls below; 0 without ouro.  One for each name. */
-OURO_HOOKS_DECLARE(unsigned, runtime, (const char *name, const char *version))
 static __inline__ __attribute__((unused)) unsigned ouro_runtime(const char *name,
 								 const char *version)
 {
 	unsigned (*find)(const char *, const char *);
 
-	OURO_HOOKS_FIND(unsigned, runtime);
+	OURO_HOOKS_FIND(find, ouro_hooks_runtime);
 	return find ? find(name, version) : 0;
 }
 
 /* An object begins; count: what it begins with, usually 1, held by who called. */
-OURO_HOOKS(birth, (unsigned runtime, const void *object, const char *type, uint64_t count),
-	(runtime, object, type, count))
+#define ouro_birth(runtime, object, type, count) \
+	do { \
+		unsigned ouro_a_ = (runtime); \
+		const void *ouro_b_ = (object); \
+		const char *ouro_c_ = (type); \
+		uint64_t ouro_d_ = (uint64_t)(count); \
+		\
+		OURO_HOOKS_CALL(birth, (unsigned, const void *, const char *, uint64_t), \
+			(ouro_a_, ouro_b_, ouro_c_, ouro_d_)); \
+	} while (0)
 
 /* It ends, whatever its count. */
-OURO_HOOKS(death, (const void *object), (object))
+#define ouro_death(object) OURO_HOOKS_OBJECT(death, object)
 
 /* Its count was or is about to be changed; count: after the change. */
-OURO_HOOKS(incref, (const void *object, uint64_t count), (object, count))
-OURO_HOOKS(decref, (const void *object, uint64_t count), (object, count))
+#define ouro_incref(object, count) OURO_HOOKS_COUNT(incref, object, count)
+#define ouro_decref(object, count) OURO_HOOKS_COUNT(decref, object, count)
 
 /*
  * holder has a counted reference to held from now on, called name (may be NULL); and no
  * longer.  Not needed where holder's memory shows it; worth it for the name.
  */
-OURO_HOOKS(edge, (const void *holder, const void *held, const char *name),
-	(holder, held, name))
-OURO_HOOKS(unedge, (const void *holder, const void *held), (holder, held))
+#define ouro_edge(holder, held, name) \
+	do { \
+		const void *ouro_a_ = (holder), *ouro_b_ = (held); \
+		const char *ouro_c_ = (name); \
+		\
+		OURO_HOOKS_CALL(edge, (const void *, const void *, const char *), \
+			(ouro_a_, ouro_b_, ouro_c_)); \
+	} while (0)
+#define ouro_unedge(holder, held) \
+	do { \
+		const void *ouro_a_ = (holder), *ouro_b_ = (held); \
+		\
+		OURO_HOOKS_CALL(unedge, (const void *, const void *), (ouro_a_, ouro_b_)); \
+	} while (0)
 
 /* A cycle collector runs, in this thread; generation: 0 where there is only one. */
-OURO_HOOKS(collect_start, (unsigned runtime, unsigned generation), (runtime, generation))
-OURO_HOOKS(collect_end, (unsigned runtime, uint64_t freed), (runtime, freed))
+#define ouro_collect_start(runtime, generation) \
+	OURO_HOOKS_RUNTIME(collect_start, runtime, unsigned, generation)
+#define ouro_collect_end(runtime, freed) OURO_HOOKS_RUNTIME(collect_end, runtime, uint64_t, freed)
 
 /* A moment worth finding again in the report: "warm", "request 17 done". */
-OURO_HOOKS(mark, (const char *text), (text))
-
-#undef OURO_HOOKS
-#undef OURO_HOOKS_FIND
-#undef OURO_HOOKS_DECLARE
+#define ouro_mark(text) \
+	do { \
+		const char *ouro_a_ = (text); \
+		\
+		OURO_HOOKS_CALL(mark, (const char *), (ouro_a_)); \
+	} while (0)
 
 #ifdef __cplusplus
 }

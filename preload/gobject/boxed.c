@@ -8,29 +8,36 @@
 #include "gobject.h"
 
 #include "../defs.h"
+#include "../hooks_own.h"
 
 #include <string.h>
 
 enum kind { NO_KIND, ARRAY, PTR_ARRAY, BYTES, HASH_TABLE, VARIANT, DATE_TIME, RC_BOX,
 	ATOMIC_RC_BOX, KINDS };
-enum { VARIANT_STATE = 0x30, VARIANT_FLOATING = 8 };
+enum { VARIANT_FLOATING = 8 };
 
-/* offset: of the count in the structure. */
+/*
+ * Where the count is in the structure, which is GLib's secret, is read off the function that
+ * takes a reference.  Other GLibs may make a kind elsewhere: then its births are not seen,
+ * and nothing else is told of it, so `type` is looked at first.
+ */
 static struct {
-	const char *name;
-	int offset;
-	uint32_t type;			/* number in the trace; 0: not needed yet    */
+	const char *name, *ref;
+	int offset;			/* of the count; 0: not known                */
+	uint32_t type;			/* number in the trace; 0: none was born yet */
 } kinds[KINDS] = {
-	[ARRAY] = { "GArray", 0x18 }, [PTR_ARRAY] = { "GPtrArray", 0x10 },
-	[BYTES] = { "GBytes", 0x10 }, [HASH_TABLE] = { "GHashTable", 0x48 },
-	[VARIANT] = { "GVariant", 0x34 }, [DATE_TIME] = { "GDateTime", 0x18 },
-	[RC_BOX] = { "GRcBox", -0x20 }, [ATOMIC_RC_BOX] = { "GAtomicRcBox", -0x20 },
+	[ARRAY] = { "GArray", "g_array_ref" }, [PTR_ARRAY] = { "GPtrArray", "g_ptr_array_ref" },
+	[BYTES] = { "GBytes", "g_bytes_ref" }, [HASH_TABLE] = { "GHashTable", "g_hash_table_ref" },
+	[VARIANT] = { "GVariant", "g_variant_ref" }, [DATE_TIME] = { "GDateTime", "g_date_time_ref" },
+	[RC_BOX] = { "GRcBox", "g_rc_box_acquire" },
+	[ATOMIC_RC_BOX] = { "GAtomicRcBox", "g_atomic_rc_box_acquire" },
 };
 
 static struct {
 	void (*g_atomic_ref_count_init)(int *count);
 	void *(*g_slice_alloc)(size_t size);
 	void (*g_slice_free1)(size_t size, void *p);
+	void (*g_slice_free_chain_with_offset)(size_t size, void *chain, size_t next);
 	void (*g_free)(void *p);
 	void *(*g_array_ref)(void *p), *(*g_ptr_array_ref)(void *p), *(*g_bytes_ref)(void *p),
 		*(*g_hash_table_ref)(void *p), *(*g_variant_ref)(void *p),
@@ -57,9 +64,15 @@ static uint32_t count_of(enum kind k, const void *p)
 	return k == RC_BOX ? -n : n;
 }
 
+/* Flags of a GVariant, which stand before its count. */
+static uint32_t state_of(const void *variant)
+{
+	return word_at((uintptr_t)variant, (size_t)kinds[VARIANT].offset - 4);
+}
+
 static __attribute__((noinline)) void born(enum kind k, void *p, COUNTED_PARAMS)
 {
-	if (!p || !__atomic_load_n(&recording, __ATOMIC_RELAXED))
+	if (!p || !kinds[k].offset || !__atomic_load_n(&recording, __ATOMIC_RELAXED))
 		return;
 	if (!kinds[k].type)
 		kinds[k].type = define_type(gobject_number, define_cstring(kinds[k].name), 0);
@@ -71,7 +84,7 @@ static __attribute__((noinline)) bool released(enum kind k, const void *p, COUNT
 {
 	uint32_t count;
 
-	if (!p)
+	if (!p || !kinds[k].type)
 		return false;
 	count = count_of(k, p);
 	counted_decref((uintptr_t)p, count ? count - 1 : 0, ip, sp, bp);
@@ -114,18 +127,29 @@ DETOUR_HOOK static void on_g_atomic_ref_count_init(int *count)
 	char *p = (char *)count - kinds[k].offset;
 
 	original.g_atomic_ref_count_init(count);
-	if (!k)
+	if (!k || !kinds[k].offset)
 		return;
 	born(k, p, COUNTED_CALLER);
-	if (k == VARIANT && word_at((uintptr_t)p, VARIANT_STATE) & VARIANT_FLOATING)
+	if (k == VARIANT && state_of(p) & VARIANT_FLOATING)
 		counted_note((uintptr_t)p, OURO_REFERENCE_FLOATING, 0, 0, 0, 0);
 }
+
+/*
+ * Up to GLib 2.74 objects, list nodes and the like come out of slabs that g_slice takes
+ * from malloc, shares out itself and keeps for the next one.  Who sees slabs alone sees nothing
+ * leak, and one object in a slab keeps all of its neighbours: so every slice is a block.
+ * Later ones pass on to malloc; that call is the inner one then, and not recorded.
+ */
+#define SLICE_ENTER() hooks_own_enter((uintptr_t)__builtin_frame_address(0))
+#define SLICE_ENDED(p) hooks_own_ended(p, (uintptr_t)__builtin_frame_address(0))
 
 /* GDateTime. */
 DETOUR_HOOK static void *on_g_slice_alloc(size_t size)
 {
+	struct thr *t = SLICE_ENTER();
 	void *p = original.g_slice_alloc(size);
 
+	hooks_own_taken(t, p, size, COUNTED_CALLER);
 	if (range_has(&date_time.range, (uintptr_t)__builtin_return_address(0)))
 		born(DATE_TIME, p, COUNTED_CALLER);
 	return p;
@@ -137,8 +161,10 @@ DETOUR_HOOK static void *on_g_slice_alloc(size_t size)
  */
 DETOUR_HOOK static void *on_g_slice_alloc0(size_t size)
 {
+	struct thr *t = SLICE_ENTER();
 	void *p = original.g_slice_alloc(size);
 
+	hooks_own_taken(t, p, size, COUNTED_CALLER);
 	if (p)
 		memset(p, 0, size);
 	if (objects_make_at((uintptr_t)__builtin_return_address(0)))
@@ -149,9 +175,26 @@ DETOUR_HOOK static void *on_g_slice_alloc0(size_t size)
 /* Deaths of what can be kept at its last reference: GStreamer's buffers. */
 DETOUR_HOOK static void on_g_slice_free1(size_t size, void *p)
 {
+	struct thr *t;
+
 	if (counted_any_ending())
 		counted_freed((uintptr_t)p, COUNTED_CALLER);
+	SLICE_ENDED(p);
+	t = SLICE_ENTER();
 	original.g_slice_free1(size, p);
+	hooks_own_leave(t);
+}
+
+/* Slices linked by a word at `next` in each. */
+DETOUR_HOOK static void on_g_slice_free_chain_with_offset(size_t size, void *chain, size_t next)
+{
+	struct thr *t;
+
+	for (char *p = chain; p; p = *(char **)(p + next))
+		SLICE_ENDED(p);
+	t = SLICE_ENTER();
+	original.g_slice_free_chain_with_offset(size, chain, next);
+	hooks_own_leave(t);
 }
 
 DETOUR_HOOK static void on_g_free(void *p)
@@ -168,7 +211,7 @@ DETOUR_HOOK static void on_g_free(void *p)
 	{ \
 		void *r = original.name(p); \
 		\
-		if (p) \
+		if (p && kinds[kind].type) \
 			counted_incref((uintptr_t)p, count_of(kind, p), COUNTED_CALLER); \
 		return r; \
 	}
@@ -218,7 +261,7 @@ FREE(PTR_ARRAY, g_ptr_array_free)
 #define SINK(name) \
 	DETOUR_HOOK static void *on_##name(void *p) \
 	{ \
-		bool floated = p && word_at((uintptr_t)p, VARIANT_STATE) & VARIANT_FLOATING; \
+		bool floated = p && kinds[VARIANT].type && state_of(p) & VARIANT_FLOATING; \
 		void *r = original.name(p); \
 		\
 		if (floated) \
@@ -267,6 +310,7 @@ BOX(ATOMIC_RC_BOX, g_atomic_rc_box_alloc, g_atomic_rc_box_alloc0, g_atomic_rc_bo
 const struct gobject_hook boxed_hooks[] = {
 	GOBJECT_HOOK(g_slice_alloc), { "g_slice_alloc0", (void *)on_g_slice_alloc0, NULL },
 	GOBJECT_HOOK(g_atomic_ref_count_init), GOBJECT_HOOK(g_slice_free1), GOBJECT_HOOK(g_free),
+	GOBJECT_HOOK(g_slice_free_chain_with_offset),
 	GOBJECT_HOOK(g_array_ref), GOBJECT_HOOK(g_array_unref), GOBJECT_HOOK(g_array_free),
 	GOBJECT_HOOK(g_ptr_array_ref), GOBJECT_HOOK(g_ptr_array_unref),
 	GOBJECT_HOOK(g_ptr_array_free),
@@ -282,6 +326,30 @@ const struct gobject_hook boxed_hooks[] = {
 	{ 0 },
 };
 
+/*
+ * `lea offset(%rdi), %rdi` before g_atomic_ref_count_inc(), or `lock addl $1, offset(%rdi)` where
+ * that is done in place.  0: neither; no structure begins with its count.
+ */
+static int offset_in(const uint8_t *code, size_t size)
+{
+	for (size_t i = 0; i + 5 <= size; i++) {
+		if (!memcmp(code + i, "\x48\x8d\x7f", 3))
+			return (int8_t)code[i + 3];
+		if (!memcmp(code + i, "\xf0\x83\x47", 3) && code[i + 4] == 1)
+			return (int8_t)code[i + 3];
+	}
+	return 0;
+}
+
+static void find_offset(struct link_map *glib, enum kind k)
+{
+	struct code_range r = range_of(glib, kinds[k].ref);
+	const size_t most = 96;		/* such functions are short                  */
+
+	kinds[k].offset = offset_in((const uint8_t *)r.begin,
+		r.end - r.begin < most ? r.end - r.begin : most);
+}
+
 static void find_range(struct link_map *glib, struct maker *m)
 {
 	m->range = range_of(glib, m->first);
@@ -294,4 +362,6 @@ void boxed_start(struct link_map *glib)
 	for (unsigned i = 0; i < sizeof makers / sizeof *makers; i++)
 		find_range(glib, &makers[i]);
 	find_range(glib, &date_time);
+	for (enum kind k = NO_KIND + 1; k < KINDS; k++)
+		find_offset(glib, k);
 }

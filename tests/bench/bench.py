@@ -45,6 +45,13 @@ def build(folder):
                                   capture_output=True, text=True, check=True).stdout
             made[shape, depth] = compile(f"{shape}{depth}", "gcc", "-xc", source="-", text=text)
     made["c++"] = compile("containers", "g++", source=os.path.join(HERE, "containers.cc"))
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "gobject-2.0"],
+                           capture_output=True, text=True)
+    if not flags.returncode:
+        out = os.path.join(folder, "references")
+        subprocess.run(["gcc", "-O2", "-g", "-o", out, os.path.join(HERE, "references.c"),
+                        *flags.stdout.split()], check=True)
+        made["references"] = out
     return made
 
 
@@ -57,6 +64,16 @@ def workloads(made, scale):
     yield "C, depth 40, 2 threads", [made["steady", 40], n(3e6), "2"], {}
     yield "C, depth 40, hostile", [made["hostile", 40], n(1e6)], {}
     yield "C++ maps and strings", [made["c++"], n(2e6)], {}
+    if "references" in made:
+        for depth in (20, 80):
+            yield f"GObject ref and unref, depth {depth}", [made["references"], n(3e6), str(depth)], {}
+    if shutil.which("gst-launch-1.0"):
+        video = "video/x-raw,width=320,height=240"
+        quiet = ["gst-launch-1.0", "-q"]
+        yield "GStreamer, video", [*quiet, "videotestsrc", f"num-buffers={n(3000)}", "!", video,
+                                   "!", "queue", "!", "videoconvert", "!", "fakesink"], {}
+        yield "GStreamer, empty buffers", [*quiet, "fakesrc", f"num-buffers={n(1e5)}", "!",
+                                           "queue", "!", "fakesink"], {}
     script = os.path.join(HERE, "objects.py")
     for name, size in (("records", 80), ("json", 200)):
         yield f"Python {name}", [PYTHON, script, name, n(size)], {}

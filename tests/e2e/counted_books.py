@@ -10,9 +10,9 @@ import harness
 
 UNKNOWN = 0x80000000
 
-EVENT = re.compile(r"\d+ s\d+ t\d+ \d+ (\w+) (0x[0-9a-f]+) (\d+)(.*)")
+EVENT = re.compile(r"\d+ s\d+ t\d+ \d+ ([\w-]+) (0x[0-9a-f]+) (\d+)(.*)")
 TYPE = re.compile(r"type (\d+) same=(\d+) .*name=(.*)")
-LOCATION = re.compile(r"location (\d+) same=\d+ module=\d+ address=0x[0-9a-f]+ (\S+)")
+LOCATION = re.compile(r"location (\d+) same=\d+ (?:module=\d+ address=0x[0-9a-f]+ |entry )?(\S+)")
 BORN_WITH = re.compile(r" (?:reference|10) 9 (\d+)")
 
 
@@ -29,7 +29,7 @@ class Books:
     def __init__(self, trace):
         self.born, self.wrong = collections.Counter(), collections.Counter()
         self.strangers, self.objects = collections.Counter(), []
-        self.alive, types, self.places = {}, {}, {}
+        self.alive, self.block, types, self.places = {}, {}, {}, {}
         dump = subprocess.run([harness.OURO, "dump", trace], capture_output=True, text=True,
                               errors="replace", check=True).stdout
         for line in dump.splitlines():
@@ -41,12 +41,16 @@ class Books:
                 self.event(types, m[1], m[2], int(m[3]), m[4])
 
     def event(self, types, kind, address, argument, rest):
-        if kind == "birth":
+        if kind in ("birth", "pool-birth"):
             type = types[int(re.search(r"type=(\d+)", rest)[1])]
-            self.alive[address] = Object(type, self.stack(rest))
-            self.objects.append(self.alive[address])
+            object = re.search(r"object=(0x[0-9a-f]+)", rest)[1]
+            self.block[address] = object
+            self.alive[object] = Object(type, self.stack(rest))
+            self.objects.append(self.alive[object])
             self.born[type] += 1
-        elif kind in ("death", "free"):
+        elif kind in ("free", "pool-free", "pool-release"):
+            self.alive.pop(self.block.pop(address, address), None)
+        elif kind == "death":
             self.alive.pop(address, None)
         elif kind == "ext" and (m := BORN_WITH.match(rest)):
             self.alive[address].count = int(m[1])
@@ -65,8 +69,10 @@ class Books:
             o.count = told
 
     def stack(self, rest):
-        m = re.search(r"native=([\d<]+)", rest)
-        return tuple(self.places.get(n, "?") for n in m[1].split("<")) if m else ()
+        """Interpreter frames, then native ones, each the innermost first."""
+        return tuple(self.places.get(n, "?") for m in (re.search(r"interp=([\d<]+)", rest),
+                                                       re.search(r"native=([\d<]+)", rest))
+                     if m for n in m[1].split("<"))
 
     def alive_by_type(self):
         return collections.Counter(o.type for o in self.alive.values())

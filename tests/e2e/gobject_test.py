@@ -182,7 +182,7 @@ class Gtk(Balance):
         if not shutil.which("gtk3-widget-factory"):
             self.skipTest("gtk-3-examples is not installed")
         with Display() as display, Recording(
-                ["timeout", "-s", "KILL", "3", "gtk3-widget-factory"],
+                ["timeout", "-s", "KILL", "2", "gtk3-widget-factory"],
                 env=clean_environment(**display)) as run:
             inside = run.trace + ".d"
             self.assertEqual(run.status, -9)

@@ -1,7 +1,7 @@
 /* Four threads at the counts of a few objects, and passing others on. */
 #include "held.h"
 
-enum { THREADS = 4, ROUNDS = 20000, SHARED = 3 };
+enum { THREADS = 4, ROUNDS = 5000, SHARED = 3 };
 
 static GObject *shared[SHARED];
 static GAsyncQueue *queue;

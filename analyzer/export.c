@@ -1,0 +1,162 @@
+#include "export.h"
+
+#include "mem.h"
+#include "place.h"
+#include "words.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------ values */
+
+static const char *const names[EXPORT_VALUES] = {
+	[EXPORT_ALLOC_OBJECTS] = "alloc_objects",
+	[EXPORT_ALLOC_SPACE]   = "alloc_space",
+	[EXPORT_INUSE_OBJECTS] = "inuse_objects",
+	[EXPORT_INUSE_SPACE]   = "inuse_space",
+	[EXPORT_PEAK_OBJECTS]  = "peak_objects",
+	[EXPORT_PEAK_SPACE]    = "peak_space",
+};
+
+const char *export_value_name(enum export_value value)
+{
+	return names[value];
+}
+
+const char *export_value_unit(enum export_value value)
+{
+	return export_is_bytes(value) ? "bytes" : "count";
+}
+
+enum export_value export_value_named(const char *name)
+{
+	enum export_value v = 0;
+
+	while (v < EXPORT_VALUES && strcmp(names[v], name))
+		v++;
+	return v;
+}
+
+uint64_t export_site_value(const struct site_sums *s, enum export_value value)
+{
+	switch (value) {
+	case EXPORT_ALLOC_OBJECTS: return s->blocks;
+	case EXPORT_ALLOC_SPACE:   return s->bytes;
+	case EXPORT_INUSE_OBJECTS: return s->live;
+	case EXPORT_INUSE_SPACE:   return s->live_bytes;
+	case EXPORT_PEAK_OBJECTS:  return s->at_peak;
+	case EXPORT_PEAK_SPACE:    return s->at_peak_bytes;
+	default:                   return 0;
+	}
+}
+
+/* ------------------------------------------------------------------------------ frames */
+
+static int add_frame(struct export_frames *x, const struct frame *f, uint32_t location)
+{
+	if (mem_room(&x->frame, x->n, &x->cap, sizeof(*x->frame)))
+		return -ENOMEM;
+	x->frame[x->n++] = (struct export_frame){ f, location };
+	return 0;
+}
+
+int export_frames_init(struct export_frames *x, const struct report *r)
+{
+	*x = (struct export_frames){ .symbols = r->symbols, .r = &r->replay };
+	x->first = mem_array(r->defs.locations, sizeof(*x->first));
+	if (!x->first || add_frame(x, NULL, 0)) {
+		export_frames_fini(x);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void export_frames_fini(struct export_frames *x)
+{
+	mem_free(x->first);
+	mem_free(x->frame);
+	mem_free(x->stack);
+	*x = (struct export_frames){ 0 };
+}
+
+static int meet(struct export_frames *x, uint32_t location)
+{
+	uint32_t n, first = x->n;
+	const struct frame *f = symbols_frames(x->symbols, location, &n);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (add_frame(x, &f[i], location))
+			return -ENOMEM;
+	x->first[location] = first;
+	return 0;
+}
+
+static int push(struct export_frames *x, uint32_t number)
+{
+	if (mem_room(&x->stack, x->depth, &x->stack_cap, sizeof(*x->stack)))
+		return -ENOMEM;
+	x->stack[x->depth++] = number;
+	return 0;
+}
+
+/* From the inside out: inlined functions first, then what they were inlined into. */
+static int push_location(struct export_frames *x, uint32_t location)
+{
+	uint32_t last;
+
+	if (location >= x->r->defs->locations)
+		return 0;
+	if (!x->first[location] && meet(x, location))
+		return -ENOMEM;
+	last = x->first[location];
+	while (last < x->n && x->frame[last].location == location)
+		last++;
+	while (last-- > x->first[location])
+		if (push(x, last))
+			return -ENOMEM;
+	return 0;
+}
+
+int export_frames_of(struct export_frames *x, stack_id stack)
+{
+	const struct stacks *s = &x->r->stacks;
+
+	x->depth = 0;
+	for (; stack; stack = stack_parent(s, stack)) {
+		if (stack_location(s, stack)->flags & LOCATION_GUEST)
+			continue;
+		if (push_location(x, s->node[stack].location))
+			return -ENOMEM;
+	}
+	if (!x->depth)
+		return push(x, 0);
+	for (uint32_t i = 0, k = x->depth - 1; i < k; i++, k--) {
+		uint32_t swap = x->stack[i];
+
+		x->stack[i] = x->stack[k];
+		x->stack[k] = swap;
+	}
+	return 0;
+}
+
+const struct export_frame *export_place(const struct export_frames *x)
+{
+	for (uint32_t i = x->depth; i-- > 0; ) {
+		const struct export_frame *f = &x->frame[x->stack[i]];
+
+		if (f->f && (f->f->interp || !place_serves(f->f->function, f->f->module)))
+			return f;
+	}
+	return &x->frame[x->stack[x->depth - 1]];
+}
+
+void export_frame_name(const struct export_frame *f, struct buf *out)
+{
+	if (!f->f) {
+		buf_puts(out, "[stack not known]");
+		return;
+	}
+	buf_puts(out, f->f->function);
+	if (f->f->interp && f->f->file)
+		buf_printf(out, " (%s)", words_file(f->f->file));
+}

@@ -1,0 +1,500 @@
+#include "find_growth.h"
+
+#include "buf.h"
+#include "growth.h"
+#include "holders.h"
+#include "mem.h"
+#include "shape.h"
+#include "usage.h"
+#include "words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAY_TOLD	4		/* blocks of a way that are told             */
+
+/* A place that changed after the warm-up: sites of one function, file and line. */
+struct candidate {
+	uint32_t first, n;		/* sites in grower.key                       */
+	struct growth g;
+};
+
+struct grower {
+	struct findings *f;
+	const struct growth_world *w;
+	struct replay *r;
+	unsigned warm, end;		/* segments                                  */
+	struct shaped *key;		/* by place; at: site                        */
+	uint32_t n;
+	struct candidate *c;
+	uint32_t nc, cap;
+	struct bits rooted;		/* of the graph that answers who holds it    */
+	struct paths paths;
+	bool ways;			/* these two are there                       */
+};
+
+/* --- which places ------------------------------------------------------------------ */
+
+static double segment_seconds(const struct grower *x)
+{
+	const struct trend *t = &x->r->trend;
+	const struct trace *trace = x->r->trace;
+
+	return (double)(trace_ns(trace, t->start + t->step) - trace_ns(trace, t->start)) / 1e9;
+}
+
+/* False: too little is left. */
+static bool choose_segments(struct grower *x)
+{
+	const struct trend *t = &x->r->trend;
+	uint64_t warm = x->w->warm ? x->w->warm : x->r->ready;
+	unsigned least = x->w->warm ? 0 : TREND_SEGMENTS / 4;
+
+	x->warm = warm > t->start ? (unsigned)((warm - t->start + t->step - 1) / t->step) : 0;
+	x->warm = x->warm < least ? least : x->warm;
+	x->end = t->now;		/* the last one is the program's tidying up */
+	if (t->failed || !t->born || x->warm + GROWTH_POINTS > x->end)
+		return false;
+	return x->w->warm || (x->end - x->warm) * segment_seconds(x) >= GROWTH_SECONDS;
+}
+
+static bool changed(const struct grower *x, const struct site *s)
+{
+	const uint64_t *low = x->r->trend.low[s->series];
+
+	for (unsigned i = x->warm; s->series && i + 1 < x->end; i++)
+		if (low[i] != low[i + 1])
+			return true;
+	return false;
+}
+
+static int collect(struct grower *x)
+{
+	struct replay *r = x->r;
+
+	x->key = mem_array(r->sites, sizeof(*x->key));
+	if (!x->key)
+		return -ENOMEM;
+	for (site_id i = 1; i < r->sites; i++) {
+		struct place at;
+
+		if (!r->site[i].series || !changed(x, &r->site[i]))
+			continue;
+		at = places_own(x->w->places, &r->stacks, r->site[i].stack);
+		x->key[x->n++] = (struct shaped){ shape_mix((uint64_t)at.function << 32 | at.file,
+			at.file || at.interp ? at.line : at.module), i };
+	}
+	return x->w->places->failed ? -ENOMEM : 0;
+}
+
+static int measure(void *arg, const struct shaped *run, uint32_t n)
+{
+	struct grower *x = arg;
+	struct trend *t = &x->r->trend;
+	uint64_t low[TREND_SEGMENTS] = { 0 }, born[TREND_SEGMENTS] = { 0 };
+	struct candidate c = { .first = (uint32_t)(run - x->key), .n = n };
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t series = x->r->site[run[i].at].series;
+
+		for (unsigned k = 0; k < TREND_SEGMENTS; k++) {
+			low[k] += t->low[series][k];
+			born[k] += series < t->borns ? t->born[series][k] : 0;
+		}
+	}
+	if (!growth_measure(&c.g, low, born, x->warm, x->end))
+		return 0;
+	if (mem_room(&x->c, x->nc, &x->cap, sizeof(*x->c)))
+		return -ENOMEM;
+	x->c[x->nc++] = c;
+	return 0;
+}
+
+/* --- what holds it ----------------------------------------------------------------- */
+
+struct survivor {
+	uint64_t when;
+	node_id node;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct survivor *x = a, *y = b;
+
+	if (x->when != y->when)
+		return x->when < y->when ? -1 : 1;
+	return x->node < y->node ? -1 : x->node > y->node;
+}
+
+static bool is_of(const struct grower *x, const struct candidate *c, site_id site)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		if (x->key[c->first + i].at == site)
+			return true;
+	return false;
+}
+
+static bool is_young(const struct grower *x, uint64_t when)
+{
+	return when >= x->r->trend.start + x->warm * x->r->trend.step;
+}
+
+/* Those of the place that were made after the warm-up and that somebody holds. */
+static uint32_t survivors(struct grower *x, const struct candidate *c, struct survivor *s)
+{
+	struct growth_world const *w = x->w;
+	const struct heap *h = w->l->h;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; w->blocks && !w->graph && i < w->blocks->n; i++) {
+		const struct blocks_row *b = &w->blocks->row[i];
+
+		if (is_young(x, b->born) && is_of(x, c, b->site) && x->paths.depth[i] != PATHS_FAR)
+			s[n++] = (struct survivor){ b->born, i };
+	}
+	if (!w->graph)
+		return n;
+	for (uint32_t i = 0; i < c->n; i++) {
+		site_id id = x->key[c->first + i].at;
+		uint32_t site = id < w->l->sites ? w->l->site[id] : 0;
+
+		for (node_id v = 0; site && v < h->nnodes; v++)
+			if (h->node[v].site == site && is_young(x, h->node[v].when) &&
+			    x->paths.depth[v] != PATHS_FAR)
+				s[n++] = (struct survivor){ h->node[v].when, v };
+	}
+	return n;
+}
+
+static int open_ways(struct grower *x)
+{
+	struct graph *g = x->w->graph ? &x->w->l->h->graph : &x->w->blocks->graph;
+	int e = graph_rooted(g, &x->rooted);
+
+	if (!e)
+		e = paths_init(&x->paths, g, &x->rooted, NULL);
+	x->ways = !e;
+	return e;
+}
+
+static const char *region_words(uint32_t region)
+{
+	switch (region) {
+	case OURO_REGION_DATA:
+		return "data of the program or of a library";
+	case OURO_REGION_STACK:
+		return "a stack";
+	case OURO_REGION_REGISTER:
+		return "a register";
+	case BLOCKS_OBJECT:
+		return "an object of the runtime";
+	default:
+		return "memory that is no block";
+	}
+}
+
+/* "at +8 of a block made in f() (a.c:3), at +0 of ..., which data of the program holds" */
+static char *blocks_way(struct grower *x, const struct path_set *s)
+{
+	const struct blocks *b = x->w->blocks;
+	uint32_t n = s->first[1] - 1;
+	struct buf out = { 0 };
+
+	for (uint32_t i = n; i-- > 0; ) {
+		const struct blocks_row *row = &b->row[s->node[i]];
+		struct place at = places_own(x->w->places, &x->r->stacks, x->r->site[row->site].stack);
+		const struct places *p = x->w->places;
+
+		if (n - i > WAY_TOLD) {
+			buf_printf(&out, ", and so on for %u more blocks", i + 1);
+			break;
+		}
+		buf_printf(&out, "%sat +%u of a block made in ", i + 1 < n ? ", that " : "",
+			b->graph.name[s->edge[i]]);
+		words_place(&out, places_text(p, at.function),
+			places_text(p, at.file ? at.file : at.module), at.line);
+	}
+	buf_printf(&out, "%s%s", n ? ", and that by " : "by ",
+		region_words(b->graph.root[graph_root_of(&b->graph, s->node[0])].id));
+	return buf_take(&out);
+}
+
+/* The one in the middle: what came first or last may be of another kind. */
+static int tell_holder(struct grower *x, struct finding *f, const struct candidate *c)
+{
+	uint32_t all = x->w->graph ? x->w->l->h->nnodes : x->w->blocks->n, n;
+	struct survivor *s = mem_array(all, sizeof(*s));
+	struct path_set way;
+	int e = s ? 0 : -ENOMEM;
+
+	if (!e && !x->ways)
+		e = open_ways(x);
+	n = e ? 0 : survivors(x, c, s);
+	if (n) {
+		qsort(s, n, sizeof(*s), by_time);
+		e = paths_to(&x->paths, s[n / 2].node, 1, &way);
+		if (!e && way.n) {
+			f->holder = x->w->graph ? holders_way(x->w->l->h, &way, 0) : blocks_way(x, &way);
+			e = f->holder ? 0 : -ENOMEM;
+		}
+		if (!e)
+			path_set_fini(&way);
+	}
+	mem_free(s);
+	return e;
+}
+
+/* --- in words ---------------------------------------------------------------------- */
+
+static int take_place(const struct growth_world *w, struct finding *f, site_id site, uint64_t n)
+{
+	struct heap *h = w->l->h;
+	struct places *p = w->places;
+	struct place at = places_own(p, &w->l->r->stacks, w->l->r->site[site].stack);
+	int64_t stack = heap_load_site(w->l, site);
+	text_id function = texts_add0(&h->texts, places_text(p, at.function));
+	text_id file = texts_add0(&h->texts, places_text(p, at.file ? at.file : at.module));
+
+	f->site = mem_array(1, sizeof(*f->site));
+	if (stack < 0 || !f->site)
+		return -ENOMEM;
+	heap_load_symbols(h, w->l->symbols, (uint32_t)stack);
+	f->site[0] = (struct finding_site){ heap_text(h, function), heap_text(h, file), "", at.line, n };
+	f->nsites = 1;
+	f->stack = (uint32_t)stack;
+	return 0;
+}
+
+static int by_objects(const void *a, const void *b)
+{
+	const struct finding_count *x = a, *y = b;
+
+	return x->objects > y->objects ? -1 : x->objects < y->objects;
+}
+
+/* What is left of the place, and of what types. */
+static int take_types(struct grower *x, struct finding *f, const struct candidate *c)
+{
+	struct heap *h = x->w->l->h;
+	uint32_t cap = 0;
+	struct usage sum = { 0 };
+
+	for (part_id i = 0; i < x->r->parts && i < x->r->parts_left; i++) {
+		const struct part *p = &x->r->part[i];
+		const char *name = usage_type(x->r, x->w->places, p->type);
+		uint64_t n = x->r->left[i].live_objects;
+		uint32_t k = 0;
+
+		if ((!n && !x->r->left[i].live) || !is_of(x, c, p->site))
+			continue;
+		usage_add_part(&sum, x->r, i);
+		while (n && k < f->ntypes && strcmp(f->type[k].name, name))
+			k++;
+		if (n && k == f->ntypes) {
+			if (mem_room(&f->type, f->ntypes, &cap, sizeof(*f->type)))
+				return -ENOMEM;
+			f->type[f->ntypes++] = (struct finding_count){
+				heap_text(h, texts_add0(&h->texts, name)), 0 };
+		}
+		if (n)
+			f->type[k].objects += n;
+	}
+	if (f->ntypes)
+		qsort(f->type, f->ntypes, sizeof(*f->type), by_objects);
+	f->objects = weighed_whole(f->ntypes ? sum.live_objects : sum.live);
+	f->bytes = f->retained_bytes = weighed_whole(sum.live_bytes);
+	f->retained_objects = f->objects;
+	return 0;
+}
+
+static void put_things(struct buf *b, const struct finding *f)
+{
+	if (f->ntypes == 1)
+		words_objects(b, f->type[0].name, 2);
+	else
+		buf_puts(b, f->ntypes ? "objects" : "blocks");
+}
+
+/* "list objects" without the number that words_objects puts before them. */
+static const char *without_number(const struct buf *b)
+{
+	const char *space = strchr(buf_text(b), ' ');
+
+	return space && buf_text(b)[0] == '2' ? space + 1 : buf_text(b);
+}
+
+static int tell_words(struct grower *x, struct finding *f, const struct candidate *c)
+{
+	struct buf b = { 0 }, things = { 0 };
+
+	put_things(&things, f);
+	buf_printf(&b, "%s made in ", without_number(&things));
+	words_place(&b, f->site[0].function, f->site[0].file, f->site[0].line);
+	buf_puts(&b, " keep growing");
+	f->headline = buf_take(&b);
+	buf_fini(&things);
+
+	buf_bytes(&b, c->g.gained);
+	buf_printf(&b, " more in the %.1f s after the warm-up, ", f->seconds);
+	buf_bytes(&b, weighed_whole(f->per_hour));
+	buf_puts(&b, " an hour; ");
+	buf_number(&b, f->objects);
+	buf_puts(&b, " are left, ");
+	buf_bytes(&b, f->bytes);
+	if (f->holder)
+		buf_printf(&b, x->w->graph ? "; one of them is %s" : "; one of them is held %s", f->holder);
+	else if (!x->w->graph && !x->w->blocks)
+		buf_puts(&b, "; without a snapshot it is not known who holds them");
+	f->story = buf_take(&b);
+
+	buf_puts(&b, "If it is meant to be a cache, give it a bound; else let go of each when its work "
+		 "is done. `ouro timeline` shows the whole, `ouro sites --by stack` who made them.");
+	f->advice = buf_take(&b);
+	return f->headline && f->story && f->advice ? 0 : -ENOMEM;
+}
+
+/* The stack that gained most stands for the place. */
+static site_id most_of(const struct grower *x, const struct candidate *c)
+{
+	site_id best = x->key[c->first].at;
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct site *s = &x->r->site[x->key[c->first + i].at];
+		const uint64_t *low = x->r->trend.low[s->series];
+		uint64_t gained = low[x->end - 1] > low[x->warm] ? low[x->end - 1] - low[x->warm] : 0;
+
+		if (gained > most) {
+			most = gained;
+			best = x->key[c->first + i].at;
+		}
+	}
+	return best;
+}
+
+/* Sampled: what was gained stands for more. */
+static double scale_of(const struct grower *x, const struct finding *f, const struct candidate *c)
+{
+	double seen = 0;
+
+	for (uint32_t i = 0; x->r->part_scaled && i < c->n; i++)
+		seen += (double)x->r->site[x->key[c->first + i].at].live_bytes;
+	return seen > 0 ? (double)f->bytes / seen : 1;
+}
+
+static int tell(struct grower *x, struct candidate *c)
+{
+	site_id site = most_of(x, c);
+	struct finding *f;
+	int e;
+
+	if (c->g.gained < GROWTH_BYTES)
+		return 0;
+	f = findings_add(x->f);
+	if (!f)
+		return -ENOMEM;
+	f->kind = FINDING_GROWTH;
+	f->count = 1;
+	e = take_types(x, f, c);
+	if (!e)
+		e = take_place(x->w, f, site, f->objects);
+	if (e)
+		return e;
+	c->g.gained = weighed_whole((double)c->g.gained * scale_of(x, f, c));
+	f->seconds = (x->end - x->warm) * segment_seconds(x);
+	f->per_hour = c->g.per_segment * scale_of(x, f, c) / segment_seconds(x) * 3600;
+	f->chance = c->g.chance;
+	/* A hundredth of what the program has: else it is true and hardly matters. */
+	f->severity = (double)c->g.gained * 100 >= (double)x->r->total_left.live_bytes ?
+		FINDING_WARNING : FINDING_INFO;
+	if (x->w->graph || x->w->blocks)
+		e = tell_holder(x, f, c);
+	return e ? e : tell_words(x, f, c);
+}
+
+int find_growth(struct findings *f, const struct growth_world *w)
+{
+	struct grower x = { .f = f, .w = w, .r = w->l->r };
+	int e;
+
+	if (!choose_segments(&x))
+		return 0;
+	e = collect(&x);
+	if (!e)
+		e = shape_runs(x.key, x.n, measure, &x);
+	for (uint32_t i = 0; i < x.nc && !e; i++)
+		if (growth_is(&x.c[i].g, x.nc))
+			e = tell(&x, &x.c[i]);
+	if (x.ways)
+		paths_fini(&x.paths);
+	bits_fini(&x.rooted);
+	mem_free(x.key);
+	mem_free(x.c);
+	return e;
+}
+
+/* --- churn ------------------------------------------------------------------------- */
+
+#define CHURN_BLOCKS	100000		/* fewer cost nothing                        */
+#define CHURN_SHARE	0.25		/* of all blocks of the program: told        */
+#define CHURN_MUCH	0.50		/* ... a warning                             */
+#define CHURN_OWN	0.5		/* of what the place makes                   */
+#define CHURN_RATE	10000		/* a second                                  */
+
+static int tell_churn(struct findings *fs, const struct growth_world *w,
+	const struct usage_row *row, double all, double run)
+{
+	struct finding *f = findings_add(fs);
+	const struct usage *u = &row->u;
+	struct buf b = { 0 };
+
+	if (!f)
+		return -ENOMEM;
+	f->kind = FINDING_CHURN;
+	f->count = 1;
+	f->severity = u->brief >= CHURN_MUCH * all ? FINDING_WARNING : FINDING_INFO;
+	f->objects = weighed_whole(u->brief);
+	f->bytes = weighed_whole(u->bytes * u->brief / u->blocks);
+	f->per_hour = u->brief / run * 3600;
+	if (take_place(w, f, row->site, f->objects))
+		return -ENOMEM;
+	buf_number(&b, f->objects);
+	buf_puts(&b, " blocks made in ");
+	words_place(&b, row->function, row->file, row->line);
+	buf_puts(&b, " are freed at once");
+	f->headline = buf_take(&b);
+	buf_printf(&b, "%.0f %% of all that the program makes, ", 100 * u->brief / all);
+	buf_number(&b, weighed_whole(u->brief / run));
+	buf_puts(&b, " a second, ");
+	buf_bytes(&b, weighed_whole(u->bytes / u->blocks));
+	buf_puts(&b, " each: their thread frees them before it makes or frees anything else");
+	f->story = buf_take(&b);
+	buf_puts(&b, w->graph ? "Make it once, outside of the loop, where that can be." :
+		 "Keep one and use it again, or put it on the stack.");
+	f->advice = buf_take(&b);
+	return f->headline && f->story && f->advice ? 0 : -ENOMEM;
+}
+
+int find_churn(struct findings *f, const struct growth_world *w, double run)
+{
+	struct usage_query q = { .by = USAGE_BY_SITE, .least_brief = CHURN_BLOCKS / 50.0 };
+	double all = (double)replay_totals(w->l->r).blocks;
+	struct usage_table t;
+	int e;
+
+	if (all < CHURN_BLOCKS || run <= 0)
+		return 0;
+	e = usage_table_init(&t, w->l->r, w->places, &q);
+	if (e)
+		return e;
+	for (uint32_t i = 0; i < t.n && !e; i++) {
+		const struct usage *u = &t.row[i].u;
+
+		if (u->brief >= CHURN_SHARE * all && u->brief >= CHURN_OWN * u->blocks &&
+		    u->brief / run >= CHURN_RATE)
+			e = tell_churn(f, w, &t.row[i], all, run);
+	}
+	usage_table_fini(&t);
+	return e;
+}
