@@ -6,15 +6,23 @@ SETTINGS: `default`, `off` or thresholds as `10000,1000,1000`; `+pauses` behind 
 gc.callbacks, in time of the processor (of a machine that does other things, too), less what the callbacks cost.
 """
 import gc
-import json
-import resource
-import runpy
 import sys
-import time
 
-settings, result, program = sys.argv[1:4]
+# At once: what the imports below make is counted under the settings, as it is predicted.
+before = [s["collections"] for s in gc.get_stats()]
+settings, _, pauses = sys.argv[1].partition("+")
+if settings == "off":
+    gc.disable()
+elif settings[0].isdigit():
+    gc.set_threshold(*map(int, settings.split(",")))
+
+import json  # noqa: E402
+import resource  # noqa: E402
+import runpy  # noqa: E402
+import time  # noqa: E402
+
+result, program = sys.argv[2:4]
 sys.argv = sys.argv[3:]
-settings, _, pauses = settings.partition("+")
 times = [0.0, 0.0, 0.0]
 longest = [0.0]
 began = [0.0]
@@ -40,12 +48,7 @@ if pauses:
     empty[0] = sorted(tries)[100]
     times[:] = [0.0, 0.0, 0.0]
     longest[0] = 0.0
-before = [s["collections"] for s in gc.get_stats()]
 start = time.perf_counter()
-if settings == "off":
-    gc.disable()
-elif settings[0].isdigit():
-    gc.set_threshold(*map(int, settings.split(",")))
 try:
     runpy.run_path(program, run_name="__main__")
 finally:
