@@ -149,7 +149,7 @@ static void put_notes(const struct term *t, const struct whatif *w)
 		buf_puts(&b, "exactly the ");
 	}
 	buf_number(&b, recorded);
-	buf_puts(&b, " that were recorded. Ranges: when garbage became so is known within bounds only.");
+	buf_puts(&b, " that were recorded. Ranges: when garbage became so is not known; the truth can lie outside.");
 	text_line(t, TERM_DIM, 2, buf_text(&b));
 	buf_reset(&b);
 	if (w->freeze_seconds > 0) {

@@ -173,6 +173,23 @@ START_TEST(causes_that_are_not_known_have_a_name)
 }
 END_TEST
 
+START_TEST(the_program_begins_with_its_main_modules_first_line)
+{
+	play("ready; collect 0; collected 0; alloc a 8 main>eval|!search_function:1;"
+	     "collect 0; collected 0; alloc b 8 main>eval|!_run_module_as_main:1; collect 0; collected 0");
+	ck_assert_uint_eq(s.n, 3);
+	ck_assert(collection_of_start_up(&s, &s.c[1]));
+	ck_assert(!collection_of_start_up(&s, &s.c[2]));
+}
+END_TEST
+
+START_TEST(where_no_first_line_was_seen_nothing_is_start_up)
+{
+	play("ready; collect 0; collected 0");
+	ck_assert(!collection_of_start_up(&s, &s.c[0]));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("collections");
@@ -191,6 +208,8 @@ int main(void)
 	tcase_add_test(c, sums_are_of_those_picked_and_pauses_are_sorted);
 	tcase_add_test(c, the_recorders_part_is_its_records_at_the_price_of_one);
 	tcase_add_test(c, the_sum_of_none_is_nothing);
+	tcase_add_test(c, the_program_begins_with_its_main_modules_first_line);
+	tcase_add_test(c, where_no_first_line_was_seen_nothing_is_start_up);
 	tcase_add_test(c, causes_that_are_not_known_have_a_name);
 	suite_add_tcase(suite, c);
 	srunner_run_all(runner, CK_NORMAL);

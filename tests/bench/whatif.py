@@ -1,6 +1,6 @@
 """Predictions of other settings of the collector, and what they were like when they were run.
 
-    whatif.py [--scale S] [--python PATH]... [PROGRAM]...     a table in Markdown; S 1: 20 s of work each
+    whatif.py [--scale S] [--counts] [--python PATH]... [PROGRAM]...     a table in Markdown; S 1: 20 s of work each
 
 Each program is recorded once under the defaults.  Then it runs bare under each setting: once for
 counts (gc.get_stats), once for pauses (gc.callbacks), and once recorded for the peak of live bytes.
@@ -73,7 +73,7 @@ def judge(kind, row, actual):
     return "; ".join(texts), met
 
 
-def compare(python, name, scale, out):
+def compare(python, name, scale, out, counts_alone):
     program = os.path.join(HERE, "whatif", name + ".py")
     arguments = [str(max(1, int(n * scale))) for n in PROGRAMS[name]]
     plain = bare(python, "default", program, arguments)
@@ -88,10 +88,14 @@ def compare(python, name, scale, out):
         return
     rows = {("off" if s["off"] else ",".join(map(str, s["threshold"] or []))): s
             for s in collector["what_if"]["settings"] if not s["recorded"] and s["freeze_at"] is None}
-    now = next(s for s in collector["what_if"]["settings"] if s["recorded"])
     for setting, kind in SETTINGS.items():
         row = rows[setting]
         counts = bare(python, setting, program, arguments)
+        if counts_alone:
+            out(f"| {version} | {name} | {setting} | {judge(kind, row, counts['runs'])[0]} | "
+                f"{'yes' if judge(kind, row, counts['runs'])[1] else 'NO'} | | {percent(perturbed)}"
+                f"{'' if perturbed <= 0.005 else ' NO'} | |")
+            continue
         timed = bare(python, setting + "+pauses", program, arguments)
         again, _ = recorded(python, setting, program, arguments)
         peak = next((s["peak_bytes"]["likely"] for s in again["what_if"]["settings"]
@@ -106,12 +110,12 @@ def compare(python, name, scale, out):
             f"{'' if perturbed <= 0.005 else ' NO'} | "
             + ("no second recording to compare with" if memory is None else
                percent(memory) + ("" if abs(memory) <= 0.1 else " NO")) + " |")
-    del now
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--scale", type=float, default=1)
+    parser.add_argument("--counts", action="store_true", help="no pauses, no memory")
     parser.add_argument("--python", action="append")
     parser.add_argument("programs", nargs="*")
     asked = parser.parse_args()
@@ -124,7 +128,8 @@ def main():
     out("|---|---|---|---|---|---|---|---|")
     for python in asked.python or interpreters():
         for name in asked.programs or PROGRAMS:
-            compare(os.path.realpath(python) if "pyenv" in python else python, name, asked.scale, out)
+            compare(os.path.realpath(python) if "pyenv" in python else python, name, asked.scale, out,
+                    asked.counts)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Predictions(unittest.TestCase):
         self.one(python, "requests", 12)
 
     def test_counts_of_a_program_with_cycles(self):
-        self.one("/usr/bin/python3", "threads", 150)
+        self.one("/usr/bin/python3", "tasks", 100)
 
 
 class Recorded(unittest.TestCase):
