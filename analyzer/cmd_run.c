@@ -42,7 +42,7 @@ static const char usage[] =
 "  -q, --quiet            no summary\n"
 "  -h, --help             this text\n";
 
-enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG,
+enum { OPT_MODE = 256, OPT_RING, OPT_SAMPLE, OPT_SNAPSHOT, OPT_NO_FOLLOW, OPT_FORMAT, OPT_DEBUG, OPT_WATCH,
 	OPT_RUNTIME };
 
 static const struct option options[] = {
@@ -55,6 +55,7 @@ static const struct option options[] = {
 	{ "no-follow", no_argument, NULL, OPT_NO_FOLLOW },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "debug", required_argument, NULL, OPT_DEBUG },
+	{ "watch", required_argument, NULL, OPT_WATCH },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -194,6 +195,9 @@ static int parse(struct run *r, int argc, char **argv)
 			break;
 		case OPT_DEBUG:
 			r->launch.debug = optarg;
+			break;
+		case OPT_WATCH:			/* of `ouro watch`                    */
+			r->launch.watch = optarg;
 			break;
 		case 'q':
 			r->quiet = true;

@@ -192,6 +192,7 @@ static char *options_text(const struct launch *l)
 	option(out, "sample", l->sample);
 	option(out, "snapshot", l->snapshot);
 	option(out, "runtimes", l->runtimes);
+	option(out, "watch", l->watch);
 	option(out, "debug", l->debug);
 	option(out, "follow", l->follow ? "1" : "0");
 	option(out, "preload", getenv("LD_PRELOAD") ? "1" : "0");

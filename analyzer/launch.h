@@ -12,6 +12,7 @@
 struct launch {
 	const char *output;		/* as given, may have %p and %e; NULL: default     */
 	const char *mode, *ring, *sample, *snapshot, *debug;	/* NULL: the library's default */
+	const char *watch;		/* whose counts: see ouro/options.h          */
 	const char *runtimes;		/* description files, absolute, parted by `:`      */
 	bool follow;
 

@@ -13,6 +13,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, "record a program, then print what was found" },
+	{ "watch", cmd_watch, "record, with every change of some objects' reference counts" },
 	{ "doctor", cmd_doctor, "what would be recorded of a program, and what not" },
 	{ "dump", cmd_dump, "print a trace as it stands, for people who debug ouro" },
 	{ "report", cmd_report, "what the program keeps alive, and why" },

@@ -263,14 +263,12 @@ static bool is_counted(const struct refs *s, uint32_t type)
 	return t && t->runtime;
 }
 
-void refs_born(struct refs *s, const struct object *o)
+/* From here on all that is done to its count is told. */
+static void open_book(struct refs *s, const struct object *o)
 {
-	struct book *l;
+	struct book *l = make_book(s, o);
 	struct tomb *t;
 
-	if (!is_counted(s, o->type))
-		return;
-	l = make_book(s, o);
 	if (!l)
 		return;
 	t = s->tomb ? tomb_of(s, o->addr) : NULL;
@@ -281,6 +279,12 @@ void refs_born(struct refs *s, const struct object *o)
 	if (s->tape)
 		s->tape(s->tape_arg, s, o, &(struct ref_event){ .kind = OURO_BIRTH,
 			.ticks = o->born, .count = 1, .site = o->site });
+}
+
+void refs_born(struct refs *s, const struct object *o)
+{
+	if (is_counted(s, o->type))
+		open_book(s, o);
 }
 
 void refs_dies(struct refs *s, const struct object *o)
@@ -393,6 +397,9 @@ static void reference(struct refs *s, struct book *l, const struct event *e, sit
 	case OURO_REFERENCE_STATIC:
 		l->flags |= BOOK_STATIC;
 		break;
+	case OURO_REFERENCE_UNWATCHED:
+		l->flags |= BOOK_PARTIAL;
+		break;
 	default:
 		break;
 	}
@@ -411,6 +418,10 @@ void refs_event(struct refs *s, const struct event *e, site_id site)
 	if (!row || !o->alive) {
 		if (e->kind != OURO_EXT)
 			touch_dead(s, e, site);
+		return;
+	}
+	if (e->kind == OURO_EXT && e->ext_arg[0] == OURO_REFERENCE_WATCHED) {
+		open_book(s, o);
 		return;
 	}
 	l = refs_of(s, o);

@@ -31,7 +31,7 @@ enum book_flag {
 	BOOK_DISPOSED = 1 << 1,
 	BOOK_STATIC   = 1 << 2,	/* meant to stay                             */
 	BOOK_UNTOLD   = 1 << 3,	/* its references are not told               */
-	BOOK_PARTIAL  = 1 << 4,	/* its birth was not seen: rows may lack     */
+	BOOK_PARTIAL  = 1 << 4,	/* not all of its time was seen: rows may lack */
 	BOOK_BAD      = 1 << 5,	/* released too often; told once             */
 };
 
@@ -85,6 +85,7 @@ struct refs {
 	uint32_t nbad, bad_cap;
 	struct tomb *tomb;		/* refs.c's: who died last, by address       */
 	struct refs_pair *pair;		/* refs_fold.c's: what went together in the dead */
+	uint64_t life[4096];		/* ... and which lives that was learned from */
 	bool failed;			/* memory ended: nothing here is to be trusted */
 
 	/* Told of each event of an object after it was booked, when set; NULL: nobody is. */

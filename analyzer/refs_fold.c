@@ -34,6 +34,7 @@
 #define PAIRS       (1u << 14)
 #define LEARNED     1
 #define AS_OFTEN    3
+#define LIFE_ROWS   32			/* of a life that is learned from            */
 #define FOREIGN     (2 * PROGRAM_FRAME)
 
 struct way {
@@ -46,6 +47,7 @@ struct way {
 struct match {
 	uint32_t distance;
 	uint32_t retain, release;	/* rows                                      */
+	bool learned;
 };
 
 /* --- what went together ----------------------------------------------------------------- */
@@ -61,24 +63,62 @@ static struct refs_pair *pair_slot(const struct refs *s, site_id retain, site_id
 	return &s->pair[(h >> 40) % PAIRS];
 }
 
-/* One retain and one release left is what a life in order comes to, mostly. */
-void refs_learn(struct refs *s, const struct book *l)
+static bool learn_pair(struct refs *s, site_id up, site_id down)
 {
-	const struct ref_row *up, *down;
-
-	if (l->n != 2 || l->row[0].n + l->row[1].n)
-		return;
-	up = &l->row[l->row[0].n < 0];
-	down = &l->row[l->row[0].n > 0];
-	if (!up->site || !down->site)
-		return;
+	if (!up || !down)
+		return true;
 	if (!s->pair)
 		s->pair = mem_array(PAIRS, sizeof(*s->pair));
 	if (!s->pair) {
 		s->failed = true;
+		return false;
+	}
+	*pair_slot(s, up, down) = (struct refs_pair){ up, down };
+	return true;
+}
+
+/* Have such lives been learned from?  From now on they have. */
+static bool is_known_life(struct refs *s, const struct book *l)
+{
+	uint64_t h = l->n;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		h = (h ^ l->row[i].site ^ (uint64_t)(uint32_t)l->row[i].n << 32) *
+			0x9e3779b97f4a7c15u;
+	h |= 1;
+	if (s->life[h >> 52] == h)
+		return true;
+	s->life[h >> 52] = h;
+	return false;
+}
+
+/*
+ * In a life in order everything goes together.  Mostly one retain and one release are
+ * left of it; where more are, what is closest there is what belongs together.
+ */
+void refs_learn(struct refs *s, const struct book *l)
+{
+	struct refs_match *match;
+	uint32_t n;
+
+	if (book_balance(l))
+		return;
+	if (l->n == 2) {
+		bool down = l->row[0].n < 0;
+
+		learn_pair(s, l->row[down].site, l->row[!down].site);
 		return;
 	}
-	*pair_slot(s, up->site, down->site) = (struct refs_pair){ up->site, down->site };
+	if (l->n > LIFE_ROWS || is_known_life(s, l))
+		return;
+	if (refs_match(s, l, REFS_ANY, &match, &n)) {
+		s->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (!learn_pair(s, l->row[match[i].retain].site, l->row[match[i].release].site))
+			break;
+	mem_free(match);
 }
 
 void refs_forget_pairs(struct refs *s)
@@ -219,7 +259,8 @@ static int find_matches(struct fold *f, uint32_t reach)
 				continue;
 			if (mem_room(&f->match, f->matches, &f->cap, sizeof(*f->match)))
 				return -ENOMEM;
-			f->match[f->matches++] = (struct match){ d, i, k };
+			f->match[f->matches++] = (struct match){ d, i, k,
+				is_learned(f->s, f->l->row[i].site, f->l->row[k].site) };
 		}
 	return 0;
 }
@@ -232,6 +273,8 @@ static int closest_first(const void *a, const void *b, void *arg)
 
 	if (x->distance != y->distance)
 		return x->distance < y->distance ? -1 : 1;
+	if (x->learned != y->learned)
+		return x->learned ? -1 : 1;
 	if (row[x->release].last != row[y->release].last)
 		return row[x->release].last < row[y->release].last ? -1 : 1;
 	if (f->way[x->retain].made != f->way[y->retain].made)

@@ -119,6 +119,8 @@ static bool parse_one(struct options *o, struct word key, struct word value)
 	}
 	if (is(key, "parent"))
 		return number(value, 16, &o->parent);
+	if (is(key, "watch"))
+		return copy(value, o->watch, sizeof o->watch);
 	if (is(key, "runtimes"))
 		return copy(value, o->runtimes, sizeof o->runtimes);
 	if (is(key, "debug"))

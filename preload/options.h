@@ -26,6 +26,7 @@ struct options {
 	uint32_t first;			/* pid of the first process; 0: it is us     */
 	uint64_t parent;		/* 0: none                                   */
 	char runtimes[OURO_DESCRIBE_LIST];	/* files, parted by `:`                      */
+	char watch[512];		/* whose counts are watched; empty: nobody's  */
 	char debug[128];
 	char file[4096];		/* pattern                                   */
 	char unknown[128];		/* the first key that is not known; empty: none */

@@ -24,6 +24,8 @@
  *              by `:`                                                 none
  *   first      pid of the first process, whose trace is `file`        our own
  *   parent     id of the trace of the process that exec'd us, hex     -
+ *   watch      type:NAME, function:NAME, place:FILE:LINE, parted by `+`: -
+ *              every change of the counts of some objects made so
  *   debug      list of words parted by `+`, see ouro.1                -
  *   file       absolute path of the trace; %p stands for the pid      ./ouro-%e-%p.trace
  *              and %e for the name of the program

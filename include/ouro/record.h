@@ -116,6 +116,8 @@ enum ouro_reference {
 						/* it was born with another than 1.  0: this      */
 						/* object's references are not told               */
 	OURO_REFERENCE_STATIC        = 10,	/* meant to live as long as the process           */
+	OURO_REFERENCE_WATCHED       = 11,	/* every change of its count is told from here on; operand: the count */
+	OURO_REFERENCE_UNWATCHED     = 12,	/* ... and no longer                              */
 };
 
 /* How a holder holds; of one that is not OWNED no count is to be explained. */

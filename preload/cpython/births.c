@@ -188,6 +188,8 @@ static inline __attribute__((always_inline)) void birth(uintptr_t op, uintptr_t 
 		event_at(&g, OURO_BIRTH, op, type, caller);
 		own->state = 0;
 	}
+	if (__builtin_expect(watch_wanted, 0))
+		watch_born(&g, op);
 out:
 	guard_leave(&g);
 }

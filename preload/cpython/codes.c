@@ -128,12 +128,15 @@ static uint32_t define_place(uint32_t number, uintptr_t code, int unit, bool ent
 	int line = unit < 0 ? py_int(code, py.code_firstlineno)
 			    : api.code_line((void *)code, 2 * unit);
 	struct text text;
-	uint32_t name = 0;
+	uint32_t name = 0, location;
 
 	text_init(&text);
 	if (unit >= 0 && names_text(code, (size_t)unit, &text))
 		name = define_string(text.s, text.n);
-	return define_line(number, line < 0 ? 0 : (uint32_t)line, name, entry ? OURO_LINE_ENTRY : 0);
+	location = define_line(number, line < 0 ? 0 : (uint32_t)line, name, entry ? OURO_LINE_ENTRY : 0);
+	if (__builtin_expect(watch_wanted, 0))
+		watch_location(location, code, line);
+	return location;
 }
 
 uint32_t codes_location(uint32_t number, uintptr_t code, int unit, bool entry)

@@ -78,7 +78,9 @@ static int start(void)
 	collector_start();
 	control_start();
 	allocator_install();
-	references_start();
+	watch_start();
+	if (!watch_wanted)		/* watchpoints see these calls, too          */
+		references_start();
 	why = births_start();
 	late = deaths_start();
 	if (!why)
@@ -95,6 +97,8 @@ static void forked(void)
 	types_forget();
 	codes_forget();
 	control_forked();
+	if (watch_wanted)
+		watch_forked();
 	define_runtime(RUNTIME_CPYTHON, "cpython", layout_version(), OURO_RUNTIME_ACTIVE, NULL);
 	frames_define_evaluator();
 }

@@ -11,6 +11,7 @@
  *   collector.c    runs of the cyclic collector
  *   garbage.c      a snapshot before a collection that will free something
  *   references.c   references that are taken and given back by calls
+ *   watch.c        changes of the counts of chosen objects, by watchpoints
  *   control.c      a moment with the GIL: readiness, exit, snapshots on request
  */
 #ifndef CPYTHON_LIVE_H
@@ -163,6 +164,14 @@ void collector_settings(struct guard *g);	/* ... and its settings */
 /* garbage.c */
 void garbage_snapshot(struct guard *g, unsigned generation, uint64_t freed); /* a collection begins */
 void garbage_forked(void);
+
+/* watch.c: all but the last in births' and locations' way, and only when it is wanted */
+extern bool watch_wanted;
+void watch_start(void);
+void watch_location(uint32_t location, uintptr_t code, int line);
+void watch_born(struct guard *g, uintptr_t op);
+bool watch_type(uintptr_t type);
+void watch_forked(void);
 
 /* references.c */
 void references_start(void);
