@@ -85,7 +85,7 @@ struct refs {
 	uint32_t nbad, bad_cap;
 	struct tomb *tomb;		/* refs.c's: who died last, by address       */
 	struct refs_pair *pair;		/* refs_fold.c's: what went together in the dead */
-	uint64_t life[4096];		/* ... and which lives that was learned from */
+	uint64_t life[4096];		/* ... and which lives were met, by hash, how often */
 	bool failed;			/* memory ended: nothing here is to be trusted */
 
 	/* Told of each event of an object after it was booked, when set; NULL: nobody is. */

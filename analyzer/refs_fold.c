@@ -35,6 +35,7 @@
 #define LEARNED     1
 #define AS_OFTEN    3
 #define LIFE_ROWS   32			/* of a life that is learned from            */
+#define LIVES_MASK  7			/* ... when so many were alike               */
 #define FOREIGN     (2 * PROGRAM_FRAME)
 
 struct way {
@@ -77,19 +78,24 @@ static bool learn_pair(struct refs *s, site_id up, site_id down)
 	return true;
 }
 
-/* Have such lives been learned from?  From now on they have. */
-static bool is_known_life(struct refs *s, const struct book *l)
+/*
+ * Is it time to learn from lives like this one?  One alone may have ended by a mistake of its
+ * own, an early release that a later one will find dead; what is done again and again is the rule.
+ */
+static bool is_usual_life(struct refs *s, const struct book *l)
 {
-	uint64_t h = l->n;
+	uint64_t h = l->n, *seen;
 
 	for (uint32_t i = 0; i < l->n; i++)
 		h = (h ^ l->row[i].site ^ (uint64_t)(uint32_t)l->row[i].n << 32) *
 			0x9e3779b97f4a7c15u;
-	h |= 1;
-	if (s->life[h >> 52] == h)
-		return true;
-	s->life[h >> 52] = h;
-	return false;
+	seen = &s->life[h >> 52];
+	h &= ~(uint64_t)LIVES_MASK;
+	if ((*seen & ~(uint64_t)LIVES_MASK) != h)
+		*seen = h;
+	if ((*seen & LIVES_MASK) == LIVES_MASK)
+		return false;		/* learned already                           */
+	return (++*seen & LIVES_MASK) == LIVES_MASK;
 }
 
 /*
@@ -109,7 +115,7 @@ void refs_learn(struct refs *s, const struct book *l)
 		learn_pair(s, l->row[down].site, l->row[!down].site);
 		return;
 	}
-	if (l->n > LIFE_ROWS || is_known_life(s, l))
+	if (l->n > LIFE_ROWS || !is_usual_life(s, l))
 		return;
 	if (refs_match(s, l, REFS_ANY, &match, &n)) {
 		s->failed = true;
