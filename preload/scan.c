@@ -97,18 +97,38 @@ static void set_region(struct scan *c, enum ouro_region region)
 	c->region = region;
 }
 
+static bool is_wanted(struct scan *c, uintptr_t w)
+{
+	return w >= c->low && w < c->high && is_target(c, w) && !(c->has && c->has(w));
+}
+
+/*
+ * GLib's hash tables keep addresses below 4 GiB in halves of words.  There are such where
+ * the program is not position-independent (Debian's python3): its heap lies low.
+ */
+static void search_halves(struct scan *c, uintptr_t at, uintptr_t w)
+{
+	const uintptr_t half[] = { (uint32_t)w, w >> 32 };
+
+	for (int i = 0; i < 2; i++)
+		if (half[i] % 8 == 0 && is_wanted(c, half[i]))
+			keep_word(c, at, half[i]);
+}
+
 /* A part of one page. */
 static void search(struct scan *c, uintptr_t start, uintptr_t end)
 {
+	bool halves = c->low >> 32 == 0 && c->mapping != OURO_REGION_STACK;
 	bool pool = c->pool && c->mapping == OURO_REGION_HEAP && c->pool(start, c->start);
 
 	set_region(c, pool ? OURO_REGION_MALLOC : c->mapping);
 	for (uintptr_t at = start; at + 8 <= end; at += 8) {
 		uintptr_t w = *(const uintptr_t *)at;
 
-		if (w >= c->low && w < c->high && is_target(c, w) &&
-		    !(c->has && c->has(w)))
+		if (is_wanted(c, w))
 			keep_word(c, at, w);
+		else if (halves && w >> 32)
+			search_halves(c, at, w);
 	}
 	c->bytes += end - start;
 }
