@@ -11,6 +11,8 @@ enum { ROUNDS = 6, TERMS = 3 };
 /* Times that far above the line are the machine's doing, not the collector's. */
 #define OUTLIER 2.0
 
+#define FEW 4				/* collections                               */
+
 struct sample {
 	double examined, freed, seconds;
 };
@@ -80,9 +82,12 @@ static int smaller_first(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Of one class: measured times to those of the line, what is far off counted as far as OUTLIER. */
+/*
+ * Of one class: measured times to those of the line, what is far off counted as far as OUTLIER.
+ * Where it has few collections, each of them a chance, the class before it has its say.
+ */
 static double factor_of(const struct pauses *p, const struct sample *x, uint32_t n, unsigned class,
-			double *ratio)
+			double before, double *ratio)
 {
 	double measured = 0, expected = 0, most;
 	uint32_t m = 0;
@@ -102,7 +107,8 @@ static double factor_of(const struct pauses *p, const struct sample *x, uint32_t
 		expected += is;
 		measured += x[i].seconds < most * is ? x[i].seconds : most * is;
 	}
-	return measured / expected;
+	before = before > 0 ? before : 1;
+	return (measured / expected * m + before * FEW) / (m + FEW);
 }
 
 /* Gaps are as their neighbours. */
@@ -113,7 +119,7 @@ static int fit_factors(struct pauses *p, const struct sample *x, uint32_t n)
 	if (!ratio)
 		return -ENOMEM;
 	for (unsigned c = 0; c < PAUSE_SIZES; c++) {
-		p->factor[c] = factor_of(p, x, n, c, ratio);
+		p->factor[c] = factor_of(p, x, n, c, last, ratio);
 		if (p->factor[c] <= 0)
 			p->factor[c] = last;
 		last = p->factor[c];

@@ -103,6 +103,12 @@ bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
 	return false;
 }
 
+enum ouro_snapshot_reason snapshot_reason(const struct snapshot *s)
+{
+	(void)s;
+	return OURO_SNAPSHOT_CALL;
+}
+
 uintptr_t snapshot_stack(const struct snapshot *s)
 {
 	return s->stack;
