@@ -175,7 +175,10 @@ class Gtk(Balance):
     def test_a_program(self):
         program = build("gtk", "gtk+-3.0")
         with Display() as display:
-            books, _, _ = self.record([program], env=display)
+            books, _, _ = self.record([program], env=display, threads=True)
+        # Pango looks for fonts in a thread of its own, and two threads at one count can tell it
+        # in the other order (counted.h); all else is one thread's.
+        self.assertEqual([n for n in books.differs if not n.startswith("Pango")], [])
         for name, count in {"GtkButton": 63, "GtkWindow": 3, "GtkTreeView": 3}.items():
             self.assertEqual(books.made[name], count)
         self.assertEqual(books.deaths["GtkButton"], 63)
