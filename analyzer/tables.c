@@ -5,6 +5,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* --- whose tables ------------------------------------------------------------------------- */
+
+/* The library that makes such objects, unless the program itself does. */
+static int add_home(struct tables *t, const struct book *l)
+{
+	struct caller path[CALLERS_DEPTH];
+	struct callers *c = (struct callers *)&t->refs->callers;
+	uint32_t n = l->born && l->born < t->r->sites ?
+		callers_path(c, t->r->site[l->born].stack, path) : 0;
+	const struct def_module *m = n && !path[n - 1].program ?
+		def_module(t->r->defs, path[n - 1].module) : NULL;
+
+	if (!m)
+		return 0;
+	for (uint32_t i = 0; i < t->homes; i++)
+		if (t->home[i][0] == m->start)
+			return 0;
+	if (mem_room(&t->home, t->homes, &t->homes_cap, sizeof(*t->home)))
+		return -ENOMEM;
+	t->home[t->homes][0] = m->start;
+	t->home[t->homes++][1] = m->end;
+	return 0;
+}
+
 /* --- whose block -------------------------------------------------------------------------- */
 
 static int take_books(struct tables *t)
@@ -29,6 +53,11 @@ static int take_books(struct tables *t)
 		n = !t->b->row[v].book;
 		t->b->row[v].book = l;
 		t->b->counted += n;
+		/* GLib's tables keep an entry of an instance whose handlers are gone. */
+		if (l->flags & BOOK_HOLDER)
+			bits_add(&t->told, v);
+		if (l->flags & BOOK_HOLDER && add_home(t, l))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -38,30 +67,6 @@ static int by_value(const void *a, const void *b)
 	const uint64_t *x = a, *y = b;
 
 	return *x < *y ? -1 : *x > *y;
-}
-
-/* --- whose tables ------------------------------------------------------------------------- */
-
-/* The library that makes such objects, unless the program itself does. */
-static int add_home(struct tables *t, const struct book *l)
-{
-	struct caller path[CALLERS_DEPTH];
-	struct callers *c = (struct callers *)&t->refs->callers;
-	uint32_t n = l->born && l->born < t->r->sites ?
-		callers_path(c, t->r->site[l->born].stack, path) : 0;
-	const struct def_module *m = n && !path[n - 1].program ?
-		def_module(t->r->defs, path[n - 1].module) : NULL;
-
-	if (!m)
-		return 0;
-	for (uint32_t i = 0; i < t->homes; i++)
-		if (t->home[i][0] == m->start)
-			return 0;
-	if (mem_room(&t->home, t->homes, &t->homes_cap, sizeof(*t->home)))
-		return -ENOMEM;
-	t->home[t->homes][0] = m->start;
-	t->home[t->homes++][1] = m->end;
-	return 0;
 }
 
 static node_id block_of(const struct tables *t, uint64_t addr)
