@@ -211,13 +211,13 @@ static void put_numbers(const struct term *t, const struct finding *f)
 void text_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all)
 {
 	const struct heap_site *s = &h->site[site];
-	uint32_t i, told = 0, rest = 0;
+	uint32_t told = 0, rest = 0;
 	struct buf b = {0};
 
-	for (i = 0; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = s->calls; c; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
-		if (!f->interpreted && s->here < s->n && !(native && !place_is_runtime(heap_text(h, f->module))))
+		if (!f->interpreted && s->here && !(native && !place_is_runtime(heap_text(h, f->module))))
 			continue;
 		if (told == STACK_TOLD && !all) {
 			rest++;
