@@ -17,6 +17,10 @@ static int take_living(struct replay *r)
 	int result = living_init(&rows, r->trace, &r->stacks), more = 0;
 
 	while (!result && (more = living_next(&rows, &r->stacks, &e)) > 0) {
+		errno = 0;
+		e.stack = stacks_merge(&r->stacks, e.native, e.interp);
+		if (!e.stack && errno == ENOMEM)
+			return living_fini(&rows), -ENOMEM;
 		if (e.kind != OURO_BIRTH)
 			result = e.kind == OURO_POOL_BIRTH ? replay_pool_birth(r, &e)
 				: replay_alloc(r, &e);
@@ -206,6 +210,8 @@ static int fetch(struct replay *r)
 {
 	if (r->private->held)
 		return 1;
+	if (!r->merge.begun)
+		r->merge.references = r->refs;
 	return merge_next(&r->merge, &r->private->held);
 }
 

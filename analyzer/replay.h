@@ -17,8 +17,8 @@
 #define REPLAY_H
 
 #include "ages.h"
-#include "decode.h"
 #include "live.h"
+#include "merge.h"
 #include "timeline.h"
 #include "trend.h"
 #include "weight.h"

@@ -29,9 +29,6 @@ struct stream_state {
 	uint64_t newest;		/* the last one, if nothing was made or freed since */
 	struct pending pending[PENDING];
 	uint32_t pendings;
-	stack_id native, interp;	/* the last stack ...                        */
-	site_id site;			/* ... and its site                          */
-	bool cached;
 };
 
 /*

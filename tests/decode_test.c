@@ -1,7 +1,7 @@
 /*
  * decode_test.c - every record comes back as it was written, or its damage is noted
  */
-#include "decode.h"
+#include "merge.h"
 
 #include "trace_writer.h"
 
