@@ -213,8 +213,10 @@ static void *run(void *arg)
 		struct merge_batch *b;
 
 		pthread_mutex_lock(&m->lock);
-		while (!m->stop && m->filled - m->used == m->room)
-			pthread_cond_wait(&m->changed, &m->lock);
+		/* Who is well ahead sleeps on until it is worth waking up for. */
+		if (m->filled - m->used == m->room)
+			while (!m->stop && m->filled - m->used > m->room / 2)
+				pthread_cond_wait(&m->changed, &m->lock);
 		more = !m->stop;
 		pthread_mutex_unlock(&m->lock);
 		if (!more)
@@ -223,8 +225,8 @@ static void *run(void *arg)
 		fill(m, b);
 		more = b->more > 0;
 		pthread_mutex_lock(&m->lock);
-		m->filled++;
-		pthread_cond_signal(&m->changed);
+		if (m->filled++ == m->used || !more)
+			pthread_cond_signal(&m->changed);
 		pthread_mutex_unlock(&m->lock);
 	}
 	return NULL;
@@ -341,7 +343,8 @@ static struct merge_batch *take(struct merge *m)
 	pthread_mutex_lock(&m->lock);
 	if (m->end) {
 		m->used++;
-		pthread_cond_signal(&m->changed);
+		if (m->filled - m->used == m->room / 2)
+			pthread_cond_signal(&m->changed);
 	}
 	while (m->filled == m->used)
 		pthread_cond_wait(&m->changed, &m->lock);

@@ -43,8 +43,9 @@ struct part {
 	site_id site;
 	uint32_t type;			/* of the object in the block, the last if there were */
 					/* several, as by type_same(); 0: there was none */
-	uint32_t thread;		/* number; 0: not known                      */
-	uint32_t epoch;			/* replay_parts.c's                          */
+	uint32_t thread : 31;		/* number; 0: not known                      */
+	uint32_t indexed : 1;		/* this and the epoch: replay_parts.c's      */
+	uint32_t epoch;
 	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
 	uint64_t live, live_bytes;
 	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest; */

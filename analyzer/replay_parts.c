@@ -40,7 +40,24 @@ static bool grow_index(struct replay *r)
 	free(old);
 	p->part_of_mask = room - 1;
 	for (part_id i = 1; i < r->parts; i++)
-		p->part_of[slot_of(r, r->part[i].site, r->part[i].type, r->part[i].thread)] = i;
+		if (r->part[i].indexed)
+			p->part_of[slot_of(r, r->part[i].site, r->part[i].type,
+				r->part[i].thread)] = i;
+	return true;
+}
+
+static bool add_to_index(struct replay *r, part_id id)
+{
+	struct replay_private *p = r->private;
+	struct part *x = &r->part[id];
+
+	if (x->indexed)
+		return true;
+	if (p->parts_of * 2 > p->part_of_mask && !grow_index(r))
+		return false;
+	p->part_of[slot_of(r, x->site, x->type, x->thread)] = id;
+	p->parts_of++;
+	x->indexed = true;
 	return true;
 }
 
@@ -75,6 +92,7 @@ int replay_parts_init(struct replay *r)
 	if (!grow_parts(r) || !grow_index(r))
 		return -ENOMEM;
 	r->parts = 1;
+	r->part[0].indexed = true;	/* other parts of site 0 are in the index    */
 	return 0;
 }
 
@@ -88,30 +106,29 @@ void replay_parts_fini(struct replay *r)
 		free(r->private->part_of);
 }
 
+/* Most sites have one part: only where there are more it takes the index to find one. */
 int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thread,
 	part_id *ret)
 {
 	struct replay_private *p = r->private;
-	uint32_t at;
+	part_id last = r->site[site].part, id = 0;
+	bool others = last || !site;
 
 	if (!site && !type && !thread) {
 		*ret = 0;
 		return 0;
 	}
-	at = slot_of(r, site, type, thread);
-	if (!p->part_of[at]) {
+	if (others && r->part[last].indexed)
+		id = p->part_of[slot_of(r, site, type, thread)];
+	if (!id) {
 		if (r->parts == r->parts_room && !grow_parts(r))
 			return -ENOMEM;
-		if (r->parts * 2 > p->part_of_mask) {
-			if (!grow_index(r))
-				return -ENOMEM;
-			at = slot_of(r, site, type, thread);
-		}
-		r->part[r->parts] = (struct part){ .site = site, .type = type,
-			.thread = thread };
-		p->part_of[at] = r->parts++;
+		id = r->parts++;
+		r->part[id] = (struct part){ .site = site, .type = type, .thread = thread };
+		if (others && (!add_to_index(r, last) || !add_to_index(r, id)))
+			return -ENOMEM;
 	}
-	*ret = r->site[site].part = p->part_of[at];
+	*ret = r->site[site].part = id;
 	return 0;
 }
 
