@@ -95,4 +95,10 @@ static inline int merge_next(struct merge *m, const struct event **ret)
 	return 1;
 }
 
+/* One that will come soon, when it is there already; NULL. */
+static inline const struct event *merge_peek(const struct merge *m, unsigned far)
+{
+	return m->at + far < m->end ? m->at + far : NULL;
+}
+
 #endif

@@ -206,12 +206,25 @@ static int apply(struct replay *r, const struct event *e)
 	}
 }
 
+/* The tables of the living are larger than the caches: what is wanted of them is asked for early. */
+static inline void look_ahead(const struct replay *r)
+{
+	const struct event *e = merge_peek(&r->merge, 8);
+
+	if (!e)
+		return;
+	live_expect(&r->live, e->addr);
+	if (e->kind >= OURO_POOL_BIRTH && e->kind <= OURO_DEATH)
+		live_expect_object(&r->live, e->kind == OURO_DEATH ? e->addr : e->object);
+}
+
 static int fetch(struct replay *r)
 {
 	if (r->private->held)
 		return 1;
 	if (!r->merge.begun)
 		r->merge.references = r->refs;
+	look_ahead(r);
 	return merge_next(&r->merge, &r->private->held);
 }
 
@@ -305,6 +318,24 @@ int replay_to_ticks(struct replay *r, uint64_t ticks)
 
 	replay_forget_order(r);
 	while ((result = fetch(r)) > 0 && r->private->held->ticks < ticks) {
+		result = step(r);
+		if (result)
+			return result;
+	}
+	replay_settle(r);
+	return result;
+}
+
+int replay_to_exiting(struct replay *r)
+{
+	int result;
+
+	replay_forget_order(r);
+	while ((result = fetch(r)) > 0) {
+		const struct event *e = r->private->held;
+
+		if (e->kind == OURO_EXT && e->ext == OURO_EXT_EXITING)
+			break;
 		result = step(r);
 		if (result)
 			return result;

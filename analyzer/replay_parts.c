@@ -102,6 +102,7 @@ void replay_parts_fini(struct replay *r)
 	ages_fini(&r->ages);
 	free(r->part_scaled);
 	free(r->left);
+	free(r->left_scaled);
 	if (r->private)
 		free(r->private->part_of);
 }
@@ -368,21 +369,22 @@ void replay_settle(struct replay *r)
 		touch(r, i);
 }
 
-static void take_all(const struct replay *r, struct part_left *left)
+/* `scaled` and its like: NULL when nothing was sampled. */
+static void take_all(const struct replay *r, struct part_left *left,
+	struct part_left_scaled *scaled)
 {
 	for (part_id i = 0; i < r->parts; i++) {
 		const struct part *p = &r->part[i];
 
 		left[i] = (struct part_left){ p->live, p->live_bytes, p->live_objects };
-		if (r->part_scaled) {
-			left[i].scaled = r->part_scaled[i].live;
-			left[i].scaled_objects = r->part_scaled[i].live_objects;
-		}
+		if (scaled)
+			scaled[i] = (struct part_left_scaled){ r->part_scaled[i].live,
+				r->part_scaled[i].live_objects };
 	}
 }
 
 /* Only what was made since. */
-static int take_young(struct replay *r, struct part_left *left)
+static int take_young(struct replay *r, struct part_left *left, struct part_left_scaled *scaled)
 {
 	const struct object *o;
 	const struct block *b;
@@ -393,14 +395,16 @@ static int take_young(struct replay *r, struct part_left *left)
 		if (b->born >= r->since) {
 			left[b->part].live++;
 			left[b->part].live_bytes += b->size;
-			weigh(&left[b->part].scaled, replay_weight(r, b), b->size);
+			if (scaled)
+				weigh(&scaled[b->part].live, replay_weight(r, b), b->size);
 		}
 	for (at = 0; (o = replay_each_object(r, &at));)
 		if (o->born >= r->since) {
 			if (replay_part_of(r, o->site, o->type, o->thread, &part))
 				return -ENOMEM;
 			left[part].live_objects++;
-			left[part].scaled_objects += (double)o->weight;
+			if (scaled)
+				scaled[part].objects += (double)o->weight;
 		}
 	return 0;
 }
@@ -430,17 +434,20 @@ static int take_births(struct replay *r)
 int replay_mark_left(struct replay *r)
 {
 	struct part_left *left = calloc(r->parts, sizeof(*left));
+	struct part_left_scaled *scaled = r->part_scaled ? calloc(r->parts, sizeof(*scaled)) : NULL;
 
-	if (!left)
-		return -ENOMEM;
-	if (!r->since) {
-		take_all(r, left);
-	} else if (take_young(r, left)) {
+	if (!left || (r->part_scaled && !scaled) ||
+	    (r->since && take_young(r, left, scaled))) {
 		free(left);
+		free(scaled);
 		return -ENOMEM;
 	}
+	if (!r->since)
+		take_all(r, left, scaled);
 	free(r->left);
+	free(r->left_scaled);
 	r->left = left;
+	r->left_scaled = scaled;
 	r->parts_left = r->parts;
 	r->total_left = replay_totals(r);
 	r->left_ticks = r->private->held ? r->private->held->ticks : r->now;

@@ -312,8 +312,15 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 /* How many were made before this moment, to within one simulated collection. */
 static uint64_t made_before(const struct survival *s, uint64_t ticks)
 {
-	uint32_t low = 0, high = s->steps;
+	uint32_t low = 0, high = s->steps, back = 1;
 
+	/* Most are young: from the end, in strides that double. */
+	while (back <= high && s->step[high - back] > ticks) {
+		high -= back;
+		back *= 2;
+	}
+	if (back <= high)
+		low = high - back + 1;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
