@@ -82,16 +82,14 @@ static inline struct block *live_block(const struct live *l, uint64_t addr)	/* N
 	return b->addr ? b : NULL;
 }
 
-/* Something at this address will be asked for soon. */
-static inline void live_expect(const struct live *l, uint64_t addr)
-{
-	__builtin_prefetch(&l->block[live_place(addr, l->block_mask)], 1);
-}
-
-static inline void live_expect_object(const struct live *l, uint64_t addr)
-{
-	__builtin_prefetch(&l->index[live_place(addr, l->index_mask)], 1);
-}
+/*
+ * Something at this address will be asked for soon.  (Macros, because GCC 12 drops calls of
+ * inline functions that do nothing but this.)
+ */
+#define live_expect(l, addr) \
+	__builtin_prefetch(&(l)->block[live_place(addr, (l)->block_mask)])
+#define live_expect_object(l, addr) \
+	__builtin_prefetch(&(l)->index[live_place(addr, (l)->index_mask)])
 
 /* Where none is; NULL: no memory. */
 struct block *live_add_block(struct live *l, uint64_t addr);

@@ -207,24 +207,21 @@ static int apply(struct replay *r, const struct event *e)
 }
 
 /* The tables of the living are larger than the caches: what is wanted of them is asked for early. */
-static inline void look_ahead(const struct replay *r)
-{
-	const struct event *e = merge_peek(&r->merge, 8);
-
-	if (!e)
-		return;
-	live_expect(&r->live, e->addr);
-	if (e->kind >= OURO_POOL_BIRTH && e->kind <= OURO_DEATH)
-		live_expect_object(&r->live, e->kind == OURO_DEATH ? e->addr : e->object);
-}
-
 static int fetch(struct replay *r)
 {
+	const struct event *later;
+
 	if (r->private->held)
 		return 1;
 	if (!r->merge.begun)
 		r->merge.references = r->refs;
-	look_ahead(r);
+	later = merge_peek(&r->merge, 8);
+	if (later) {
+		live_expect(&r->live, later->addr);
+		if (later->kind >= OURO_POOL_BIRTH && later->kind <= OURO_DEATH)
+			live_expect_object(&r->live, later->kind == OURO_DEATH ? later->addr
+				: later->object);
+	}
 	return merge_next(&r->merge, &r->private->held);
 }
 
