@@ -250,8 +250,10 @@ static bool is_worth_it(const struct trace *t)
 static void start_thread(struct merge *m)
 {
 	m->tree.shared = true;
-	m->ahead = !pthread_create(&m->thread, NULL, run, m);
-	m->tree.shared = m->ahead;
+	if (!pthread_create(&m->thread, NULL, run, m))
+		m->ahead = true;
+	else
+		m->tree.shared = false;
 }
 
 static int begin(struct merge *m)
