@@ -155,14 +155,17 @@ deps-present:
 
 # Each of these installs what it needs first, and only then looks for headers and flags:
 # so the work is done by a second make.
-AGAIN = +$(MAKE) --no-print-directory
+# With as many compilers as there are processors, unless -j says how many.
+AGAIN = +$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: demo check bench
 demo: deps ## install what is needed, build, record real programs, print the reports
 	$(Q)$(AGAIN) all
 	$(Q)O=$(O) bash samples/demo.sh
 
-E2E := $(sort $(wildcard tests/e2e/*_test.py))
+# The longest first: the last ones run alone.
+LONG := $(patsubst %,tests/e2e/%_test.py,walk gc retained leaks kill random_graphs whatif snapshot)
+E2E  := $(wildcard $(LONG)) $(filter-out $(LONG),$(sort $(wildcard tests/e2e/*_test.py)))
 # It preloads the library, which a sanitizer does not allow: once is enough.
 NO_SAN := $(O)/tests/births_test
 

@@ -479,10 +479,10 @@ static void name_native(struct report *r, struct overview_row *row)
 	const struct heap_site *s = &r->heap.site[row->at];
 	const struct heap_frame *f;
 
-	if (s->here < s->n || !s->n)
+	if (s->here || !s->calls)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
-	f = &r->heap.frame[s->first];
+	f = heap_frame(&r->heap, s->calls);
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;

@@ -124,8 +124,7 @@ bool usage_asked(const struct usage_query *q, const struct replay *r, struct pla
 	stack_id stack = r->site[x->site].stack;
 	struct place own;
 
-	if ((double)x->at_peak_bytes < q->least_peak || (double)x->brief < q->least_brief ||
-	    (q->thread && x->thread != q->thread))
+	if (q->thread && x->thread != q->thread)
 		return false;
 	if (q->type && !is_name(q->type, usage_type(r, p, x->type)))
 		return false;
@@ -325,15 +324,47 @@ static bool made_nothing(const struct replay *r, part_id part)
 		(part >= r->parts_left || !r->left[part].live);
 }
 
+struct weight {
+	double peak, brief;		/* bytes; blocks                             */
+};
+
+static uint32_t innermost(const struct replay *r, part_id part)
+{
+	stack_id stack = r->site[r->part[part].site].stack;
+	uint32_t location = stack ? r->stacks.node[stack].location : 0;
+
+	return location < r->defs->locations ? location : 0;
+}
+
+/* By location: of all parts whose innermost call it is. */
+static struct weight *weigh_calls(const struct replay *r)
+{
+	struct weight *w = mem_array(r->defs->locations + 1, sizeof(*w));
+
+	for (part_id i = 0; w && i < r->parts; i++) {
+		struct weight *x = &w[innermost(r, i)];
+
+		x->peak += (double)r->part[i].at_peak_bytes;
+		x->brief += (double)r->part[i].brief;
+	}
+	return w;
+}
+
 static int add_parts(struct tabling *x, const struct usage_query *q)
 {
 	/* No more rows than parts. */
 	uint64_t *best = mem_array(x->r->parts, sizeof(*best));
-	int e = best ? 0 : -ENOMEM;
+	struct weight *w = weigh_calls(x->r);
+	int e = best && w ? 0 : -ENOMEM;
 
-	for (part_id i = 0; i < x->r->parts && !e; i++)
-		if (!made_nothing(x->r, i) && usage_asked(q, x->r, x->p, i))
+	for (part_id i = 0; i < x->r->parts && !e; i++) {
+		const struct weight *all = &w[innermost(x->r, i)];
+
+		if (all->peak >= q->least_peak && all->brief >= q->least_brief &&
+		    !made_nothing(x->r, i) && usage_asked(q, x->r, x->p, i))
 			e = add_part(x, i, best);
+	}
+	mem_free(w);
 	mem_free(best);
 	return e ? e : x->p->failed ? -ENOMEM : 0;
 }
