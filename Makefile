@@ -182,7 +182,7 @@ check: check-deps ## install what is needed, build, run every test
 test-programs: $(UNIT_BIN) $(FUZZ_BIN)
 
 # What several threads write to at once, for the thread sanitizer.
-RING_TESTS := events_test defs_test file_test
+RING_TESTS := events_test defs_test file_test decode_test
 ring-tests: $(patsubst %,$(O)/tests/%,$(RING_TESTS))
 
 unit: all $(UNIT_BIN) ## build and run the unit tests alone

@@ -314,12 +314,13 @@ static int take_types(struct grower *x, struct finding *f)
 
 	for (part_id i = 0; i < x->r->parts && i < x->r->parts_left; i++) {
 		const struct part *p = &x->r->part[i];
-		const char *name = usage_type(x->r, x->w->places, p->type);
+		const char *name;
 		uint64_t n = x->r->left[i].live_objects;
 		uint32_t k = 0;
 
 		if ((!n && !x->r->left[i].live) || !bits_has(&x->of, p->site))
 			continue;
+		name = usage_type(x->r, x->w->places, p->type);
 		usage_add_part(&sum, x->r, i);
 		while (n && k < f->ntypes && strcmp(f->type[k].name, name))
 			k++;

@@ -409,16 +409,23 @@ static int analyse_places(struct report *r)
 }
 
 /*
- * What lives at the end of a program that ended well is nothing: what is of
- * interest lived when it began to end, a moment that is known only afterwards.
+ * What lives at the end of a program that ended well is nothing: what is of interest lived
+ * when it began to end.  Looking at garbage may have gone past that already.
  */
-static int replay_to_exiting(struct report *r)
+static int go_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = go_to_end(r);
+	int e = gather(r, UINT64_MAX);
 
 	exiting = r->replay.exiting;
-	if (e || !exiting)
+	if (e)
+		return e;
+	if (!exiting) {
+		e = replay_to_exiting(&r->replay);
+		return e < 0 ? e : 0;
+	}
+	e = replay_to_end(&r->replay);
+	if (e)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
@@ -431,7 +438,7 @@ static int replay_to_exiting(struct report *r)
 
 static int analyse_events(struct report *r)
 {
-	int e = replay_to_exiting(r);
+	int e = go_to_exiting(r);
 
 	if (!e)
 		e = load_heap(r, NULL);

@@ -27,7 +27,8 @@ static void add_exact(struct usage *u, const struct part *p, const struct part_l
 	u->live_objects += (double)left->live_objects;
 }
 
-static void add_scaled(struct usage *u, const struct part_scaled *p, const struct part_left *left)
+static void add_scaled(struct usage *u, const struct part_scaled *p,
+	const struct part_left_scaled *left)
 {
 	u->blocks += p->made.n;
 	u->bytes += p->made.bytes;
@@ -40,11 +41,11 @@ static void add_scaled(struct usage *u, const struct part_scaled *p, const struc
 	u->objects += p->objects;
 	if (!left)
 		return;
-	u->live += left->scaled.n;
-	u->live_bytes += left->scaled.bytes;
-	u->live_variance += left->scaled.n_variance;
-	u->live_bytes_variance += left->scaled.bytes_variance;
-	u->live_objects += left->scaled_objects;
+	u->live += left->live.n;
+	u->live_bytes += left->live.bytes;
+	u->live_variance += left->live.n_variance;
+	u->live_bytes_variance += left->live.bytes_variance;
+	u->live_objects += left->objects;
 }
 
 void usage_add_part(struct usage *u, const struct replay *r, part_id part)
@@ -52,7 +53,7 @@ void usage_add_part(struct usage *u, const struct replay *r, part_id part)
 	const struct part_left *left = part < r->parts_left ? &r->left[part] : NULL;
 
 	if (r->part_scaled)
-		add_scaled(u, &r->part_scaled[part], left);
+		add_scaled(u, &r->part_scaled[part], left ? &r->left_scaled[part] : NULL);
 	else
 		add_exact(u, &r->part[part], left);
 	ages_add(u->block_ages, &r->part[part].block_ages, &r->ages);
