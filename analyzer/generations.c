@@ -5,45 +5,54 @@
 void generations_wait(struct generations *g, uint8_t list, uint64_t order, uint64_t oldest,
 		      uint64_t bytes)
 {
-	enum object_class class = object_class(g, list, order);
-	unsigned part = generations_part(g, oldest);
+	unsigned part = generations_part(g, oldest), own = generations_part(g, order);
 
-	generations_death(g, list, order);
-	g->objects[part][class]++;
-	g->garbage[part][class]++;
+	g->garbage[part][own][object_class(g, list, order)]++;
 	g->lists[part][list]++;
 	g->bytes[part] += bytes;
+}
+
+static void move_classes(uint64_t *from, uint64_t *to)
+{
+	for (unsigned i = 0; i < CLASSES; i++)
+		to[i] += from[i];
+	memset(from, 0, CLASSES * sizeof(*from));
 }
 
 static void move(struct generations *g, unsigned from, unsigned to)
 {
 	if (from == to)
 		return;
-	for (unsigned i = 0; i < CLASSES; i++) {
-		g->objects[to][i] += g->objects[from][i];
-		g->garbage[to][i] += g->garbage[from][i];
-	}
+	move_classes(g->objects[from], g->objects[to]);
+	for (unsigned p = 0; p < PARTS; p++)
+		move_classes(g->garbage[p][from], g->garbage[p][to]);
+	for (unsigned p = 0; p < PARTS; p++)
+		move_classes(g->garbage[from][p], g->garbage[to][p]);
 	for (unsigned i = 0; i < KINDS; i++)
 		g->lists[to][i] += g->lists[from][i];
 	g->bytes[to] += g->bytes[from];
-	memset(g->objects[from], 0, sizeof(g->objects[from]));
-	memset(g->garbage[from], 0, sizeof(g->garbage[from]));
 	memset(g->lists[from], 0, sizeof(g->lists[from]));
 	g->bytes[from] = 0;
 }
 
-void generations_age(struct generations *g, unsigned generation, uint64_t clock)
+static void free_garbage(struct generations *g, unsigned generation)
 {
 	for (unsigned p = 0; p <= generation; p++) {
-		for (unsigned i = 0; i < CLASSES; i++) {
-			uint64_t *n = &g->objects[p][i];
+		for (unsigned own = 0; own < PARTS; own++)
+			for (unsigned i = 0; i < CLASSES; i++) {
+				uint64_t *n = &g->objects[own][i], gone = g->garbage[p][own][i];
 
-			*n -= g->garbage[p][i] < *n ? g->garbage[p][i] : *n;
-		}
+				*n -= gone < *n ? gone : *n;
+			}
 		memset(g->garbage[p], 0, sizeof(g->garbage[p]));
 		memset(g->lists[p], 0, sizeof(g->lists[p]));
 		g->bytes[p] = 0;
 	}
+}
+
+void generations_age(struct generations *g, unsigned generation, uint64_t clock)
+{
+	free_garbage(g, generation);
 	for (unsigned p = 0; p < generation; p++)
 		move(g, p, generation);
 	if (generation < OLD)
@@ -66,14 +75,24 @@ void generations_unfreeze(struct generations *g)
 	g->thawed = 0;
 }
 
-uint64_t generations_sum(const uint64_t (*objects)[CLASSES], unsigned generation)
+uint64_t generations_sum(const struct generations *g, unsigned generation)
 {
 	uint64_t n = 0;
 
 	for (unsigned p = 0; p <= generation; p++)
 		for (unsigned i = 0; i < CLASSES; i++)
-			n += objects[p][i];
+			n += g->objects[p][i];
 	return n;
+}
+
+void generations_garbage(const struct generations *g, unsigned generation,
+			 uint64_t (*ret)[CLASSES])
+{
+	memset(ret, 0, PARTS * sizeof(*ret));
+	for (unsigned p = 0; p <= generation; p++)
+		for (unsigned own = 0; own < PARTS; own++)
+			for (unsigned i = 0; i < CLASSES; i++)
+				ret[own][i] += g->garbage[p][own][i];
 }
 
 double generations_tracked(const struct tracked *t, const uint64_t (*objects)[CLASSES], unsigned generation,

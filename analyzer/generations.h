@@ -32,9 +32,11 @@ struct generations {
 	uint64_t thawed;		/* before it all is frozen                   */
 	uint64_t start_up;		/* before it all is of the start-up          */
 	uint64_t objects[PARTS][CLASSES];	/* alive, or garbage that waits      */
-	uint64_t garbage[PARTS][CLASSES];
-	uint64_t lists[PARTS][KINDS];	/* garbage, by free list                     */
-	uint64_t bytes[PARTS];		/* garbage                                   */
+
+	/* Garbage that waits, by where the oldest is that it hangs from: it goes with that one. */
+	uint64_t garbage[PARTS][PARTS][CLASSES];	/* ... and by where it is itself     */
+	uint64_t lists[PARTS][KINDS];	/* by free list                              */
+	uint64_t bytes[PARTS];
 };
 
 static inline enum object_class object_class(const struct generations *g, uint8_t list,
@@ -78,8 +80,12 @@ void generations_age(struct generations *g, unsigned generation, uint64_t clock)
 void generations_freeze(struct generations *g, uint64_t clock);
 void generations_unfreeze(struct generations *g);
 
-/* All of them up to a generation. */
-uint64_t generations_sum(const uint64_t (*objects)[CLASSES], unsigned generation);
+/* Objects, all of them up to a generation. */
+uint64_t generations_sum(const struct generations *g, unsigned generation);
+
+/* The garbage that a collection finds, as objects are kept. */
+void generations_garbage(const struct generations *g, unsigned generation,
+			 uint64_t (*ret)[CLASSES]);
 
 /* How many of them a collection would look at; before: those just made are all tracked. */
 double generations_tracked(const struct tracked *t, const uint64_t (*objects)[CLASSES],

@@ -44,17 +44,24 @@ struct play {
 
 static void garbage_until(struct play *p, struct sim *s, uint64_t clock)
 {
-	const struct tape *t = p->tape;
+	const struct wastes *w = &p->tape->waste;
 
-	for (; s->next < t->garbages && t->garbage[s->next].at <= clock; s->next++) {
-		const struct fallen *g = &t->garbage[s->next];
+	for (; s->next < w->n; s->next++) {
+		const struct waste *x = wastes_at(w, s->next);
+		uint64_t at = x->first;
 
-		generations_wait(&s->heap, g->list, g->order, g->oldest, (uint64_t)g->words * 8);
+		if (waste_clock(x, p->tape->guess) > clock)
+			return;
+		for (uint32_t i = 0; i < x->objects; i++) {
+			struct waste_object o = wastes_object(w, x, &at);
+
+			generations_wait(&s->heap, o.list, o.order, x->oldest, o.bytes);
+		}
 	}
 }
 
 /* What is given back is not counted down: the count is 0 meanwhile. */
-static uint64_t free_garbage(struct play *p, struct sim *s, unsigned generation)
+static void free_garbage(struct play *p, struct sim *s, unsigned generation)
 {
 	const struct freelists *lists = &p->tape->lists;
 
@@ -66,13 +73,12 @@ static uint64_t free_garbage(struct play *p, struct sim *s, unsigned generation)
 		}
 		s->freed_bytes += s->heap.bytes[g];
 	}
-	return generations_sum(s->heap.garbage, generation);
 }
 
 /* ------------------------------------------------------------------------- a collection */
 
 static void note_run(struct play *p, struct sim *s, unsigned generation, double examined,
-		     uint64_t freed, bool asked)
+		     double freed, bool asked)
 {
 	struct simulation *to = s->to;
 
@@ -91,8 +97,8 @@ static void note_run(struct play *p, struct sim *s, unsigned generation, double 
 
 static void collect(struct play *p, struct sim *s, unsigned generation, uint64_t clock, bool asked)
 {
-	double examined, kept;
-	uint64_t freed;
+	uint64_t garbage[PARTS][CLASSES];
+	double examined, kept, freed;
 
 	s->last = generation;
 	memcpy(s->was, s->heap.objects, sizeof(s->was));
@@ -102,9 +108,11 @@ static void collect(struct play *p, struct sim *s, unsigned generation, uint64_t
 	for (unsigned g = 0; g <= generation; g++)
 		s->count[g] = 0;
 	examined = generations_tracked(&p->tracked, s->heap.objects, generation, true);
-	freed = free_garbage(p, s, generation);
+	generations_garbage(&s->heap, generation, garbage);
+	freed = generations_tracked(&p->tracked, garbage, generation, true);
 	kept = generations_tracked(&p->tracked, s->heap.objects, generation, false) -
-		generations_tracked(&p->tracked, s->heap.garbage, generation, false);
+		generations_tracked(&p->tracked, garbage, generation, false);
+	free_garbage(p, s, generation);
 	generations_age(&s->heap, generation, clock);
 	if (generation == MIDDLE)
 		s->long_pending += kept > 0 ? kept : 0;
@@ -134,7 +142,7 @@ static void collect_due(struct play *p, struct sim *s, uint64_t clock, bool seen
 
 static void freeze(struct sim *s, uint64_t clock)
 {
-	s->to->frozen += generations_sum(s->heap.objects, OLD);
+	s->to->frozen += generations_sum(&s->heap, OLD);
 	generations_freeze(&s->heap, clock);
 	memset(s->count, 0, sizeof(s->count));
 }
@@ -293,6 +301,9 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 			break;
 		case TAPE_DEATH:
 			death(p, s, op);
+			break;
+		case TAPE_RELEASE:
+			s->count[0] -= s->count[0] > 0;
 			break;
 		case TAPE_CHECK:
 		case TAPE_CHECK_SEEN:
