@@ -17,7 +17,7 @@
 struct pair {
 	uint32_t places;
 	uint32_t together, apart;	/* freed by one collection, by two           */
-	uint64_t gap;			/* births between them, of those together    */
+	double expected;		/* of those together: how many collections between them */
 };
 
 static uint32_t places_of(const struct waste *x, const struct waste *y)
@@ -44,32 +44,30 @@ static uint32_t fold_pairs(struct pair *p, uint32_t n)
 		}
 		p[k - 1].together += p[i].together;
 		p[k - 1].apart += p[i].apart;
-		p[k - 1].gap += p[i].gap;
+		p[k - 1].expected += p[i].expected;
 	}
 	return k;
 }
 
-/* What a collection freed later and is older tells nothing of neighbours. */
-static struct pair pair_of(const struct waste *x, const struct waste *y)
+/*
+ * If they had nothing to do with each other, a collection would come between them once in so many
+ * births, and part them once.  What a collection freed later and is older tells nothing.
+ */
+static struct pair pair_of(const struct waste *x, const struct waste *y, double births_per_run)
 {
 	struct pair p = { .places = places_of(x, y) };
+	double gap = y->born > x->born ? (double)(y->born - x->born) : 0;
 
 	p.together = x->run == y->run;
 	p.apart = x->run != y->run && x->born <= y->oldest;
-	if (p.together && y->born > x->born)
-		p.gap = y->born - x->born;
+	if (p.together)
+		p.expected = gap < births_per_run ? gap / births_per_run : 1;
 	return p;
 }
 
-/*
- * Were they apart as often as they should be if they had nothing to do with each other?  Then a
- * collection would have come between them once in so many births.
- */
-static bool is_one(const struct pair *p, double births_per_run)
+static bool is_one(const struct pair *p)
 {
-	double expected = (double)p->gap / births_per_run;
-
-	return expected >= LINK_LEAST && p->apart <= LINK_APART * expected;
+	return p->expected >= LINK_LEAST && p->apart <= LINK_APART * p->expected;
 }
 
 int wastes_link(struct wastes *w, double births_per_run)
@@ -84,7 +82,7 @@ int wastes_link(struct wastes *w, double births_per_run)
 		struct waste *x = wastes_at(w, i);
 
 		if (last[x->thread])
-			pair[n++] = pair_of(last[x->thread], x);
+			pair[n++] = pair_of(last[x->thread], x, births_per_run);
 		last[x->thread] = x;
 	}
 	n = fold_pairs(pair, n);
@@ -97,7 +95,7 @@ int wastes_link(struct wastes *w, double births_per_run)
 			continue;
 		found = bsearch(&(struct pair){ .places = places_of(before, x) }, pair, n,
 				sizeof(*pair), pair_order);
-		x->goes_on = found && is_one(found, births_per_run);
+		x->goes_on = found && is_one(found);
 	}
 	mem_free(pair);
 	return 0;
