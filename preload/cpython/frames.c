@@ -127,6 +127,60 @@ static void locate(struct interp_stack *s, const struct state *st, size_t i)
 }
 
 /*
+ * The usual answer of check(), for less: frames 0 to `top` are as they were, but that the
+ * innermost one may have come to another instruction.  From the inside out, because only
+ * a link that still leads to a frame proves that its memory is there.
+ *
+ * A link that is no shim's leads to a frame whose code is compared next, and a shim's is
+ * none of ours; of a shim, its own link is looked at.
+ */
+static inline __attribute__((always_inline)) bool unchanged(const struct state *st, size_t top,
+	bool pointer, bool flag, bool shims)
+{
+	const int32_t back = py.frame_back, code = py.frame_code, entry = py.frame_is_entry,
+		      owner = py.frame_owner,
+		      instr = pointer ? py.frame_instr : py.frame_lasti;
+	const struct seen *f = &st->seen[top];
+	uintptr_t diff = st->epoch ^ __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE), inner = 1;
+
+	for (;; f--) {
+		if (py_ptr(f->frame, back) != f->link)
+			return false;
+		if (shims && f->shim && (py_byte(f->link, owner) != PY_FRAME_CSTACK ||
+		    py_ptr(f->link, back) != (f > st->seen ? f[-1].frame : 0)))
+			return false;
+		diff |= py_ptr(f->frame, code) ^ f->code;
+		if (flag)
+			diff |= (uintptr_t)(py_byte(f->frame, entry) != 0) ^ f->entry;
+		if (!inner)
+			diff |= (pointer ? py_ptr(f->frame, instr)
+				: (uintptr_t)(intptr_t)py_int(f->frame, instr)) ^ f->instr;
+		inner = 0;
+		if (f == st->seen)
+			return !diff;
+	}
+}
+
+static bool check_quickly(struct interp_stack *s, struct state *st, size_t top, uint32_t *ret_kept)
+{
+	struct seen *f = &st->seen[top];
+	uintptr_t instr;
+
+	if (!(py.minor >= 12 ? unchanged(st, top, true, false, true)
+	    : py.minor == 11 ? unchanged(st, top, true, true, false)
+	    : unchanged(st, top, false, false, false)))
+		return false;
+	instr = instr_of(f->frame);
+	*ret_kept = (uint32_t)top + 1;
+	if (instr != f->instr) {
+		f->instr = instr;
+		locate(s, st, top);
+		*ret_kept = (uint32_t)top;
+	}
+	return true;
+}
+
+/*
  * Frames 0 to `top` against memory.  False when the chain is another one.
  * *ret_kept: how many, from the outermost on, are as they were.
  */
@@ -215,7 +269,8 @@ void frames_take(struct thr *t, struct interp_stack *s)
 
 		if (i < st->n && st->seen[i].frame == frame) {
 			/* The new ones must not lie over what is still to be checked. */
-			if (s->cut || i + 1 + n > SEEN_MAX || !check(s, st, i, &kept))
+			if (s->cut || i + 1 + n > SEEN_MAX
+			    || !(check_quickly(s, st, i, &kept) || check(s, st, i, &kept)))
 				break;
 			s->kept = kept;
 			st->epoch = __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE);
