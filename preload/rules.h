@@ -66,7 +66,9 @@ static inline bool rules_peek(const struct rules *t, uint64_t key, uint64_t *ret
 {
 	const struct rule_slot *s = rules_slot(t, rules_hash(key, t->mask));
 
-	if (atomic_load_explicit(&s->key, memory_order_acquire) != key)
+	/* In its place, or in the next one: there is one behind the last. */
+	if (__builtin_expect(atomic_load_explicit(&s->key, memory_order_acquire) != key, 0)
+	    && atomic_load_explicit(&(++s)->key, memory_order_acquire) != key)
 		return false;
 	*ret_word = atomic_load_explicit(&s->word, memory_order_acquire);
 	/* Still ours?  Generations only grow, so equal twice is equal between. */

@@ -18,7 +18,6 @@
 enum {
 	FRUITLESS_MAX = 16,		/* takes before sharing is given up ...             */
 	PLAIN_TAKES = 256,		/* ... for this many                                */
-	NEAR = 8,			/* frames that take_near walks                      */
 };
 
 void unwind_forget(struct unwind *u)
@@ -399,25 +398,26 @@ static inline struct unwind_link *put_frame(struct unwind_frame *f, const struct
 static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t ip,
 	uintptr_t sp, uintptr_t bp)
 {
-	struct unwind_frame fresh[NEAR], *f = u->frame;
-	uint32_t base = u->n, n = 0, i;
+	struct unwind_frame *fresh = u->fresh, *f = u->frame, *at = &f[u->n - 1];
+	uint32_t base, n = 0, i;
 	uintptr_t hi = u->bounds.own_hi;
 	struct point p = { ip, sp, bp, 0 };
 	struct unwind_link *l;
 	uint64_t word;
 
 	for (;;) {
-		while (f[base - 1].sp < p.sp)
-			if (!--base)
+		while (at->sp < p.sp)
+			if (at-- == f)
 				return false;
-		if (same_state(&f[base - 1], &p))
+		if (same_state(at, &p))
 			break;
-		if (n == NEAR || !rules_peek(t, p.ip + u->tag, &word))
+		if (n == UNWIND_NEAR || !rules_peek(t, p.ip + u->tag, &word))
 			return false;
 		walk_note(&fresh[n++], &p, word);
 		if (!walk_step_simply(&p, word >> 32, hi))
 			return false;
 	}
+	base = (uint32_t)(at - f) + 1;
 	if (base + n > UNWIND_DEPTH || u->end[base - 1] + 2 * n > 2 * UNWIND_DEPTH
 			|| broken_link(u->link, u->end[base - 1]) >= 0)
 		return false;

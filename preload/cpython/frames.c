@@ -126,6 +126,11 @@ static void locate(struct interp_stack *s, const struct state *st, size_t i)
 	s->loc[i + s->cut] = codes_location(f->number, f->code, unit_of(f), f->entry);
 }
 
+static inline uintptr_t word_at(const char *p)
+{
+	return *(const uintptr_t *)p;
+}
+
 /*
  * The usual answer of check(), for less: frames 0 to `top` are as they were, but that the
  * innermost one may have come to another instruction.  From the inside out, because only
@@ -137,27 +142,28 @@ static void locate(struct interp_stack *s, const struct state *st, size_t i)
 static inline __attribute__((always_inline)) bool unchanged(const struct state *st, size_t top,
 	bool pointer, bool flag, bool shims)
 {
-	const int32_t back = py.frame_back, code = py.frame_code, entry = py.frame_is_entry,
-		      owner = py.frame_owner,
-		      instr = pointer ? py.frame_instr : py.frame_lasti;
+	const intptr_t back = py.frame_back, code = py.frame_code, entry = py.frame_is_entry,
+		       owner = py.frame_owner,
+		       instr = pointer ? py.frame_instr : py.frame_lasti;
 	const struct seen *f = &st->seen[top];
-	uintptr_t diff = st->epoch ^ __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE), inner = 1;
+	uintptr_t diff = st->epoch ^ __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE);
 
-	for (;; f--) {
-		if (py_ptr(f->frame, back) != f->link)
+	for (;;) {
+		const char *frame = (const char *)f->frame;
+
+		if (word_at(frame + back) != f->link)
 			return false;
-		if (shims && f->shim && (py_byte(f->link, owner) != PY_FRAME_CSTACK ||
-		    py_ptr(f->link, back) != (f > st->seen ? f[-1].frame : 0)))
+		if (shims && f->shim && (*(const uint8_t *)(f->link + (uintptr_t)owner) != PY_FRAME_CSTACK ||
+		    word_at((const char *)f->link + back) != (f > st->seen ? f[-1].frame : 0)))
 			return false;
-		diff |= py_ptr(f->frame, code) ^ f->code;
+		diff |= word_at(frame + code) ^ f->code;
 		if (flag)
-			diff |= (uintptr_t)(py_byte(f->frame, entry) != 0) ^ f->entry;
-		if (!inner)
-			diff |= (pointer ? py_ptr(f->frame, instr)
-				: (uintptr_t)(intptr_t)py_int(f->frame, instr)) ^ f->instr;
-		inner = 0;
-		if (f == st->seen)
+			diff |= *(const uint8_t *)(frame + entry) ^ (uintptr_t)f->entry;
+		if (f-- == st->seen)
 			return !diff;
+		frame = (const char *)f->frame;
+		diff |= (pointer ? word_at(frame + instr)
+			 : (uintptr_t)(intptr_t)*(const int32_t *)(frame + instr)) ^ f->instr;
 	}
 }
 
@@ -274,7 +280,10 @@ void frames_take(struct thr *t, struct interp_stack *s)
 				break;
 			s->kept = kept;
 			st->epoch = __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE);
-			add(s, st, top, i + 1, n);
+			if (n)
+				add(s, st, top, i + 1, n);
+			st->n = (uint32_t)(i + 1 + n);
+			s->n = st->n + s->cut;
 			return;
 		}
 		frame = real_frame(py_ptr(frame, py.frame_back));
