@@ -1,5 +1,6 @@
 #include "heap_load.h"
 
+#include "across.h"
 #include "buf.h"
 #include "mem.h"
 #include "words.h"
@@ -529,5 +530,7 @@ int heap_load(struct heap_loader *l)
 		r = load_roots(l);
 	if (!r)
 		r = load_words(l);
+	if (!r && l->blocks)
+		r = across_load(l, l->blocks);
 	return r ? r : heap_build(l->h);
 }

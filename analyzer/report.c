@@ -183,7 +183,7 @@ static int go_to_snapshot(struct report *r)
 
 static int find_blocks(struct report *r, bool each)
 {
-	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+	int e = r->loader.blocks ? 0 : blocks_init(&r->blocks, &r->replay, &r->snap);
 
 	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
 }
@@ -219,6 +219,10 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (e)
 		return e;
 	e = load_heap(r, &r->snap);
+	if (!e && r->scanned) {
+		e = blocks_init(&r->blocks, &r->replay, &r->snap);
+		r->loader.blocks = &r->blocks;
+	}
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
