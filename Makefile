@@ -67,7 +67,16 @@ UNIT_BIN     := $(patsubst tests/%.c,$(O)/tests/%,$(UNIT_SRC))
 FUZZ_BIN     := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 
 .PHONY: all
-all: $(O)/ouro $(O)/libouro.so ## build the command and the library (default)
+all: $(O)/ouro $(O)/libouro.so $(O)/ouro-revive ## build the command and the library (default)
+
+# Loaded where no program has anything, so that a dead one's memory fits around it; it has no C
+# library and its own start.
+REVIVE_CFLAGS := $(filter-out -fsanitize=% -fno-omit-frame-pointer,$(BASE)) -fPIC -ffreestanding \
+	-fno-stack-protector -fno-tree-loop-distribute-patterns -fcf-protection=none
+$(O)/ouro-revive: revive/revive.c | deps-present
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D); $(CC) $(REVIVE_CFLAGS) -static -nostdlib -no-pie -Wl,-z,noexecstack \
+		-Wl,-Ttext-segment=0x200000000000 -o $@ $<
 
 $(O)/libouro.so: $(GUEST_OBJ) preload/ouro.map
 	$(say) LINK $@
@@ -113,7 +122,7 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libanalyzer.a $(ANALYZER_LIBS)
 
--include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
+-include $(O)/ouro-revive.d $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
 	$(patsubst tests/%.c,$(O)/tests/%.d,$(wildcard tests/*/*.c))
 
 # --- what must be installed ----------------------------------------------------------
@@ -198,6 +207,7 @@ install: all ## install under PREFIX (/usr/local), with DESTDIR before it
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)
 	$(Q)install -m 755 $(O)/ouro $(DESTDIR)$(PREFIX)/bin/ouro
 	$(Q)install -m 755 $(O)/libouro.so $(LIBDIR)/libouro.so
+	$(Q)install -m 755 $(O)/ouro-revive $(LIBDIR)/ouro-revive
 	$(Q)install -m 644 include/ouro/*.h $(INCLUDEDIR)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/share/ouro/runtimes
 	$(Q)install -m 644 samples/*.runtime $(DESTDIR)$(PREFIX)/share/ouro/runtimes
@@ -207,7 +217,7 @@ install: all ## install under PREFIX (/usr/local), with DESTDIR before it
 
 uninstall: ## remove what install put there
 	rm -rf $(INCLUDEDIR) $(DESTDIR)$(PREFIX)/share/ouro
-	rm -f $(DESTDIR)$(PREFIX)/bin/ouro $(LIBDIR)/libouro.so $(MANDIR)/ouro.1 \
+	rm -f $(DESTDIR)$(PREFIX)/bin/ouro $(LIBDIR)/libouro.so $(LIBDIR)/ouro-revive $(MANDIR)/ouro.1 \
 		$(LIBDIR)/pkgconfig/ouro.pc
 
 check-headers: ## every header compiles alone (but generated tables)

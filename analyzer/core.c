@@ -70,21 +70,43 @@ static void take_process(struct core *c, const void *desc, size_t size)
 	c->pid = (uint32_t)p.pr_pid;
 }
 
+struct file_range {
+	uint64_t start, end, page;	/* page: of the file, in pages               */
+};
+
+static void take_file(struct core *c, const struct file_range *f, uint64_t page, const char *path)
+{
+	for (uint32_t k = 0; k < c->nparts; k++) {
+		struct core_part *p = &c->part[k];
+
+		if (p->start < f->start || p->end > f->end)
+			continue;
+		p->file = true;
+		p->path = path;
+		p->file_at = f->page * page + (p->start - f->start);
+	}
+}
+
 /* count, page size, then start, end and offset of each; names follow. */
 static void take_files(struct core *c, const uint8_t *desc, size_t size)
 {
-	uint64_t n, range[2];
+	const char *name, *end = (const char *)desc + size;
+	struct file_range f;
+	uint64_t n, page;
 
 	if (size < 16)
 		return;
 	memcpy(&n, desc, 8);
-	if (n > (size - 16) / 24)
-		n = (size - 16) / 24;
+	memcpy(&page, desc + 8, 8);
+	if (n > (size - 16) / sizeof(f))
+		n = (size - 16) / sizeof(f);
+	name = (const char *)desc + 16 + n * sizeof(f);
 	for (uint64_t i = 0; i < n; i++) {
-		memcpy(range, desc + 16 + 24 * i, 16);
-		for (uint32_t k = 0; k < c->nparts; k++)
-			if (c->part[k].start >= range[0] && c->part[k].end <= range[1])
-				c->part[k].file = true;
+		const char *next = memchr(name, 0, (size_t)(end - name));
+
+		memcpy(&f, desc + 16 + sizeof(f) * i, sizeof(f));
+		take_file(c, &f, page, next ? name : NULL);
+		name = next ? next + 1 : end;
 	}
 }
 
@@ -120,7 +142,8 @@ static int by_start(const void *a, const void *b)
 static void add_part(struct core *c, const GElf_Phdr *p)
 {
 	struct core_part x = { .start = p->p_vaddr, .end = p->p_vaddr + p->p_memsz,
-		.readable = p->p_flags & PF_R, .writable = p->p_flags & PF_W };
+		.readable = p->p_flags & PF_R, .writable = p->p_flags & PF_W,
+		.executable = p->p_flags & PF_X };
 
 	if (x.end <= x.start)
 		return;
@@ -174,6 +197,24 @@ const void *core_at(const struct core *c, uint64_t address, uint64_t bytes)
 				? p->data + (address - p->start) : NULL;
 	}
 	return NULL;
+}
+
+bool core_mark(const struct core *c, struct ouro_core *ret)
+{
+	uint64_t magic[2] = { OURO_CORE_MAGIC_0, OURO_CORE_MAGIC_1 };
+
+	for (uint32_t i = 0; i < c->nparts; i++) {
+		const struct core_part *p = &c->part[i];
+
+		if (!p->writable || !p->file)
+			continue;
+		for (uint64_t at = 0; at + sizeof(*ret) <= p->bytes; at += 8)
+			if (!memcmp(p->data + at, magic, sizeof(magic))) {
+				memcpy(ret, p->data + at, sizeof(*ret));
+				return true;
+			}
+	}
+	return false;
 }
 
 /* --- the door ------------------------------------------------------------------------- */

@@ -151,7 +151,8 @@ static int note_snapshots(struct report *r)
 	for (i = 0; i < r->snap.notes && !e; i++) {
 		struct text t = snap_string(&r->snap, r->snap.note[i]);
 
-		e = note_add(r, true, "Snapshot %u: %.*s", r->snapshot, TEXT_ARG(t));
+		e = r->core.path ? note_add(r, true, "In the core file: %.*s", TEXT_ARG(t)) :
+			note_add(r, true, "Snapshot %u: %.*s", r->snapshot, TEXT_ARG(t));
 	}
 	if (r->snap.dropped_edges + r->snap.double_nodes && !e)
 		e = note_add(r, true, "Snapshot %u contradicts itself: %llu references to no object, "

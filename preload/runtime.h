@@ -59,6 +59,9 @@ struct runtime {
 	/* Ask for `request` to be called soon, in a thread and state where it may; signal-safe. */
 	void (*call_soon)(void (*request)(void));
 
+	/* Has this thread the lock?  NULL: there is none. */
+	bool (*attached)(void);
+
 	/* In the forked child: write all objects, edges and roots. */
 	int (*snapshot)(struct snapshot *s);
 

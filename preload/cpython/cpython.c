@@ -103,6 +103,11 @@ static void forked(void)
 	frames_define_evaluator();
 }
 
+static bool attached(void)
+{
+	return layout_thread() != 0;
+}
+
 const struct runtime cpython_runtime = {
 	.name = "cpython",
 	.start = start,
@@ -111,6 +116,7 @@ const struct runtime cpython_runtime = {
 	.frames = frames_take,
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,
+	.attached = attached,
 	.snapshot = heap_snapshot,
 	.has = heap_has,
 	.pool = pool_is,
