@@ -74,9 +74,41 @@ struct file_range {
 	uint64_t start, end, page;	/* page: of the file, in pages               */
 };
 
-static void take_file(struct core *c, const struct file_range *f, uint64_t page, const char *path)
+static int by_start(const void *a, const void *b)
 {
-	for (uint32_t k = 0; k < c->nparts; k++) {
+	const struct core_part *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* What debuggers leave out of a core file is not even named there; it was no data. */
+static int add_absent(struct core *c, uint64_t start, uint64_t end)
+{
+	if (mem_room(&c->part, c->nparts, &c->parts_cap, sizeof(*c->part)))
+		return -ENOMEM;
+	c->part[c->nparts++] = (struct core_part){ .start = start, .end = end, .readable = true,
+		.executable = true };
+	return 0;
+}
+
+static int take_file(struct core *c, const struct file_range *f, uint64_t page, const char *path)
+{
+	uint32_t sorted = c->nparts;
+	uint64_t told = f->start;
+	int e = 0;
+
+	for (uint32_t k = 0; k < sorted && !e; k++) {
+		const struct core_part *p = &c->part[k];
+
+		if (p->end <= told || p->start >= f->end)
+			continue;
+		if (p->start > told)
+			e = add_absent(c, told, p->start);
+		told = c->part[k].end;
+	}
+	if (!e && told < f->end)
+		e = add_absent(c, told, f->end);
+	for (uint32_t k = 0; k < c->nparts && !e; k++) {
 		struct core_part *p = &c->part[k];
 
 		if (p->start < f->start || p->end > f->end)
@@ -85,29 +117,34 @@ static void take_file(struct core *c, const struct file_range *f, uint64_t page,
 		p->path = path;
 		p->file_at = f->page * page + (p->start - f->start);
 	}
+	if (c->nparts > sorted)
+		qsort(c->part, c->nparts, sizeof(*c->part), by_start);
+	return e;
 }
 
 /* count, page size, then start, end and offset of each; names follow. */
-static void take_files(struct core *c, const uint8_t *desc, size_t size)
+static int take_files(struct core *c, const uint8_t *desc, size_t size)
 {
 	const char *name, *end = (const char *)desc + size;
 	struct file_range f;
 	uint64_t n, page;
+	int e = 0;
 
 	if (size < 16)
-		return;
+		return 0;
 	memcpy(&n, desc, 8);
 	memcpy(&page, desc + 8, 8);
 	if (n > (size - 16) / sizeof(f))
 		n = (size - 16) / sizeof(f);
 	name = (const char *)desc + 16 + n * sizeof(f);
-	for (uint64_t i = 0; i < n; i++) {
+	for (uint64_t i = 0; i < n && !e; i++) {
 		const char *next = memchr(name, 0, (size_t)(end - name));
 
 		memcpy(&f, desc + 16 + sizeof(f) * i, sizeof(f));
-		take_file(c, &f, page, next ? name : NULL);
+		e = take_file(c, &f, page, next ? name : NULL);
 		name = next ? next + 1 : end;
 	}
+	return e;
 }
 
 static int take_notes(struct core *c, const GElf_Phdr *p)
@@ -124,20 +161,13 @@ static int take_notes(struct core *c, const GElf_Phdr *p)
 		case NT_PRSTATUS: e = take_thread(c, d, n.n_descsz); break;
 		case NT_SIGINFO:  take_signal(c, d, n.n_descsz); break;
 		case NT_PRPSINFO: take_process(c, d, n.n_descsz); break;
-		case NT_FILE:     take_files(c, d, n.n_descsz); break;
+		case NT_FILE:     e = take_files(c, d, n.n_descsz); break;
 		}
 	}
 	return e;
 }
 
 /* --- memory --------------------------------------------------------------------------- */
-
-static int by_start(const void *a, const void *b)
-{
-	const struct core_part *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
 
 static void add_part(struct core *c, const GElf_Phdr *p)
 {
@@ -169,6 +199,7 @@ static int take_segments(struct core *c)
 	c->part = mem_array(n, sizeof(*c->part));
 	if (!c->part)
 		return -ENOMEM;
+	c->parts_cap = (uint32_t)n;
 	for (size_t i = 0; i < n; i++)
 		if (gelf_getphdr(c->elf, (int)i, &p) && p.p_type == PT_LOAD)
 			add_part(c, &p);

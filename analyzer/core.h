@@ -41,7 +41,7 @@ struct core {
 	const uint8_t *bytes;
 	size_t size;
 	struct core_part *part;		/* by address                                */
-	uint32_t nparts;
+	uint32_t nparts, parts_cap;
 	struct core_thread *thread;	/* [0] is the one that got the signal        */
 	uint32_t nthreads, threads_cap;
 	uint32_t pid;

@@ -4,6 +4,8 @@
 #include "launch.h"
 #include "mem.h"
 
+#include <elf.h>
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ouro/revive.h>
@@ -30,6 +32,7 @@ struct mapped {
 
 struct planner {
 	const struct core *c;
+	const struct defs *defs;	/* the trace's                               */
 	const char *sysroot;
 	struct ouro_plan_part *part;
 	uint32_t parts;
@@ -54,26 +57,49 @@ static const struct core_part *first_of(const struct core *c, const char *path)
 	return NULL;
 }
 
-static bool is_same(int fd, const struct core_part *p)
+static bool begins_same(int fd, const struct core_part *p)
 {
 	uint8_t here[COMPARED];
-	size_t n = p && p->bytes < COMPARED ? p->bytes : COMPARED;
-	struct stat st;
+	size_t n = p->bytes < COMPARED ? p->bytes : COMPARED;
 
-	return p && n >= 64 && !memcmp(p->data, "\177ELF", 4) && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	return n >= sizeof(Elf64_Ehdr) && !memcmp(p->data, ELFMAG, SELFMAG) &&
 		pread(fd, here, n, 0) == (ssize_t)n && !memcmp(here, p->data, n);
 }
 
+/* Of the trace's module that begins there: for core files that have no first pages. */
+static bool has_build_id(int fd, const struct defs *d, uint64_t start)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	const void *id = NULL;
+	ssize_t n = elf ? dwelf_elf_gnu_build_id(elf, &id) : 0;
+	bool same = false;
+
+	for (uint32_t i = 1; i < d->modules && n > 0; i++)
+		same |= d->module[i].start == start && d->module[i].build_id_length == (size_t)n &&
+			!memcmp(d->module[i].build_id, id, (size_t)n);
+	elf_end(elf);
+	return same;
+}
+
+static bool is_same(const struct planner *x, int fd, const struct core_part *p)
+{
+	struct stat st;
+
+	if (!p || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return false;
+	return p->bytes ? begins_same(fd, p) : has_build_id(fd, x->defs, p->start);
+}
+
 /* Named in the plan; 0: there is no such file, or it is another one. */
-static uint32_t add_name(struct planner *x, const char *path)
+static uint32_t try_name(struct planner *x, const char *root, const char *path)
 {
 	size_t at = 0;
 	struct buf here = { 0 };
 	int fd;
 
-	buf_printf(&here, "%s%s", x->sysroot ? x->sysroot : "", path);
+	buf_printf(&here, "%s%s", root, path);
 	fd = open(buf_text(&here), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd >= 0 && is_same(fd, first_of(x->c, path))) {
+	if (fd >= 0 && is_same(x, fd, first_of(x->c, path))) {
 		at = x->names.n;
 		buf_add(&x->names, here.s, here.n + 1);
 	}
@@ -81,6 +107,13 @@ static uint32_t add_name(struct planner *x, const char *path)
 		close(fd);
 	buf_fini(&here);
 	return (uint32_t)at;
+}
+
+static uint32_t add_name(struct planner *x, const char *path)
+{
+	uint32_t name = x->sysroot ? try_name(x, x->sysroot, path) : 0;
+
+	return name ? name : try_name(x, "", path);
 }
 
 static const struct mapped *find_file(struct planner *x, const char *path)
@@ -243,8 +276,20 @@ static bool put_header(int fd, const struct ouro_file *recorded)
 	return put(fd, &h, sizeof(h)) && put(fd, zeroes, sizeof(zeroes) - sizeof(h));
 }
 
-static int take_output(struct revived *ret, struct snap *s, int fd, const struct defs *d, char why[200])
+static void say_missing(const struct planner *x, char why[200])
 {
+	const char *name = x->missing ? strrchr(x->missing, '/') : NULL;
+
+	if (x->missing)
+		snprintf(why, 200, "%.150s is not here, or it is another build", name ? name + 1 : x->missing);
+	else
+		snprintf(why, 200, "its heap is damaged");
+}
+
+static int take_output(struct planner *x, struct revived *ret, struct snap *s, int fd,
+	const struct defs *d, char why[200])
+{
+	char error[200];
 	struct stat st;
 	int e = fstat(fd, &st) ? -errno : 0;
 
@@ -255,7 +300,7 @@ static int take_output(struct revived *ret, struct snap *s, int fd, const struct
 			return -ENOMEM;
 		ret->bytes = p;
 		ret->size = (size_t)st.st_size;
-		e = trace_open_memory(&ret->trace, ret->bytes, ret->size, why);
+		e = trace_open_memory(&ret->trace, ret->bytes, ret->size, error);
 	}
 	if (!e)
 		e = snap_load(s, &ret->trace, d, 1);
@@ -263,20 +308,8 @@ static int take_output(struct revived *ret, struct snap *s, int fd, const struct
 		return 0;
 	if (!e)
 		snap_free(s);
-	if (e == -ENOMEM)
-		return e;
-	snprintf(why, 200, "the walk of its heap came to no end");
-	return 1;
-}
-
-static void say_missing(const struct planner *x, char why[200])
-{
-	const char *name = x->missing ? strrchr(x->missing, '/') : NULL;
-
-	if (x->missing)
-		snprintf(why, 200, "%.150s is not here, or it is another build", name ? name + 1 : x->missing);
-	else
-		snprintf(why, 200, "its heap is damaged");
+	say_missing(x, why);
+	return e == -ENOMEM ? e : 1;
 }
 
 static int try_run(struct planner *x, struct revived *ret, struct snap *s, const int fd[4],
@@ -301,7 +334,7 @@ static int try_run(struct planner *x, struct revived *ret, struct snap *s, const
 		snprintf(why, 200, OURO_REVIVE_NAME ": %s", strerror(-status));
 	else if (status)
 		say_missing(x, why);
-	return status ? 1 : take_output(ret, s, fd[1], d, why);
+	return status ? 1 : take_output(x, ret, s, fd[1], d, why);
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -309,7 +342,7 @@ static int try_run(struct planner *x, struct revived *ret, struct snap *s, const
 int core_revive(struct revived *ret, struct snap *ret_snap, const struct core *c,
 	const struct trace *recorded, const struct defs *d, const char *sysroot, char why[200])
 {
-	struct planner x = { .c = c, .sysroot = sysroot };
+	struct planner x = { .c = c, .defs = d, .sysroot = sysroot };
 	int fd[4] = { -1, -1, -1, -1 }, e;
 	struct ouro_core mark;
 

@@ -45,7 +45,7 @@ static void never(void)
 
 static void catch_faults(void)
 {
-	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
 	struct { void (*handler)(int); unsigned long flags; void (*restorer)(void); uint64_t mask; }
 		action = { fault, SA_NODEFER | RESTORER, never, 0 };
 
@@ -69,9 +69,23 @@ bool __attribute__((noinline)) revive_attempt(revive_step *step, void *arg)
 
 /* --- the entry ------------------------------------------------------------------------ */
 
+struct lock {
+	bool take, ours;
+};
+
 static void ask_for_lock(void *arg)
 {
-	*(bool *)arg = !interpreter->attached || interpreter->attached();
+	struct lock *x = arg;
+
+	x->ours = !interpreter->attached || interpreter->attached(x->take);
+}
+
+static bool become(uint64_t fs, bool take)
+{
+	struct lock x = { .take = take };
+
+	SYS(SYS_arch_prctl, ARCH_SET_FS, fs, 0, 0, 0, 0);
+	return revive_attempt(ask_for_lock, &x) && x.ours;
 }
 
 /* The runtime's functions may look at their thread: it should be the one that had the lock. */
@@ -79,13 +93,10 @@ static void become_thread(const struct ouro_plan *p)
 {
 	const uint64_t *fs = ouro_plan_fs(p);
 
-	for (uint32_t i = 0; i < p->threads; i++) {
-		bool has_lock = false;
-
-		SYS(SYS_arch_prctl, ARCH_SET_FS, fs[i], 0, 0, 0, 0);
-		if (revive_attempt(ask_for_lock, &has_lock) && has_lock)
-			return;
-	}
+	for (int take = 0; take < 2; take++)
+		for (uint32_t i = 0; i < p->threads; i++)
+			if (become(fs[i], take))
+				return;
 	if (p->threads)
 		SYS(SYS_arch_prctl, ARCH_SET_FS, fs[0], 0, 0, 0, 0);
 }

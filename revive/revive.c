@@ -183,7 +183,7 @@ static void confine(void)
 		ALLOW(SYS_munmap), ALLOW(SYS_mincore), ALLOW(SYS_rt_sigaction),
 		ALLOW(SYS_rt_sigprocmask), ALLOW(SYS_rt_sigreturn), ALLOW(SYS_arch_prctl),
 		ALLOW(SYS_exit_group),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 	};
 	struct sock_fprog filter = { sizeof(rule) / sizeof(*rule), rule };
 	struct rlimit seconds = { SECONDS_MAX, SECONDS_MAX }, none = { 0, 0 },

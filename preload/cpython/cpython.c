@@ -103,9 +103,27 @@ static void forked(void)
 	frames_define_evaluator();
 }
 
-static bool attached(void)
+/* Functions of the interpreter look at their thread's state, and find none without the lock. */
+static bool attach(uintptr_t state)
 {
-	return layout_thread() != 0;
+	void *(*swap)(uintptr_t) = (void *(*)(uintptr_t))cpython_find("PyThreadState_Swap");
+
+	if (py.runtime_tstate >= 0)
+		*(uintptr_t *)(layout_runtime() + (uintptr_t)py.runtime_tstate) = state;
+	else if (swap)
+		swap(state);
+	return layout_thread() == state;
+}
+
+static bool attached(bool take)
+{
+	uintptr_t state = py_ptr(layout_interp(), py.interp_threads);
+
+	if (layout_thread() || !take)
+		return layout_thread() != 0;
+	while (state && py_ptr(state, py.tstate_thread_id) != (uintptr_t)__builtin_thread_pointer())
+		state = py_ptr(state, py.tstate_next);
+	return state && attach(state);
 }
 
 const struct runtime cpython_runtime = {

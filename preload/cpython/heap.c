@@ -12,6 +12,7 @@
 #define NODES_FIRST	(1u << 16)
 #define QUEUE_BLOCK	4094
 #define GC_HEAD		16u	/* bytes before an object the collector knows */
+#define DAMAGED_MOST	50	/* one of so many: where more are, what is left says nothing */
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
 
 struct queue_block {
@@ -527,6 +528,8 @@ int heap_snapshot(struct snapshot *s)
 	note_damage(w);
 	if (w->incomplete)
 		snapshot_note(s, "memory ran out: objects or references are missing");
+	if (w->damaged > w->nodes.n / DAMAGED_MOST)
+		return -EFAULT;
 	walked = w;
 	return 0;
 }
