@@ -455,8 +455,12 @@ static void offer_to_oom(void)
 
 static int write_all(struct snapshot *s)
 {
-	int r = interpreter ? interpreter->snapshot(s) : 0;
+	int r;
 
+	/* At once: when a large heap is walked, the program is long gone. */
+	if (s->threads)
+		threads_look_again(s->threads, sys_getppid());
+	r = interpreter ? interpreter->snapshot(s) : 0;
 	if (r || !s->threads)
 		return r;
 	r = scan_write(s);
