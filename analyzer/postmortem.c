@@ -118,7 +118,8 @@ static int note_limit(struct report *r)
 		buf_printf(&b, "; the limit of %s is ", of[limit_kind(x)]);
 		buf_bytes(&b, limit);
 		if ((most > live ? most : live) >= limit / 100 * NEAR_LIMIT)
-			buf_puts(&b, ", so it probably ended for want of memory");
+			buf_puts(&b, x->flags & OURO_ENDED_OOM_GROUP ? ", so it ended for want of memory" :
+				 ", so it probably ended for want of memory");
 	}
 	e = note_add(r, false, "%s.", buf_text(&b));
 	buf_fini(&b);
