@@ -132,7 +132,8 @@ PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev
 GLIB_PACKAGES  := libglib2.0-dev libgtk-3-dev gtk-3-examples gstreamer1.0-tools \
 	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0
 CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils dwz libdebuginfod1 musl-tools fakeroot \
-	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz $(GLIB_PACKAGES)
+	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz libdevel-nytprof-perl gdb \
+	$(GLIB_PACKAGES)
 BENCH_PACKAGES := g++ heaptrack libglib2.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
 
 # Libraries of which descriptions (samples/*.runtime) are tested, and programs that use them.
