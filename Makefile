@@ -71,7 +71,7 @@ all: $(O)/ouro $(O)/libouro.so $(O)/ouro-revive ## build the command and the lib
 
 # Loaded where no program has anything, so that a dead one's memory fits around it; it has no C
 # library and its own start.
-REVIVE_CFLAGS := $(filter-out -fsanitize=% -fno-omit-frame-pointer,$(BASE)) -fPIC -ffreestanding \
+REVIVE_CFLAGS := $(filter-out -fsanitize=% -fno-omit-frame-pointer,$(BASE)) -Ipreload -fPIC -ffreestanding \
 	-fno-stack-protector -fno-tree-loop-distribute-patterns -fcf-protection=none
 $(O)/ouro-revive: revive/revive.c | deps-present
 	$(say) LINK $@

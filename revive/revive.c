@@ -7,7 +7,7 @@
  * kernel is told to refuse it every call that could reach beyond this process.  See
  * ouro/revive.h.
  */
-#include "../preload/x86_64/syscall.h"
+#include "x86_64/syscall.h"
 
 #include <asm/prctl.h>
 #include <fcntl.h>
