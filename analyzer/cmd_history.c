@@ -28,12 +28,12 @@ VIEW_SYMBOLS_HELP
 /* Addresses of objects that findings tell of; NULL: no memory. */
 static uint64_t *staying(const struct report *r, uint32_t *ret_n)
 {
-	uint64_t *list = mem_array(r->blocks.n, sizeof(*list));
+	uint64_t *list = mem_array(r->blocks.counted, sizeof(*list));
 
 	*ret_n = 0;
-	for (uint32_t i = 0; list && i < r->blocks.n; i++)
-		if (r->blocks.row[i].told)
-			list[(*ret_n)++] = r->blocks.row[i].told;
+	for (uint32_t i = 1; list && i <= r->blocks.counted; i++)
+		if (r->blocks.book[i].told)
+			list[(*ret_n)++] = r->blocks.book[i].told;
 	return list;
 }
 
