@@ -23,7 +23,7 @@ enum {
 void unwind_forget(struct unwind *u)
 {
 	u->n = u->kept = 0;
-	u->linked = false;
+	u->linked = u->ready = false;
 }
 
 /* --- the stored stack ----------------------------------------------------------------- */
@@ -422,6 +422,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 			|| broken_link(u->link, u->end[base - 1]) >= 0)
 		return false;
 
+	u->ready = false;
 	u->busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
 	u->kept = base;
@@ -438,6 +439,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 	adapt(u, i - base);
 	atomic_signal_fence(memory_order_seq_cst);
 	u->busy = false;
+	u->ready = !u->plain;
 	return true;
 }
 
@@ -448,8 +450,7 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	struct walk w;
 	uint32_t fresh, first;
 
-	if (likely(u->linked && u->n && !u->busy && !u->plain && u->bounds.thread == tp
-			&& !(ip >> MACHINE_IP_BITS)
+	if (likely(u->ready && u->bounds.thread == tp && !(ip >> MACHINE_IP_BITS)
 			&& u->tag == atomic_load_explicit(&rules_tag, memory_order_acquire)
 			&& sp - u->bounds.own_lo < u->bounds.own_hi - u->bounds.own_lo)
 			&& (take_sibling(u, t, ip, sp, bp) || take_near(u, t, ip, sp, bp)))
@@ -462,6 +463,7 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 		bounds_init(&u->bounds, tp);
 		unwind_forget(u);
 	}
+	u->ready = false;
 	u->busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
 	walk_begin(&w, ip, sp, bp);
@@ -493,4 +495,5 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	u->busy = false;
+	u->ready = u->linked && u->n && !u->plain;
 }
