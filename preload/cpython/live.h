@@ -196,6 +196,7 @@ void watch_location(uint32_t location, uintptr_t code, int line);
 void watch_born(struct guard *g, uintptr_t op);
 bool watch_type(uintptr_t type);
 void watch_forked(void);
+void watch_tell(void);
 
 /* references.c */
 void references_start(void);
