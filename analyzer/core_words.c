@@ -160,34 +160,16 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Its variables, found by their magic in what of files was written to; NULL: not there. */
-static const struct ouro_core *find_mark(const struct searcher *x)
-{
-	uint64_t magic[2] = { OURO_CORE_MAGIC_0, OURO_CORE_MAGIC_1 };
-
-	for (uint32_t i = 0; i < x->c->nparts; i++) {
-		const struct core_part *p = &x->c->part[i];
-
-		if (!p->writable || !p->file)
-			continue;
-		for (uint64_t at = 0; at + sizeof(struct ouro_core) <= p->bytes; at += 8)
-			if (!memcmp(p->data + at, magic, sizeof(magic)))
-				return (const struct ouro_core *)(p->data + at);
-	}
-	return NULL;
-}
-
 static int take_own(struct searcher *x)
 {
-	const struct ouro_core *mark = find_mark(x);
+	bool marked = core_mark(x->c, &x->mark);
 
 	x->own = mem_array(OURO_CORE_PLACES, sizeof(*x->own));
 	if (!x->own)
 		return -ENOMEM;
-	x->mark = mark ? *mark : (struct ouro_core){ 0 };
 	/* One by one: they may begin in a file's last page and go on behind it. */
-	for (uint32_t i = 0; mark && i < OURO_CORE_PLACES; i++) {
-		const struct ouro_own *own = core_at(x->c, mark->own + i * sizeof(*own), sizeof(*own));
+	for (uint32_t i = 0; marked && i < OURO_CORE_PLACES; i++) {
+		const struct ouro_own *own = core_at(x->c, x->mark.own + i * sizeof(*own), sizeof(*own));
 
 		if (own && own->start > 1 && own->end > own->start)
 			x->own[x->nown++] = *own;

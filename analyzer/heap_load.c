@@ -5,6 +5,8 @@
 #include "mem.h"
 #include "words.h"
 
+#include <ouro/core.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -466,6 +468,22 @@ static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
 	return 0;
 }
 
+#define STACK_MOST (64u << 20)
+
+/* Of another thread than the one that asked: in use is what is above its stack pointer. */
+static const struct snap_thread *stack_around(const struct snap *s, uint64_t where)
+{
+	for (uint32_t i = 0; i < s->threads; i++) {
+		const struct snap_thread *t = &s->thread[i];
+		uint64_t low = t->sp - OURO_RED_ZONE;
+
+		/* The first thread's struct pthread is not above its stack, the others' are. */
+		if (t->sp && where >= low && where - low < STACK_MOST && (t->tcb < t->sp || where < t->tcb))
+			return t;
+	}
+	return NULL;
+}
+
 /*
  * Does the word stand in memory that somebody uses?  Freed memory is full of
  * addresses that mean nothing, and so is the part of a stack that a finished
@@ -473,6 +491,7 @@ static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
  */
 static int judge_word(struct heap_loader *l, const struct pool_pages *pools, struct heap_word *w)
 {
+	const struct snap_thread *thread;
 	struct buf what = {0};
 	const char *data;
 	int r;
@@ -485,6 +504,11 @@ static int judge_word(struct heap_loader *l, const struct pool_pages *pools, str
 		return 0;
 	}
 	r = word_in_block(l, w, &what);
+	thread = r || w->plausible ? NULL : stack_around(l->snap, w->where);
+	if (thread) {
+		w->plausible = true;
+		buf_printf(&what, "the stack of thread %u", thread->tid);
+	}
 	if (!r && !w->plausible && w->region == OURO_REGION_DATA) {
 		data = symbols_data(l->symbols, w->where);
 		buf_puts(&what, data ? data : "data of a loaded file");

@@ -1,5 +1,6 @@
 #include "heap.h"
 
+#include "../revive.h"
 #include "layout.h"
 #include "roots.h"
 #include "shapes.h"
@@ -11,6 +12,7 @@
 #define NODES_FIRST	(1u << 16)
 #define QUEUE_BLOCK	4094
 #define GC_HEAD		16u	/* bytes before an object the collector knows */
+#define DAMAGED_MOST	50	/* one of so many: where more are, what is left says nothing */
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
 
 struct queue_block {
@@ -379,37 +381,65 @@ static void keep_opaque(struct walk *w, uintptr_t op)
 	w->opaque[w->nopaque++] = op;
 }
 
+/* One object's turn: what is known of it when a step of it meets memory that is not there. */
+struct turn {
+	struct walk *w;
+	uintptr_t op;
+	const struct type *t;		/* NULL: not even that                       */
+	bool now;			/* opaque ones, too                          */
+	bool written;			/* its node is                               */
+};
+
+static void write_object(void *arg)
+{
+	struct turn *x = arg;
+
+	x->t = type_of(x->w, x->op);
+	if (!x->t) {
+		x->w->incomplete = true;
+		return;
+	}
+	if (x->t->shape == SHAPE_OPAQUE && !x->now) {
+		heap_object(x->w, x->t->address);
+		keep_opaque(x->w, x->op);
+		return;
+	}
+	write_node(x->w, x->t, x->op);
+	x->written = true;
+	edges_of(x->w, x->t, x->op);
+}
+
+static void write_words(void *arg)
+{
+	struct turn *x = arg;
+
+	edges_guessed(x->w, x->t, x->op);
+}
+
+/* What a damaged one may hold is held: its words are looked at instead. */
+static void write_one(struct walk *w, uintptr_t op, bool now)
+{
+	struct turn x = { w, op, 0, now, false };
+
+	if (revive_attempt(write_object, &x))
+		return;
+	w->damaged++;
+	if (x.written)
+		revive_attempt(write_words, &x);
+}
+
 static void write_all(struct walk *w)
 {
 	uintptr_t op;
 
-	while ((op = queue_take(w))) {
-		const struct type *t = type_of(w, op);
-
-		if (!t) {
-			w->incomplete = true;
-			return;
-		}
-		if (t->shape == SHAPE_OPAQUE) {
-			heap_object(w, t->address);
-			keep_opaque(w, op);
-			continue;
-		}
-		write_node(w, t, op);
-		edges_of(w, t, op);
-	}
+	while ((op = queue_take(w)))
+		write_one(w, op, false);
 }
 
 static void write_opaque(struct walk *w)
 {
-	for (size_t i = 0; i < w->nopaque; i++) {
-		const struct type *t = type_of(w, w->opaque[i]);
-
-		if (!t)
-			return;
-		write_node(w, t, w->opaque[i]);
-		edges_of(w, t, w->opaque[i]);
-	}
+	for (size_t i = 0; i < w->nopaque; i++)
+		write_one(w, w->opaque[i], true);
 }
 
 static const struct walk *walked;
@@ -427,6 +457,51 @@ bool heap_has(uintptr_t word)
 	return n && n->queued && n->generation;
 }
 
+static void find_running(void *w)
+{
+	roots_running(w);		/* first: says which frames' locals are roots */
+}
+
+static void find_listed(void *w)
+{
+	take_lists(w);
+}
+
+static void find_roots(void *w)
+{
+	roots_write(w);
+}
+
+static void find_more_roots(void *w)
+{
+	roots_write_maybe(w);		/* words that may be left over: they need the full table */
+}
+
+static void find_words(void *w)
+{
+	words_write(w);
+}
+
+static void try_all(struct walk *w, revive_step *step)
+{
+	w->damaged_lists += !revive_attempt(step, w);
+}
+
+static void note_damage(struct walk *w)
+{
+	struct text t;
+
+	text_init(&t);
+	text_add_int(&t, (int64_t)w->damaged);
+	text_add(&t, w->damaged == 1 ? " object is" : " objects are");
+	text_add(&t, " damaged, or of a type whose file is not here: all that they may hold "
+		     "counts as held");
+	if (w->damaged)
+		snapshot_note(w->s, t.s);
+	if (w->damaged_lists)
+		snapshot_note(w->s, "lists of the interpreter are damaged: objects are missing");
+}
+
 int heap_snapshot(struct snapshot *s)
 {
 	struct walk *w = snapshot_memory(s, sizeof *w);
@@ -442,16 +517,19 @@ int heap_snapshot(struct snapshot *s)
 	if (snapshot_reason(s) != OURO_SNAPSHOT_COLLECTION &&
 	    py_int(layout_gc(layout_interp()), py.gc_collecting))
 		snapshot_note(s, "taken during a collection: what it has put aside may be missing");
-	roots_running(w);		/* first: says which frames' locals are roots */
-	take_lists(w);
-	roots_write(w);
+	try_all(w, find_running);
+	try_all(w, find_listed);
+	try_all(w, find_roots);
 	write_all(w);
 	write_opaque(w);		/* may name new ones only through their types */
 	write_all(w);
-	roots_write_maybe(w);		/* words that may be left over: they need the full table */
-	words_write(w);
+	try_all(w, find_more_roots);
+	try_all(w, find_words);
+	note_damage(w);
 	if (w->incomplete)
 		snapshot_note(s, "memory ran out: objects or references are missing");
+	if (w->damaged > w->nodes.n / DAMAGED_MOST)
+		return -EFAULT;
 	walked = w;
 	return 0;
 }
