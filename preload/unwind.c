@@ -414,7 +414,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 		if (n == UNWIND_NEAR || !rules_peek(t, p.ip + u->tag, &word))
 			return false;
 		walk_note(&fresh[n++], &p, word);
-		if (!walk_step_simply(&p, word >> 32, hi))
+		if (!walk_by_rule(&p, word >> 32, hi) || p.ip - 1 >= (1ul << MACHINE_IP_BITS) - 1)
 			return false;
 	}
 	base = (uint32_t)(at - f) + 1;

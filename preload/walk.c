@@ -134,9 +134,23 @@ static enum walk_how step_epilogue(struct walk *w, uint32_t rule)
 	return w->at.ip ? WALK_ON : WALK_END;
 }
 
+/* A foreign stack is readable as far as it was needed until now: is this frame just beyond? */
+static bool step_after_reach(struct walk *w, uint32_t rule)
+{
+	bool by_bp = cfi_rule_kind(rule) == CFI_RULE_BP;
+	uintptr_t cfa = (by_bp ? w->at.bp : w->at.sp) + cfi_rule_cfa(rule);
+
+	return cfa > w->span.hi && bounds_reach(&w->span, cfa)
+		&& walk_by_rule(&w->at, rule, w->span.hi);
+}
+
 enum walk_how walk_step_rare(struct walk *w, uint32_t rule)
 {
-	switch (cfi_rule_kind(rule)) {
+	enum cfi_kind kind = cfi_rule_kind(rule);
+
+	if ((kind == CFI_RULE_SP || kind == CFI_RULE_BP) && step_after_reach(w, rule))
+		return w->at.ip ? WALK_ON : WALK_END;
+	switch (kind) {
 	case CFI_RULE_SP: return step_epilogue(w, rule);
 	case CFI_RULE_BP: return step_off_stack(w, rule);
 	case CFI_RULE_BP_DEREF: return step_deref(w, rule);

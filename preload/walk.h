@@ -45,13 +45,15 @@ enum walk_how walk_step_rare(struct walk *w, uint32_t rule);
 enum walk_how walk_plainly(struct walk *w, struct unwind_frame *f, uint32_t *from,
 	uint32_t limit);
 
-/* From the frame at p, of which rule is the rule, to its caller. */
-static inline __attribute__((always_inline)) enum walk_how walk_step(struct walk *w,
-	struct point *p, uint32_t rule)
+/*
+ * The step that nearly all rules are: from the frame at p to its caller, on a stack that is
+ * readable up to hi.  False: it is another, and p stands where it stood.
+ */
+static inline __attribute__((always_inline)) bool walk_by_rule(struct point *p, uint32_t rule,
+	uintptr_t hi)
 {
 	enum cfi_kind kind = cfi_rule_kind(rule);
 	uintptr_t bp_below = cfi_rule_bp(rule), cfa, bp_at, bp;
-	enum walk_how how;
 
 	static_assert(CFI_RULE_SP == 1 && CFI_RULE_BP == 2, "tested together");
 	if (likely(kind == CFI_RULE_SP))
@@ -59,42 +61,30 @@ static inline __attribute__((always_inline)) enum walk_how walk_step(struct walk
 	else
 		cfa = p->bp + cfi_rule_cfa(rule);
 	bp_at = cfa - (bp_below ? bp_below : 8);
-	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8
-			|| !bounds_reach(&w->span, cfa))) {
-		w->at = *p;
-		how = walk_step_rare(w, rule);
-		*p = w->at;
-		return how;
-	}
+	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8 || cfa > hi))
+		return false;
 	p->ip = bounds_word(cfa - 8);
 	bp = bounds_word(bp_at);
 	__asm__("" : "+r"(bp));		/* loaded always: whether it is needed can't be predicted */
 	p->bp = bp_below ? bp : p->bp;
 	p->sp = cfa;
 	p->exact = 0;
-	return likely(p->ip) ? WALK_ON : WALK_END;
+	return true;
 }
 
-/* The same on a stack that is readable up to hi, for the rules of nearly all code. */
-static inline __attribute__((always_inline)) bool walk_step_simply(struct point *p,
-	uint32_t rule, uintptr_t hi)
+/* From the frame at p, of which rule is the rule, to its caller. */
+static inline __attribute__((always_inline)) enum walk_how walk_step(struct walk *w,
+	struct point *p, uint32_t rule)
 {
-	enum cfi_kind kind = cfi_rule_kind(rule);
-	uintptr_t bp_below = cfi_rule_bp(rule), cfa, bp_at, bp;
+	enum walk_how how;
 
-	if (likely(kind == CFI_RULE_SP))
-		cfa = p->sp + cfi_rule_cfa(rule);
-	else
-		cfa = p->bp + cfi_rule_cfa(rule);
-	bp_at = cfa - (bp_below ? bp_below : 8);
-	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8 || cfa > hi))
-		return false;
-	p->ip = bounds_word(cfa - 8);
-	bp = bounds_word(bp_at);
-	__asm__("" : "+r"(bp));		/* as above */
-	p->bp = bp_below ? bp : p->bp;
-	p->sp = cfa;
-	return likely(p->ip - 1 < (1ul << MACHINE_IP_BITS) - 1);
+	if (unlikely(!walk_by_rule(p, rule, w->span.hi))) {
+		w->at = *p;
+		how = walk_step_rare(w, rule);
+		*p = w->at;
+		return how;
+	}
+	return likely(p->ip) ? WALK_ON : WALK_END;
 }
 
 static inline __attribute__((always_inline)) uint64_t walk_look_up(struct walk *w,
