@@ -102,14 +102,14 @@ static text_id variable_of(struct heap_loader *l, stack_id stack)
 	return texts_add(&l->h->texts, name.s, name.length);
 }
 
-/* Rooms grow as the replay, which may have run on, grew its own. */
-static int room_for(uint32_t **array, uint32_t *n, uint32_t id, uint32_t room)
+/* There are `known` by now; the replay may have run on, and met more of them. */
+static int room_for(uint32_t **array, uint32_t *n, uint32_t id, uint32_t known)
 {
-	uint32_t *more;
+	uint32_t room = *n > known / 2 ? *n * 2 : known, *more;
 
 	if (id < *n)
 		return 0;
-	assert(id < room);
+	assert(id < known);
 	more = mem_array(room, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
@@ -169,7 +169,7 @@ static int64_t calls_of_stack(struct heap_loader *l, stack_id stack)
 	stack_id at;
 	uint32_t n = 0;
 
-	if (room_for(&l->call, &l->calls, stack, s->room))
+	if (room_for(&l->call, &l->calls, stack, s->count))
 		return -ENOMEM;
 	for (at = stack; at && !l->call[at]; at = stack_parent(s, at)) {
 		if (mem_room(&l->path, n, &l->path_cap, sizeof(*l->path)))
@@ -192,7 +192,7 @@ int64_t heap_load_site(struct heap_loader *l, site_id id)
 
 	if (!id || id >= l->r->sites)
 		return 0;
-	if (room_for(&l->site, &l->sites, id, l->r->sites_room))
+	if (room_for(&l->site, &l->sites, id, l->r->sites))
 		return -ENOMEM;
 	if (l->site[id])
 		return l->site[id];
