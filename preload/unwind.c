@@ -210,7 +210,7 @@ static struct found walk_to_stored(struct unwind *u, struct walk *w)
 			walk_note(&f[--at.tail], &p, word);
 			u->walked++;
 		}
-		at.how = walk_step(w, &p, word >> 32);
+		at.how = walk_step(w, &p, word >> 32, 0);
 		/* On another stack the stored one can't be found by its addresses. */
 		if (unlikely(w->switches))
 			at.base = 0;
@@ -236,13 +236,13 @@ static void take_anew(struct unwind *u, struct walk *w)
 	struct unwind_frame *old = u->frames, *f = u->frame;
 	uint32_t top = u->n && old >= &f[half] ? half : UNWIND_DEPTH, i = top;
 	uint32_t old_n = u->n < half ? u->n : half;
-	enum walk_how how = walk_plainly(w, f, &i, top - half);
+	enum walk_how how = walk_plainly(w, f, &i, top - half, old, old_n);
 
 	if (unlikely(how == WALK_ON)) {
 		old_n = 0;
 		memmove(&f[half], &f[i], half * sizeof(*f));
 		i = top = half;
-		how = walk_plainly(w, f, &i, 0);
+		how = walk_plainly(w, f, &i, 0, NULL, 0);
 		top = UNWIND_DEPTH;
 	}
 	u->walked += top - i;
@@ -414,7 +414,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 		if (n == UNWIND_NEAR || !rules_peek(t, p.ip + u->tag, &word))
 			return false;
 		walk_note(&fresh[n++], &p, word);
-		if (!walk_by_rule(&p, word >> 32, hi) || p.ip - 1 >= (1ul << MACHINE_IP_BITS) - 1)
+		if (!walk_by_rule(&p, word >> 32, hi, 0) || p.ip - 1 >= (1ul << MACHINE_IP_BITS) - 1)
 			return false;
 	}
 	base = (uint32_t)(at - f) + 1;
