@@ -130,7 +130,8 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
 	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev libiberty-dev
 GLIB_PACKAGES  := libglib2.0-dev libgtk-3-dev gtk-3-examples gstreamer1.0-tools \
-	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0
+	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0 \
+	gir1.2-gtk-3.0
 CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils dwz libdebuginfod1 musl-tools fakeroot \
 	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz libdevel-nytprof-perl gdb \
 	$(GLIB_PACKAGES)
@@ -165,14 +166,17 @@ deps-present:
 
 # Each of these installs what it needs first, and only then looks for headers and flags:
 # so the work is done by a second make.
-AGAIN = +$(MAKE) --no-print-directory
+# With as many compilers as there are processors, unless -j says how many.
+AGAIN = +$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: demo check bench
 demo: deps ## install what is needed, build, record real programs, print the reports
 	$(Q)$(AGAIN) all
 	$(Q)O=$(O) bash samples/demo.sh
 
-E2E := $(sort $(wildcard tests/e2e/*_test.py))
+# The longest first: the last ones run alone.
+LONG := $(patsubst %,tests/e2e/%_test.py,walk gc retained leaks kill random_graphs whatif snapshot)
+E2E  := $(wildcard $(LONG)) $(filter-out $(LONG),$(sort $(wildcard tests/e2e/*_test.py)))
 # It preloads the library, which a sanitizer does not allow: once is enough.
 NO_SAN := $(O)/tests/births_test
 
@@ -189,7 +193,7 @@ check: check-deps ## install what is needed, build, run every test
 test-programs: $(UNIT_BIN) $(FUZZ_BIN)
 
 # What several threads write to at once, for the thread sanitizer.
-RING_TESTS := events_test defs_test file_test
+RING_TESTS := events_test defs_test file_test decode_test
 ring-tests: $(patsubst %,$(O)/tests/%,$(RING_TESTS))
 
 unit: all $(UNIT_BIN) ## build and run the unit tests alone

@@ -55,8 +55,8 @@ typedef bool frame_fn(const struct heap *h, const struct heap_frame *f, const ch
 static bool site_matches(const struct heap *h, const struct heap_site *s, frame_fn *is,
 	const char *q, bool any)
 {
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = s->calls; c; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		if (is(h, f, q))
 			return true;
@@ -276,9 +276,9 @@ void block_words(struct buf *out, const struct block_holders *h, node_id v)
 	buf_bytes(out, row->size);
 	if (type)
 		buf_printf(out, " (%s)", type);
-	for (uint32_t i = 0; s && i < s->n && !at; i++)
-		if (!serves(&r->heap, &r->heap.frame[s->first + i]))
-			at = &r->heap.frame[s->first + i];
+	for (uint32_t c = s ? s->calls : 0; c && !at; c = r->heap.call[c].outer)
+		if (!serves(&r->heap, heap_frame(&r->heap, c)))
+			at = heap_frame(&r->heap, c);
 	if (!at)
 		return;
 	buf_puts(out, " made in ");

@@ -53,7 +53,7 @@ static int answer(const struct view *v, struct report *r)
 	e = stays ? history_init(&h, &r->trace, &r->defs, r->symbols, &q) : -ENOMEM;
 	mem_free(stays);
 	if (e)
-		return complain(STATUS_TRACE, "%s: %s", v->path, strerror(-e));
+		return e;
 	if (!h.n)
 		e = complain(STATUS_USAGE, r->replay.total.increfs + r->replay.total.decrefs ?
 			"%s: no object with recorded references has the address, place, type or "
@@ -64,23 +64,10 @@ static int answer(const struct view *v, struct report *r)
 	else
 		history_text(&t, r, &h, &o);
 	history_fini(&h);
-	return e ? e : STATUS_DONE;
+	return e;
 }
 
 int cmd_history(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	int status = view_parse(&v, argc, argv, VIEW_QUERY | VIEW_TREE, help);
-
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	status = answer(&v, &r);
-	if (status) {
-		report_close(&r);
-		return status;
-	}
-	return view_close(&r);
+	return view_run(argc, argv, VIEW_QUERY | VIEW_TREE, help, answer);
 }

@@ -9,17 +9,6 @@
 
 #define TABLE_MIN 64
 
-/*
- * Addresses are multiples of 8, and neighbours are common: the high bits of a product
- * spread both.
- */
-static size_t place(uint64_t addr, size_t mask)
-{
-	uint64_t h = (addr >> 3) * 0x9e3779b97f4a7c15u;
-
-	return (size_t)(h >> 32 ^ h >> 17) & mask;
-}
-
 int live_init(struct live *l)
 {
 	*l = (struct live){ .rows = 1, .room = TABLE_MIN,
@@ -49,22 +38,6 @@ static bool passed(size_t home, size_t hole, size_t at, size_t mask)
 
 /* --- blocks ------------------------------------------------------------------------ */
 
-static struct block *block_slot(const struct live *l, uint64_t addr)
-{
-	size_t at = place(addr, l->block_mask);
-
-	while (l->block[at].addr && l->block[at].addr != addr)
-		at = (at + 1) & l->block_mask;
-	return &l->block[at];
-}
-
-struct block *live_block(const struct live *l, uint64_t addr)
-{
-	struct block *b = block_slot(l, addr);
-
-	return b->addr ? b : NULL;
-}
-
 static int grow_blocks(struct live *l)
 {
 	struct block *old = l->block;
@@ -78,7 +51,7 @@ static int grow_blocks(struct live *l)
 	l->block_mask = n * 2 - 1;
 	for (size_t i = 0; i < n; i++)
 		if (old[i].addr)
-			*block_slot(l, old[i].addr) = old[i];
+			*live_block_slot(l, old[i].addr) = old[i];
 	free(old);
 	return 0;
 }
@@ -90,7 +63,7 @@ struct block *live_add_block(struct live *l, uint64_t addr)
 	assert(addr);
 	if (l->blocks >= l->block_mask / 8 * 5 && grow_blocks(l))
 		return NULL;
-	b = block_slot(l, addr);
+	b = live_block_slot(l, addr);
 	assert(!b->addr);
 	*b = (struct block){ .addr = addr };
 	l->blocks++;
@@ -106,7 +79,7 @@ void live_remove_block(struct live *l, struct block *b)
 		at = (at + 1) & l->block_mask;
 		if (!l->block[at].addr)
 			break;
-		if (!passed(place(l->block[at].addr, l->block_mask), hole, at,
+		if (!passed(live_place(l->block[at].addr, l->block_mask), hole, at,
 		        l->block_mask))
 			continue;
 		l->block[hole] = l->block[at];
@@ -116,20 +89,6 @@ void live_remove_block(struct live *l, struct block *b)
 }
 
 /* --- objects ----------------------------------------------------------------------- */
-
-static struct live_slot *index_slot(const struct live *l, uint64_t addr)
-{
-	size_t at = place(addr, l->index_mask);
-
-	while (l->index[at].row && l->index[at].addr != addr)
-		at = (at + 1) & l->index_mask;
-	return &l->index[at];
-}
-
-uint32_t live_object(const struct live *l, uint64_t addr)
-{
-	return index_slot(l, addr)->row;
-}
 
 static int grow_index(struct live *l)
 {
@@ -144,7 +103,7 @@ static int grow_index(struct live *l)
 	l->index_mask = n * 2 - 1;
 	for (size_t i = 0; i < n; i++)
 		if (old[i].row)
-			*index_slot(l, old[i].addr) = old[i];
+			*live_object_slot(l, old[i].addr) = old[i];
 	free(old);
 	return 0;
 }
@@ -177,7 +136,7 @@ int live_land_object(struct live *l, uint32_t row, uint64_t addr)
 
 	if (l->indexed >= l->index_mask / 8 * 5 && grow_index(l))
 		return -ENOMEM;
-	s = index_slot(l, addr);
+	s = live_object_slot(l, addr);
 	assert(!s->row);
 	*s = (struct live_slot){ addr, row };
 	l->object[row].addr = addr;
@@ -185,24 +144,30 @@ int live_land_object(struct live *l, uint32_t row, uint64_t addr)
 	return 0;
 }
 
-void live_lift_object(struct live *l, uint32_t row)
+static void take_out(struct live *l, struct live_slot *s)
 {
-	struct live_slot *s = index_slot(l, l->object[row].addr);
 	size_t hole = (size_t)(s - l->index), at = hole;
 
-	assert(s->row == row);
 	l->indexed--;
 	for (;;) {
 		at = (at + 1) & l->index_mask;
 		if (!l->index[at].row)
 			break;
-		if (!passed(place(l->index[at].addr, l->index_mask), hole, at,
+		if (!passed(live_place(l->index[at].addr, l->index_mask), hole, at,
 		        l->index_mask))
 			continue;
 		l->index[hole] = l->index[at];
 		hole = at;
 	}
 	l->index[hole].row = 0;
+}
+
+void live_lift_object(struct live *l, uint32_t row)
+{
+	struct live_slot *s = live_object_slot(l, l->object[row].addr);
+
+	assert(s->row == row);
+	take_out(l, s);
 }
 
 uint32_t live_add_object(struct live *l, uint64_t addr)
@@ -222,8 +187,10 @@ uint32_t live_add_object(struct live *l, uint64_t addr)
 /* One that was lifted is in no index any more. */
 void live_remove_object(struct live *l, uint32_t row)
 {
-	if (index_slot(l, l->object[row].addr)->row == row)
-		live_lift_object(l, row);
+	struct live_slot *s = live_object_slot(l, l->object[row].addr);
+
+	if (s->row == row)
+		take_out(l, s);
 	l->object[row] = (struct object){ .next = l->free };
 	l->free = row;
 }

@@ -54,12 +54,61 @@ struct live {
 int live_init(struct live *l);		/* 0 or -ENOMEM */
 void live_fini(struct live *l);
 
-struct block *live_block(const struct live *l, uint64_t addr);	/* NULL: none there  */
+/*
+ * Addresses are multiples of 8, and neighbours are common: the high bits of a product
+ * spread both.
+ */
+static inline size_t live_place(uint64_t addr, size_t mask)
+{
+	uint64_t h = (addr >> 3) * 0x9e3779b97f4a7c15u;
+
+	return (size_t)(h >> 32 ^ h >> 17) & mask;
+}
+
+/* Where the block of this address is or would be: its address tells which. */
+static inline struct block *live_block_slot(const struct live *l, uint64_t addr)
+{
+	size_t at = live_place(addr, l->block_mask);
+
+	while (l->block[at].addr && l->block[at].addr != addr)
+		at = (at + 1) & l->block_mask;
+	return &l->block[at];
+}
+
+static inline struct block *live_block(const struct live *l, uint64_t addr)	/* NULL: none there */
+{
+	struct block *b = live_block_slot(l, addr);
+
+	return b->addr ? b : NULL;
+}
+
+/*
+ * Something at this address will be asked for soon.  (Macros, because GCC 12 drops calls of
+ * inline functions that do nothing but this.)
+ */
+#define live_expect(l, addr) \
+	__builtin_prefetch(&(l)->block[live_place(addr, (l)->block_mask)])
+#define live_expect_object(l, addr) \
+	__builtin_prefetch(&(l)->index[live_place(addr, (l)->index_mask)])
+
 /* Where none is; NULL: no memory. */
 struct block *live_add_block(struct live *l, uint64_t addr);
 void live_remove_block(struct live *l, struct block *b);
 
-uint32_t live_object(const struct live *l, uint64_t addr);	/* row; 0: none there */
+static inline struct live_slot *live_object_slot(const struct live *l, uint64_t addr)
+{
+	size_t at = live_place(addr, l->index_mask);
+
+	while (l->index[at].row && l->index[at].addr != addr)
+		at = (at + 1) & l->index_mask;
+	return &l->index[at];
+}
+
+static inline uint32_t live_object(const struct live *l, uint64_t addr)	/* row; 0: none there */
+{
+	return live_object_slot(l, addr)->row;
+}
+
 /* Zeroed but for addr; 0: no memory. */
 uint32_t live_add_object(struct live *l, uint64_t addr);
 void live_remove_object(struct live *l, uint32_t row);

@@ -142,16 +142,14 @@ static int by_bytes(const void *a, const void *b)
 static int put_place(struct buf *b, struct report *r, site_id id)
 {
 	int64_t site = heap_load_site(&r->loader, id);
-	const struct heap_site *s;
 	struct heap *h = &r->heap;
 	const struct heap_frame *at = NULL;
 
 	if (site < 0)
 		return (int)site;
-	s = &h->site[site];
 	heap_load_symbols(h, r->symbols, (uint32_t)site);
-	for (uint32_t i = 0; i < s->n && !at; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = h->site[site].calls; c && !at; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		if (f->interpreted || !place_serves(heap_text(h, f->function), heap_text(h, f->module)))
 			at = f;

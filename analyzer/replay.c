@@ -17,6 +17,10 @@ static int take_living(struct replay *r)
 	int result = living_init(&rows, r->trace, &r->stacks), more = 0;
 
 	while (!result && (more = living_next(&rows, &r->stacks, &e)) > 0) {
+		errno = 0;
+		e.stack = stacks_merge(&r->stacks, e.native, e.interp);
+		if (!e.stack && errno == ENOMEM)
+			return living_fini(&rows), -ENOMEM;
 		if (e.kind != OURO_BIRTH)
 			result = e.kind == OURO_POOL_BIRTH ? replay_pool_birth(r, &e)
 				: replay_alloc(r, &e);
@@ -202,10 +206,22 @@ static int apply(struct replay *r, const struct event *e)
 	}
 }
 
+/* The tables of the living are larger than the caches: what is wanted of them is asked for early. */
 static int fetch(struct replay *r)
 {
+	const struct event *later;
+
 	if (r->private->held)
 		return 1;
+	if (!r->merge.begun)
+		r->merge.references = r->refs;
+	later = merge_peek(&r->merge, 8);
+	if (later) {
+		live_expect(&r->live, later->addr);
+		if (later->kind >= OURO_POOL_BIRTH && later->kind <= OURO_DEATH)
+			live_expect_object(&r->live, later->kind == OURO_DEATH ? later->addr
+				: later->object);
+	}
 	return merge_next(&r->merge, &r->private->held);
 }
 
@@ -299,6 +315,24 @@ int replay_to_ticks(struct replay *r, uint64_t ticks)
 
 	replay_forget_order(r);
 	while ((result = fetch(r)) > 0 && r->private->held->ticks < ticks) {
+		result = step(r);
+		if (result)
+			return result;
+	}
+	replay_settle(r);
+	return result;
+}
+
+int replay_to_exiting(struct replay *r)
+{
+	int result;
+
+	replay_forget_order(r);
+	while ((result = fetch(r)) > 0) {
+		const struct event *e = r->private->held;
+
+		if (e->kind == OURO_EXT && e->ext == OURO_EXT_EXITING)
+			break;
 		result = step(r);
 		if (result)
 			return result;

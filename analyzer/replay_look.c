@@ -126,22 +126,11 @@ const struct block *replay_block_around(struct replay *r, uint64_t addr)
 	return low && replay_inside(p->sorted[low - 1], addr) ? p->sorted[low - 1] : NULL;
 }
 
-struct site_sums *replay_site_sums(const struct replay *r)
+uint64_t *replay_site_blocks(const struct replay *r)
 {
-	struct site_sums *sums = mem_array(r->sites, sizeof(*sums));
+	uint64_t *blocks = mem_array(r->sites, sizeof(*blocks));
 
-	for (part_id i = 0; sums && i < r->parts; i++) {
-		const struct part *p = &r->part[i];
-		struct site_sums *s = &sums[p->site];
-
-		s->blocks += p->blocks;
-		s->bytes += p->bytes;
-		s->brief += p->brief;
-		s->live += p->live;
-		s->live_bytes += p->live_bytes;
-		s->at_peak += p->at_peak;
-		s->at_peak_bytes += p->at_peak_bytes;
-		s->objects += p->objects;
-	}
-	return sums;
+	for (part_id i = 0; blocks && i < r->parts; i++)
+		blocks[r->part[i].site] += r->part[i].blocks;
+	return blocks;
 }

@@ -40,7 +40,24 @@ static bool grow_index(struct replay *r)
 	free(old);
 	p->part_of_mask = room - 1;
 	for (part_id i = 1; i < r->parts; i++)
-		p->part_of[slot_of(r, r->part[i].site, r->part[i].type, r->part[i].thread)] = i;
+		if (r->part[i].indexed)
+			p->part_of[slot_of(r, r->part[i].site, r->part[i].type,
+				r->part[i].thread)] = i;
+	return true;
+}
+
+static bool add_to_index(struct replay *r, part_id id)
+{
+	struct replay_private *p = r->private;
+	struct part *x = &r->part[id];
+
+	if (x->indexed)
+		return true;
+	if (p->parts_of * 2 > p->part_of_mask && !grow_index(r))
+		return false;
+	p->part_of[slot_of(r, x->site, x->type, x->thread)] = id;
+	p->parts_of++;
+	x->indexed = true;
 	return true;
 }
 
@@ -75,6 +92,7 @@ int replay_parts_init(struct replay *r)
 	if (!grow_parts(r) || !grow_index(r))
 		return -ENOMEM;
 	r->parts = 1;
+	r->part[0].indexed = true;	/* other parts of site 0 are in the index    */
 	return 0;
 }
 
@@ -84,34 +102,34 @@ void replay_parts_fini(struct replay *r)
 	ages_fini(&r->ages);
 	free(r->part_scaled);
 	free(r->left);
+	free(r->left_scaled);
 	if (r->private)
 		free(r->private->part_of);
 }
 
+/* Most sites have one part: only where there are more it takes the index to find one. */
 int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thread,
 	part_id *ret)
 {
 	struct replay_private *p = r->private;
-	uint32_t at;
+	part_id last = r->site[site].part, id = 0;
+	bool others = last || !site;
 
 	if (!site && !type && !thread) {
 		*ret = 0;
 		return 0;
 	}
-	at = slot_of(r, site, type, thread);
-	if (!p->part_of[at]) {
+	if (others && r->part[last].indexed)
+		id = p->part_of[slot_of(r, site, type, thread)];
+	if (!id) {
 		if (r->parts == r->parts_room && !grow_parts(r))
 			return -ENOMEM;
-		if (r->parts * 2 > p->part_of_mask) {
-			if (!grow_index(r))
-				return -ENOMEM;
-			at = slot_of(r, site, type, thread);
-		}
-		r->part[r->parts] = (struct part){ .site = site, .type = type,
-			.thread = thread };
-		p->part_of[at] = r->parts++;
+		id = r->parts++;
+		r->part[id] = (struct part){ .site = site, .type = type, .thread = thread };
+		if (others && (!add_to_index(r, last) || !add_to_index(r, id)))
+			return -ENOMEM;
 	}
-	*ret = r->site[site].part = p->part_of[at];
+	*ret = r->site[site].part = id;
 	return 0;
 }
 
@@ -351,21 +369,22 @@ void replay_settle(struct replay *r)
 		touch(r, i);
 }
 
-static void take_all(const struct replay *r, struct part_left *left)
+/* `scaled` and its like: NULL when nothing was sampled. */
+static void take_all(const struct replay *r, struct part_left *left,
+	struct part_left_scaled *scaled)
 {
 	for (part_id i = 0; i < r->parts; i++) {
 		const struct part *p = &r->part[i];
 
 		left[i] = (struct part_left){ p->live, p->live_bytes, p->live_objects };
-		if (r->part_scaled) {
-			left[i].scaled = r->part_scaled[i].live;
-			left[i].scaled_objects = r->part_scaled[i].live_objects;
-		}
+		if (scaled)
+			scaled[i] = (struct part_left_scaled){ r->part_scaled[i].live,
+				r->part_scaled[i].live_objects };
 	}
 }
 
 /* Only what was made since. */
-static int take_young(struct replay *r, struct part_left *left)
+static int take_young(struct replay *r, struct part_left *left, struct part_left_scaled *scaled)
 {
 	const struct object *o;
 	const struct block *b;
@@ -376,14 +395,16 @@ static int take_young(struct replay *r, struct part_left *left)
 		if (b->born >= r->since) {
 			left[b->part].live++;
 			left[b->part].live_bytes += b->size;
-			weigh(&left[b->part].scaled, replay_weight(r, b), b->size);
+			if (scaled)
+				weigh(&scaled[b->part].live, replay_weight(r, b), b->size);
 		}
 	for (at = 0; (o = replay_each_object(r, &at));)
 		if (o->born >= r->since) {
 			if (replay_part_of(r, o->site, o->type, o->thread, &part))
 				return -ENOMEM;
 			left[part].live_objects++;
-			left[part].scaled_objects += (double)o->weight;
+			if (scaled)
+				scaled[part].objects += (double)o->weight;
 		}
 	return 0;
 }
@@ -413,17 +434,20 @@ static int take_births(struct replay *r)
 int replay_mark_left(struct replay *r)
 {
 	struct part_left *left = calloc(r->parts, sizeof(*left));
+	struct part_left_scaled *scaled = r->part_scaled ? calloc(r->parts, sizeof(*scaled)) : NULL;
 
-	if (!left)
-		return -ENOMEM;
-	if (!r->since) {
-		take_all(r, left);
-	} else if (take_young(r, left)) {
+	if (!left || (r->part_scaled && !scaled) ||
+	    (r->since && take_young(r, left, scaled))) {
 		free(left);
+		free(scaled);
 		return -ENOMEM;
 	}
+	if (!r->since)
+		take_all(r, left, scaled);
 	free(r->left);
+	free(r->left_scaled);
 	r->left = left;
+	r->left_scaled = scaled;
 	r->parts_left = r->parts;
 	r->total_left = replay_totals(r);
 	r->left_ticks = r->private->held ? r->private->held->ticks : r->now;

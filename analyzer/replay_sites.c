@@ -12,8 +12,9 @@ static int new_site(struct replay *r, stack_id stack, site_id *ret)
 	struct replay_private *p = r->private;
 
 	if (stack >= p->site_of_room) {
-		uint32_t room = r->stacks.room;
-		site_id *q = realloc(p->site_of, room * sizeof(*q));
+		uint32_t room = p->site_of_room * 2 > r->stacks.count ? p->site_of_room * 2
+			: r->stacks.count;
+		site_id *q = realloc(p->site_of, (size_t)room * sizeof(*q));
 
 		if (!q)
 			return -ENOMEM;
@@ -40,32 +41,8 @@ static int new_site(struct replay *r, stack_id stack, site_id *ret)
 
 int replay_site_of(struct replay *r, const struct event *e, site_id *ret)
 {
-	struct replay_private *p = r->private;
-	struct stream_state *s = &p->stream[e->stream];
-	stack_id merged;
-	int result;
+	const struct replay_private *p = r->private;
 
-	*ret = 0;
-	if (e->form == OURO_STACK_NONE)
-		return 0;
-	if (s->cached && s->native == e->native && s->interp == e->interp) {
-		*ret = s->site;
-		return 0;
-	}
-	errno = 0;
-	merged = stacks_merge(&r->stacks, e->native, e->interp);
-	if (!merged)
-		return errno == ENOMEM ? -ENOMEM : 0;
-	if (merged < p->site_of_room && p->site_of[merged]) {
-		*ret = p->site_of[merged];
-	} else {
-		result = new_site(r, merged, ret);
-		if (result)
-			return result;
-	}
-	s->native = e->native;
-	s->interp = e->interp;
-	s->site = *ret;
-	s->cached = true;
-	return 0;
+	*ret = e->stack && e->stack < p->site_of_room ? p->site_of[e->stack] : 0;
+	return *ret || !e->stack ? 0 : new_site(r, e->stack, ret);
 }

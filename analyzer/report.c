@@ -183,7 +183,7 @@ static int go_to_snapshot(struct report *r)
 
 static int find_blocks(struct report *r, bool each)
 {
-	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+	int e = r->loader.blocks ? 0 : blocks_init(&r->blocks, &r->replay, &r->snap);
 
 	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
 }
@@ -217,6 +217,10 @@ static int analyse_objects(struct report *r, bool each)
 	struct suspects suspects = { &r->refs, &r->loader };
 	int e = load_heap(r, &r->snap);
 
+	if (!e && r->scanned) {
+		e = blocks_init(&r->blocks, &r->replay, &r->snap);
+		r->loader.blocks = &r->blocks;
+	}
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -449,16 +453,23 @@ static int analyse_places(struct report *r)
 }
 
 /*
- * What lives at the end of a program that ended well is nothing: what is of
- * interest lived when it began to end, a moment that is known only afterwards.
+ * What lives at the end of a program that ended well is nothing: what is of interest lived
+ * when it began to end.  Looking at garbage may have gone past that already.
  */
-static int replay_to_exiting(struct report *r)
+static int go_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = go_to_end(r);
+	int e = gather(r, UINT64_MAX);
 
 	exiting = r->replay.exiting;
-	if (e || !exiting)
+	if (e)
+		return e;
+	if (!exiting) {
+		e = replay_to_exiting(&r->replay);
+		return e < 0 ? e : 0;
+	}
+	e = replay_to_end(&r->replay);
+	if (e)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
@@ -471,7 +482,7 @@ static int replay_to_exiting(struct report *r)
 
 static int analyse_events(struct report *r)
 {
-	int e = replay_to_exiting(r);
+	int e = go_to_exiting(r);
 
 	if (!e)
 		e = load_heap(r, NULL);
@@ -512,10 +523,10 @@ static void name_native(struct report *r, struct overview_row *row)
 	const struct heap_site *s = &r->heap.site[row->at];
 	const struct heap_frame *f;
 
-	if (s->here < s->n || !s->n)
+	if (s->here || !s->calls)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
-	f = &r->heap.frame[s->first];
+	f = heap_frame(&r->heap, s->calls);
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;

@@ -75,6 +75,28 @@ static inline __attribute__((always_inline)) enum walk_how walk_step(struct walk
 	return likely(p->ip) ? WALK_ON : WALK_END;
 }
 
+/* The same on a stack that is readable up to hi, for the rules of nearly all code. */
+static inline __attribute__((always_inline)) bool walk_step_simply(struct point *p,
+	uint32_t rule, uintptr_t hi)
+{
+	enum cfi_kind kind = cfi_rule_kind(rule);
+	uintptr_t bp_below = cfi_rule_bp(rule), cfa, bp_at, bp;
+
+	if (likely(kind == CFI_RULE_SP))
+		cfa = p->sp + cfi_rule_cfa(rule);
+	else
+		cfa = p->bp + cfi_rule_cfa(rule);
+	bp_at = cfa - (bp_below ? bp_below : 8);
+	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8 || cfa > hi))
+		return false;
+	p->ip = bounds_word(cfa - 8);
+	bp = bounds_word(bp_at);
+	__asm__("" : "+r"(bp));		/* as above */
+	p->bp = bp_below ? bp : p->bp;
+	p->sp = cfa;
+	return likely(p->ip - 1 < (1ul << MACHINE_IP_BITS) - 1);
+}
+
 static inline __attribute__((always_inline)) uint64_t walk_look_up(struct walk *w,
 	const struct point *p)
 {

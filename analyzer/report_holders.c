@@ -1,8 +1,9 @@
-#include "report_blocks.h"
+#include "report_holders.h"
 
 #include "buf.h"
 #include "report_json.h"
 #include "report_text.h"
+#include "words.h"
 
 #include <errno.h>
 
@@ -19,6 +20,121 @@ static void put_list(const struct term *t, const char *head, char *const *line, 
 	for (uint32_t i = 0; i < n; i++)
 		text_line(t, TERM_PLAIN, 6, line[i]);
 }
+
+static void put_matches(const struct term *t, const struct report *r, uint32_t n, uint64_t bytes,
+			const char *what, const char *by, const char *query)
+{
+	struct buf b = {0};
+
+	text_begin(t, r);
+	buf_number(&b, n);
+	buf_printf(&b, " %s%s, ", what, n == 1 ? "" : "s");
+	buf_bytes(&b, bytes);
+	buf_printf(&b, ", by %s `%s`, %s", by, query, r->reason);
+	put_buf(t, TERM_BOLD, 0, &b);
+	buf_fini(&b);
+}
+
+static void put_rest(const struct term *t, uint32_t n, uint32_t limit)
+{
+	struct buf b = {0};
+
+	if (n <= limit)
+		return;
+	buf_number(&b, n - limit);
+	buf_puts(&b, " more; --limit N shows them, an address picks one.");
+	putc('\n', t->out);
+	put_buf(t, TERM_DIM, 0, &b);
+	buf_fini(&b);
+}
+
+/* `n` and `bytes` count the one itself, too. */
+static void put_retained(struct buf *b, uint64_t n, uint64_t bytes, const char *what)
+{
+	buf_puts(b, "with it would go ");
+	buf_number(b, n - 1);
+	buf_printf(b, " other %s%s, ", what, n == 2 ? "" : "s");
+	buf_bytes(b, bytes);
+	buf_puts(b, " in all");
+}
+
+/* ---------------------------------------------------------------------------- objects */
+
+static void put_object(const struct term *t, const struct heap *h, const struct held *x)
+{
+	const struct heap_node *n = &h->node[x->node];
+	const char *name = n->label ? heap_text(h, n->label) : words_variable(h, x->node);
+	struct buf b = {0};
+
+	buf_printf(&b, "%s", words_type(heap_type_name(h, x->node)));
+	if (*name)
+		buf_printf(&b, " `%s`", name);
+	buf_printf(&b, " at 0x%llx, ", (unsigned long long)n->address);
+	buf_bytes(&b, n->bytes);
+	if (n->born == HEAP_BORN_BEFORE)
+		buf_puts(&b, ", made by the start-up");
+	else if (n->born == HEAP_BORN_UNKNOWN && h->sampled)
+		buf_puts(&b, ", birth not sampled");
+	putc('\n', t->out);
+	put_buf(t, TERM_BOLD, 0, &b);
+	buf_fini(&b);
+	text_stack(t, h, n->site, false, false);
+}
+
+static void put_held(const struct term *t, const struct heap *h, const struct held *x)
+{
+	struct buf b = {0};
+	uint32_t i;
+
+	put_object(t, h, x);
+	text_line(t, x->account.unknown ? TERM_RED : TERM_GREEN, 2, x->sum);
+	for (i = 0; i < x->nholders; i++) {
+		const struct holder *y = &x->holder[i];
+
+		if (y->owned && !y->address)
+			continue;	/* the sum says all there is */
+		buf_printf(&b, "%s", y->words);
+		if (y->address)
+			buf_printf(&b, ", 0x%llx", (unsigned long long)y->address);
+		if (!y->owned)
+			buf_puts(&b, y->maybe ? " (possibly left over; not counted)" :
+				 " (weak; not counted)");
+		put_buf(t, TERM_DIM, 6, &b);
+	}
+	put_list(t, "possibly held by C code:", x->word, x->nwords);
+	put_list(t, "reached by:", x->path, x->npaths);
+	if (!x->npaths)
+		text_line(t, TERM_PLAIN, 2, x->account.unknown > 0 ?
+		    "no known root leads to it: only unknown holders keep it" :
+		    "no root leads to it");
+	if (x->retained_objects)
+		put_retained(&b, x->retained_objects, x->retained_bytes, "object");
+	else
+		buf_puts(&b, "it is dead: it waits for the collector");
+	put_buf(t, TERM_PLAIN, 2, &b);
+	buf_fini(&b);
+}
+
+int holders_text(const struct term *t, const struct report *r, const struct holders *s,
+		 const char *query, uint32_t limit, uint32_t paths)
+{
+	struct held x;
+	uint32_t i;
+	int e = 0;
+
+	put_matches(t, r, s->n, s->bytes, "object", holders_by_words(s->by), query);
+	for (i = 0; i < s->n && i < limit && !e; i++) {
+		e = held_init(&x, s, s->match[i], paths);
+		if (!e)
+			put_held(t, &r->heap, &x);
+		if (!e)
+			held_fini(&x);
+	}
+	put_rest(t, s->n, limit);
+	return e;
+}
+
+/* ----------------------------------------------------------------------------- blocks */
 
 static void put_block(const struct term *t, const struct block_holders *s,
 		      const struct block_held *x)
@@ -41,11 +157,7 @@ static void put_block(const struct term *t, const struct block_holders *s,
 	if (row->object) {
 		buf_puts(&b, "an object of the runtime lies in it: that holds it");
 	} else if (x->retained_blocks) {
-		buf_puts(&b, "with it would go ");
-		buf_number(&b, x->retained_blocks - 1);
-		buf_printf(&b, " other %s, ", x->retained_blocks == 2 ? "block" : "blocks");
-		buf_bytes(&b, x->retained_bytes);
-		buf_puts(&b, " in all");
+		put_retained(&b, x->retained_blocks, x->retained_bytes, "block");
 	} else {
 		buf_puts(&b, "no root leads to it: it is lost");
 	}
@@ -56,15 +168,9 @@ static void put_block(const struct term *t, const struct block_holders *s,
 int block_holders_text(const struct term *t, const struct block_holders *s, const char *query,
 		       uint32_t limit, uint32_t paths)
 {
-	struct buf b = {0};
 	int e = 0;
 
-	text_begin(t, s->r);
-	buf_number(&b, s->n);
-	buf_printf(&b, " %s, ", s->n == 1 ? "block" : "blocks");
-	buf_bytes(&b, s->bytes);
-	buf_printf(&b, ", by %s `%s`, %s", s->by, query, s->r->reason);
-	put_buf(t, TERM_BOLD, 0, &b);
+	put_matches(t, s->r, s->n, s->bytes, "block", s->by, query);
 	for (uint32_t i = 0; i < s->n && i < limit && !e; i++) {
 		struct block_held x;
 
@@ -73,13 +179,7 @@ int block_holders_text(const struct term *t, const struct block_holders *s, cons
 			put_block(t, s, &x);
 		block_held_fini(&x);
 	}
-	if (s->n > limit) {
-		buf_number(&b, s->n - limit);
-		buf_puts(&b, " more; --limit N shows them, an address picks one.");
-		putc('\n', t->out);
-		put_buf(t, TERM_DIM, 0, &b);
-	}
-	buf_fini(&b);
+	put_rest(t, s->n, limit);
 	return e;
 }
 
