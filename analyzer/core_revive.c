@@ -347,6 +347,10 @@ int core_revive(struct revived *ret, struct snap *ret_snap, const struct core *c
 	struct ouro_core mark;
 
 	*ret = (struct revived){ 0 };
+	if (c->cut) {
+		snprintf(why, 200, "the core file is cut off");
+		return 1;
+	}
 	if (!core_mark(c, &mark) || !mark.entry) {
 		snprintf(why, 200, "the library's memory is not in it, or of another version of ouro");
 		return 1;

@@ -4,16 +4,16 @@
 #include "runtime.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "x86_64/revive.h"
 
-#include <asm/prctl.h>
 #include <ouro/revive.h>
 #include <signal.h>
 
 #define KERNEL_SIGSET 8			/* bytes of the kernel's sigset_t            */
-#define RESTORER 0x04000000u		/* SA_RESTORER: without it nothing is delivered */
 
 static bool revived;
 static bool attempting;
+static unsigned left;			/* ticks of OURO_REVIVE_TICK for this attempt */
 static void *back[5];			/* __builtin_setjmp's                        */
 
 bool revive_is(void)
@@ -37,23 +37,25 @@ static void fault(int signal)
 	__builtin_longjmp(back, 1);
 }
 
-/* Nothing returns from the handler. */
-static void never(void)
+static void tick(int signal)
 {
-	leave(1);
+	if (attempting && !left--)
+		fault(signal);
 }
 
 static void catch_faults(void)
 {
 	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
 	struct { void (*handler)(int); unsigned long flags; void (*restorer)(void); uint64_t mask; }
-		action = { fault, SA_NODEFER | RESTORER, never, 0 };
+		action = { fault, SA_NODEFER | RESTORER, revive_restore, 0 };
 
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		SYS(SYS_rt_sigaction, fatal[i], &action, NULL, KERNEL_SIGSET, 0, 0);
+	action.handler = tick;
+	SYS(SYS_rt_sigaction, SIGVTALRM, &action, NULL, KERNEL_SIGSET, 0, 0);
 }
 
-bool __attribute__((noinline)) revive_attempt(revive_step *step, void *arg)
+bool __attribute__((noinline)) revive_attempt(revive_step *step, void *arg, unsigned seconds)
 {
 	if (!revived) {
 		step(arg);
@@ -61,6 +63,7 @@ bool __attribute__((noinline)) revive_attempt(revive_step *step, void *arg)
 	}
 	if (__builtin_setjmp(back))
 		return false;
+	left = seconds / OURO_REVIVE_TICK + 1;
 	attempting = true;
 	step(arg);
 	attempting = false;
@@ -84,8 +87,8 @@ static bool become(uint64_t fs, bool take)
 {
 	struct lock x = { .take = take };
 
-	SYS(SYS_arch_prctl, ARCH_SET_FS, fs, 0, 0, 0, 0);
-	return revive_attempt(ask_for_lock, &x) && x.ours;
+	set_thread_pointer(fs);
+	return revive_attempt(ask_for_lock, &x, 1) && x.ours;
 }
 
 /* The runtime's functions may look at their thread: it should be the one that had the lock. */
@@ -98,7 +101,7 @@ static void become_thread(const struct ouro_plan *p)
 			if (become(fs[i], take))
 				return;
 	if (p->threads)
-		SYS(SYS_arch_prctl, ARCH_SET_FS, fs[0], 0, 0, 0, 0);
+		set_thread_pointer(fs[0]);
 }
 
 static void enter(const struct ouro_plan *p)

@@ -16,10 +16,10 @@ void revive_setup(void);		/* so that who reads a core file finds the entry */
 bool revive_is(void);			/* is this such a process?                   */
 
 /*
- * step(arg); false: it met memory that is not there, and was left where it stood.  In a
- * living process it is only called.  Attempts do not nest.
+ * step(arg); false: it met memory that is not there, or went round for so many seconds, and
+ * was left where it stood.  In a living process it is only called.  Attempts do not nest.
  */
 typedef void revive_step(void *arg);
-bool revive_attempt(revive_step *step, void *arg);
+bool revive_attempt(revive_step *step, void *arg, unsigned seconds);
 
 #endif

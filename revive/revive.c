@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #define SYS(nr, a, b, c, d, e, f) sys_call(nr, (long)(a), (long)(b), (long)(c), \
 	(long)(d), (long)(e), (long)(f))
@@ -186,6 +187,7 @@ static void confine(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 	};
 	struct sock_fprog filter = { sizeof(rule) / sizeof(*rule), rule };
+	struct itimerval tick = { { OURO_REVIVE_TICK, 0 }, { OURO_REVIVE_TICK, 0 } };
 	struct rlimit seconds = { SECONDS_MAX, SECONDS_MAX }, none = { 0, 0 },
 		most = { OUTPUT_MOST, OUTPUT_MOST };
 
@@ -194,6 +196,7 @@ static void confine(void)
 	SYS(SYS_prlimit64, 0, RLIMIT_CPU, &seconds, NULL, 0, 0);
 	SYS(SYS_prlimit64, 0, RLIMIT_FSIZE, &most, NULL, 0, 0);
 	SYS(SYS_prlimit64, 0, RLIMIT_CORE, &none, NULL, 0, 0);
+	SYS(SYS_setitimer, ITIMER_VIRTUAL, &tick, NULL, 0, 0, 0);
 	if (failed(SYS(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)) ||
 	    failed(SYS(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter, 0, 0, 0)))
 		leave(NO_FILTER);

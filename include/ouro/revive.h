@@ -27,6 +27,9 @@ enum {
 	OURO_REVIVE_MAPS = 6,		/* what /proc/self/maps said, as far as it is known */
 };
 
+/* Seconds of processor time between two SIGVTALRM, which it is sent for as long as it runs. */
+#define OURO_REVIVE_TICK 1
+
 /* ouro-revive has this for itself; nothing maps there unless it is asked to. */
 #define OURO_REVIVE_START 0x200000000000u
 #define OURO_REVIVE_STACK 0x220000000000u

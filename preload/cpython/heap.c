@@ -13,6 +13,8 @@
 #define QUEUE_BLOCK	4094
 #define GC_HEAD		16u	/* bytes before an object the collector knows */
 #define DAMAGED_MOST	50	/* one of so many: where more are, what is left says nothing */
+#define OBJECT_SECONDS	10	/* in a process made from a core file: what takes longer goes round */
+#define LISTS_SECONDS	200
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
 
 struct queue_block {
@@ -276,24 +278,44 @@ static void mark_parts(struct walk *w, const struct type *t, uintptr_t op)
 	}
 }
 
+/* An object on a list of the collector. */
+struct listed {
+	struct walk *w;
+	uintptr_t at, next;
+	unsigned generation;
+	bool again;			/* it was on one before: this is no ring any more */
+};
+
 /* Only `next` is followed: during a collection `prev` holds counts. */
+static void take_listed(void *arg)
+{
+	struct listed *x = arg;
+	uintptr_t op = x->at - (uintptr_t)(intptr_t)GC_NEXT, next = py_ptr(x->at, 0) & ~(uintptr_t)3;
+	struct heap_node *n = heap_object(x->w, op);
+	const struct type *t;
+
+	if (!n)
+		return;
+	x->again = n->generation;
+	if (x->again)
+		return;
+	__builtin_prefetch((const void *)next);
+	x->next = next;
+	n->generation = x->generation & 7;
+	t = type_of(x->w, op);
+	if (t && (t->shape == SHAPE_MODULE || t->shape == SHAPE_TYPE || t->shape == SHAPE_FUNCTION))
+		mark_parts(x->w, t, op);
+}
+
 static void take_list(struct walk *w, uintptr_t list, unsigned generation)
 {
-	uintptr_t at = py_ptr(list, 0) & ~(uintptr_t)3;
+	struct listed x = { .w = w, .at = py_ptr(list, 0) & ~(uintptr_t)3, .generation = generation };
 
-	for (; at && at != list; at = py_ptr(at, 0) & ~(uintptr_t)3) {
-		uintptr_t op = at - (uintptr_t)(intptr_t)GC_NEXT, next = py_ptr(at, 0) & ~(uintptr_t)3;
-		struct heap_node *n = heap_object(w, op);
-		const struct type *t;
-
-		if (!n)
-			return;
-		__builtin_prefetch((const void *)next);
-		n->generation = generation & 7;
-		t = type_of(w, op);
-		if (t && (t->shape == SHAPE_MODULE || t->shape == SHAPE_TYPE ||
-			  t->shape == SHAPE_FUNCTION))
-			mark_parts(w, t, op);
+	for (; x.at && x.at != list; x.at = x.next) {
+		x.next = 0;
+		/* Of one whose type is damaged the next is known all the same. */
+		if (!revive_attempt(take_listed, &x, OBJECT_SECONDS) || x.again)
+			w->damaged_lists += !x.next;
 	}
 }
 
@@ -421,11 +443,11 @@ static void write_one(struct walk *w, uintptr_t op, bool now)
 {
 	struct turn x = { w, op, 0, now, false };
 
-	if (revive_attempt(write_object, &x))
+	if (revive_attempt(write_object, &x, OBJECT_SECONDS))
 		return;
 	w->damaged++;
 	if (x.written)
-		revive_attempt(write_words, &x);
+		revive_attempt(write_words, &x, OBJECT_SECONDS);
 }
 
 static void write_all(struct walk *w)
@@ -462,11 +484,6 @@ static void find_running(void *w)
 	roots_running(w);		/* first: says which frames' locals are roots */
 }
 
-static void find_listed(void *w)
-{
-	take_lists(w);
-}
-
 static void find_roots(void *w)
 {
 	roots_write(w);
@@ -484,7 +501,7 @@ static void find_words(void *w)
 
 static void try_all(struct walk *w, revive_step *step)
 {
-	w->damaged_lists += !revive_attempt(step, w);
+	w->damaged_lists += !revive_attempt(step, w, LISTS_SECONDS);
 }
 
 static void note_damage(struct walk *w)
@@ -518,7 +535,7 @@ int heap_snapshot(struct snapshot *s)
 	    py_int(layout_gc(layout_interp()), py.gc_collecting))
 		snapshot_note(s, "taken during a collection: what it has put aside may be missing");
 	try_all(w, find_running);
-	try_all(w, find_listed);
+	take_lists(w);
 	try_all(w, find_roots);
 	write_all(w);
 	write_opaque(w);		/* may name new ones only through their types */

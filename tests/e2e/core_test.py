@@ -1,6 +1,7 @@
 """Programs that died: explained with their core file, and with nothing but the trace."""
 import glob
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -152,6 +153,43 @@ class Died(unittest.TestCase):
                                 "ended for want of memory")
         self.assertRegex(notes, r"made in the last quarter of the run: .* by (fill|grow)\(\) \(crash\.c:\d+\)")
         self.assertIn("ulimit -c unlimited", notes)
+
+
+ABORT = """
+#include <stdlib.h>
+static __attribute__((destructor)) void end(void) { abort(); }
+"""
+
+
+class LostInCores(unittest.TestCase):
+    """The programs of tests/leaks, ended by abort(): the core file says what the snapshot says."""
+    def test_a_core_file_and_the_snapshot_lose_the_same_blocks(self):
+        some = ["held_by_halves", "interior", "thread_tls", "cycle_with_tail", "mapped", "last_of_heap"]
+        paths = [os.path.join(TOP, f"tests/leaks/{name}.c") for name in some]
+        with tempfile.TemporaryDirectory(prefix="ouro-core-") as folder:
+            with open(os.path.join(folder, "abort.c"), "w") as file:
+                file.write(ABORT)
+            for path in paths:
+                with self.subTest(os.path.basename(path)):
+                    self.compare(path, folder)
+
+    def compare(self, path, folder):
+        home = tempfile.mkdtemp(dir=folder)
+        program, trace = os.path.join(home, "program"), os.path.join(home, "run.trace")
+        with open(path) as file:
+            head = dict(re.findall(r"^ \* (\w+): +(.*)$", file.read().split("*/")[0], re.M))
+        subprocess.run(["gcc", "-g", "-O0", "-w", path, os.path.join(folder, "abort.c"), "-o", program,
+                        *head.get("flags", "").split()], check=True)
+        subprocess.run([OURO, "run", "-q", "-o", trace, "--", program], cwd=home, preexec_fn=unlimited,
+                       capture_output=True)
+        core = glob.glob(os.path.join(home, "core*"))
+        if not core:
+            self.skipTest("there is no core file")
+        recording = Recording.__new__(Recording)
+        recording.trace = trace
+        alive, dead = recording.ask("leaks"), recording.ask("leaks", "--core", core[0])
+        self.assertEqual(alive["lost"]["direct"], dead["lost"]["direct"], (alive["lost"], dead["lost"]))
+        self.assertEqual(alive["lost"]["reached"], dead["lost"]["reached"])
 
 
 class Group:
