@@ -56,10 +56,8 @@ static int put(char **to, const char *text)
 /* The line of Python that asked for the object, whatever made it. */
 static int take_place(struct wish *w, const struct report *r, uint32_t site)
 {
-	const struct heap_site *s = &r->heap.site[site];
-
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct heap_frame *f = &r->heap.frame[s->first + i];
+	for (uint32_t c = r->heap.site[site].calls; c; c = r->heap.call[c].outer) {
+		const struct heap_frame *f = heap_frame(&r->heap, c);
 		char text[SPEC_MAX];
 
 		if (!f->interpreted)

@@ -22,7 +22,10 @@ struct heap_loader {
 	struct symbols *symbols;
 	const struct snap *snap;
 	uint32_t *site;			/* by site_id      */
-	uint32_t sites;
+	uint32_t *call;			/* by stack_id     */
+	uint32_t *frame;		/* by location; heap.frame's index + 1 */
+	uint32_t sites, calls, frames;	/* room            */
+	uint32_t *path, path_cap;	/* scratch         */
 	text_id *string;		/* by snapshot row */
 	uint64_t (*guest)[2];		/* memory of the library itself: nothing there counts */
 	uint32_t guests;

@@ -57,7 +57,7 @@ class Balance(unittest.TestCase):
         if "gtk" in PROGRAMS[name].get("needs", ""):
             if not shutil.which("xvfb-run"):
                 self.skipTest("xvfb is not installed")
-            command = ["xvfb-run", "-a", program]
+            command = ["xvfb-run", "-a", "-n", "150", program]
         recording = Recording(command, env=clean_environment(NO_AT_BRIDGE="1", GSETTINGS_BACKEND="memory"))
         self.addCleanup(recording.folder.cleanup)
         if command[0] != program:
