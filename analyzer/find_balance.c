@@ -22,7 +22,8 @@ static uint32_t blamed(struct refs *refs, site_id site, bool made)
 	if (!site || site >= refs->r->sites)
 		return 0;
 	n = callers_path(&refs->callers, refs->r->site[site].stack, path);
-	at = made ? callers_maker(&refs->callers, path, n) : callers_blame(path, n);
+	at = made ? callers_maker(&refs->callers, path, n) :
+		callers_keeper(&refs->callers, path, n);
 	return at ? at->location : 0;
 }
 

@@ -12,7 +12,7 @@ static const struct list {
 	bool cleared;
 } list[] = {
 	{ "list", 1, 8, 13, 80, true },
-	{ "dict", 2, 8, 13, 80, true },
+	{ "dict", KIND_DICT, 8, 13, 80, true },
 	{ "slice", 3, 8, 13, 1, false },
 	/* To 3.9 a function keeps one of its own, too: see KIND_FRAME. */
 	{ "frame", KIND_FRAME, 8, 10, 65535, false },

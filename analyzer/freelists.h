@@ -14,6 +14,7 @@
 
 enum {
 	KIND_NONE = 0,			/* has no list                               */
+	KIND_DICT = 2,
 	KIND_FRAME = 4,			/* with more lists than one: what was recorded is used */
 	KIND_TUPLE = 12,		/* ... + items - 1                           */
 	KIND_TUPLE_MAX = 20,		/* items                                     */

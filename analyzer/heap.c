@@ -199,9 +199,11 @@ static int fill(struct draft *d, const struct heap *h)
 		const struct heap_node *n = &h->node[i];
 		unsigned flags = n->flags & OURO_NODE_TRACKED ? NODE_COLLECTABLE : 0;
 
-		if (!(h->type[n->type].flags & OURO_TYPE_GC))
+		if (!(h->type[n->type].flags & OURO_TYPE_GC) && !flags)
 			flags |= NODE_NOT_GC;
-		r = draft_node(d, graph_count(n), n->bytes, (uint8_t)flags);
+		if (n->foreign)
+			flags |= NODE_UNCOUNTED;
+		r = draft_node(d, n->foreign ? 0 : graph_count(n), n->bytes, (uint8_t)flags);
 		if (r < 0)
 			return r;
 	}

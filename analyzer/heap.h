@@ -46,6 +46,7 @@ struct heap_node {
 	uint16_t flags;		/* enum ouro_snap_node                  */
 	uint8_t generation;
 	uint8_t born;		/* enum heap_born                       */
+	bool foreign;		/* no object of the interpreter: see across.h */
 };
 
 struct heap_edge {

@@ -1,8 +1,11 @@
 #include "heap_load.h"
 
+#include "across.h"
 #include "buf.h"
 #include "mem.h"
 #include "words.h"
+
+#include <ouro/core.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,14 +102,14 @@ static text_id variable_of(struct heap_loader *l, stack_id stack)
 	return texts_add(&l->h->texts, name.s, name.length);
 }
 
-/* Rooms grow as the replay, which may have run on, grew its own. */
-static int room_for(uint32_t **array, uint32_t *n, uint32_t id, uint32_t room)
+/* There are `known` by now; the replay may have run on, and met more of them. */
+static int room_for(uint32_t **array, uint32_t *n, uint32_t id, uint32_t known)
 {
-	uint32_t *more;
+	uint32_t room = *n > known / 2 ? *n * 2 : known, *more;
 
 	if (id < *n)
 		return 0;
-	assert(id < room);
+	assert(id < known);
 	more = mem_array(room, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
@@ -166,7 +169,7 @@ static int64_t calls_of_stack(struct heap_loader *l, stack_id stack)
 	stack_id at;
 	uint32_t n = 0;
 
-	if (room_for(&l->call, &l->calls, stack, s->room))
+	if (room_for(&l->call, &l->calls, stack, s->count))
 		return -ENOMEM;
 	for (at = stack; at && !l->call[at]; at = stack_parent(s, at)) {
 		if (mem_room(&l->path, n, &l->path_cap, sizeof(*l->path)))
@@ -189,7 +192,7 @@ int64_t heap_load_site(struct heap_loader *l, site_id id)
 
 	if (!id || id >= l->r->sites)
 		return 0;
-	if (room_for(&l->site, &l->sites, id, l->r->sites_room))
+	if (room_for(&l->site, &l->sites, id, l->r->sites))
 		return -ENOMEM;
 	if (l->site[id])
 		return l->site[id];
@@ -465,6 +468,22 @@ static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
 	return 0;
 }
 
+#define STACK_MOST (64u << 20)
+
+/* Of another thread than the one that asked: in use is what is above its stack pointer. */
+static const struct snap_thread *stack_around(const struct snap *s, uint64_t where)
+{
+	for (uint32_t i = 0; i < s->threads; i++) {
+		const struct snap_thread *t = &s->thread[i];
+		uint64_t low = t->sp - OURO_RED_ZONE;
+
+		/* The first thread's struct pthread is not above its stack, the others' are. */
+		if (t->sp && where >= low && where - low < STACK_MOST && (t->tcb < t->sp || where < t->tcb))
+			return t;
+	}
+	return NULL;
+}
+
 /*
  * Does the word stand in memory that somebody uses?  Freed memory is full of
  * addresses that mean nothing, and so is the part of a stack that a finished
@@ -472,6 +491,7 @@ static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
  */
 static int judge_word(struct heap_loader *l, const struct pool_pages *pools, struct heap_word *w)
 {
+	const struct snap_thread *thread;
 	struct buf what = {0};
 	const char *data;
 	int r;
@@ -484,6 +504,11 @@ static int judge_word(struct heap_loader *l, const struct pool_pages *pools, str
 		return 0;
 	}
 	r = word_in_block(l, w, &what);
+	thread = r || w->plausible ? NULL : stack_around(l->snap, w->where);
+	if (thread) {
+		w->plausible = true;
+		buf_printf(&what, "the stack of thread %u", thread->tid);
+	}
 	if (!r && !w->plausible && w->region == OURO_REGION_DATA) {
 		data = symbols_data(l->symbols, w->where);
 		buf_puts(&what, data ? data : "data of a loaded file");
@@ -529,5 +554,7 @@ int heap_load(struct heap_loader *l)
 		r = load_roots(l);
 	if (!r)
 		r = load_words(l);
+	if (!r && l->blocks)
+		r = across_load(l, l->blocks);
 	return r ? r : heap_build(l->h);
 }

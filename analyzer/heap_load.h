@@ -13,6 +13,8 @@
 #include "snap.h"
 #include "symbols.h"
 
+struct blocks;
+
 /* Numbers of the trace, as the heap has them; 0: not met yet. */
 struct heap_loader {
 	struct heap *h;
@@ -27,6 +29,7 @@ struct heap_loader {
 	text_id *string;		/* by snapshot row */
 	uint64_t (*guest)[2];		/* memory of the library itself: nothing there counts */
 	uint32_t guests;
+	struct blocks *blocks;		/* what C holds and is counted becomes part of the heap; NULL */
 	uint64_t warm;			/* ticks: what was made before counts as the start-up's; 0 */
 };
 

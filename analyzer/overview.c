@@ -84,7 +84,7 @@ int overview_of_heap(struct overview *o, const struct shapes *s)
 	for (i = 0; i < h->nnodes; i++) {
 		const struct heap_node *x = &h->node[i];
 
-		if (x->flags & OURO_NODE_STATIC)
+		if (x->flags & OURO_NODE_STATIC || x->foreign)
 			continue;
 		if (x->born == HEAP_BORN_AFTER) {
 			made[n++] = (struct shaped){ shape_mix(h->type[x->type].name,

@@ -22,13 +22,21 @@ static enum ouro_limit limit_kind(const struct ouro_ended *e)
 	return e->flags >> OURO_ENDED_LIMIT_SHIFT;
 }
 
+/* Debuggers stop who they look at. */
+static bool taken_alive(const struct core *c)
+{
+	return !c->signal || c->signal == SIGSTOP || c->signal == SIGTRAP;
+}
+
 const char *postmortem_state(const struct report *r, char room[160])
 {
 	const struct ouro_ended *e = &r->trace.head.ended;
 	const char *name = e->signal ? sigabbrev_np(e->signal) : NULL;
 	char ending[100];
 
-	if (r->core.path && core_ending(&r->core, ending))
+	if (r->core.path && taken_alive(&r->core))
+		snprintf(room, 160, "ran on when the core file was taken");
+	else if (r->core.path && core_ending(&r->core, ending))
 		snprintf(room, 160, "died by %s", ending);
 	else if (e->flags & OURO_ENDED_OOM_GROUP)
 		snprintf(room, 160, "was killed by the kernel, out of memory (SIGKILL)");
@@ -78,9 +86,12 @@ static int note_core(struct report *r)
 	if (r->core.cut)
 		e = note_add(r, true, "The core file is cut off: what only the missing memory holds "
 			     "seems lost.");
+	if (!e && taken_alive(&r->core) && !r->trace.killed)
+		e = note_add(r, true, "The trace goes on behind the core file: what was made and freed "
+			     "since counts, as if it had been before.");
 	for (uint32_t i = 0; i < r->core.nthreads && i < 4 && !e; i++)
 		if (r->stacks[i].n)
-			e = note_thread(r, &r->stacks[i], !i);
+			e = note_thread(r, &r->stacks[i], !i && !taken_alive(&r->core));
 	return e;
 }
 
@@ -107,7 +118,8 @@ static int note_limit(struct report *r)
 		buf_printf(&b, "; the limit of %s is ", of[limit_kind(x)]);
 		buf_bytes(&b, limit);
 		if ((most > live ? most : live) >= limit / 100 * NEAR_LIMIT)
-			buf_puts(&b, ", so it probably ended for want of memory");
+			buf_puts(&b, x->flags & OURO_ENDED_OOM_GROUP ? ", so it ended for want of memory" :
+				 ", so it probably ended for want of memory");
 	}
 	e = note_add(r, false, "%s.", buf_text(&b));
 	buf_fini(&b);

@@ -144,7 +144,7 @@ static void put_block(const struct term *t, const struct block_holders *s,
 
 	putc('\n', t->out);
 	buf_printf(&b, "0x%llx, ", (unsigned long long)row->addr);
-	block_words(&b, s->r, x->node);
+	block_words(&b, s, x->node);
 	buf_printf(&b, ", %.2f s into the run",
 		   (double)trace_elapsed(&s->r->trace, row->born) / 1e9);
 	put_buf(t, TERM_BOLD, 0, &b);
@@ -205,6 +205,10 @@ static void put_json(struct json *j, const struct block_holders *s, const struct
 	put_id(j, "id", row->addr);
 	json_uint(j, "bytes", row->size);
 	json_real(j, "seconds", (double)trace_elapsed(&s->r->trace, row->born) / 1e9);
+	if (block_types_name(&s->types, x->node))
+		json_text(j, "type", block_types_name(&s->types, x->node));
+	else
+		json_null(j, "type");
 	json_bool(j, "has_object", row->object);
 	json_bool(j, "reached", x->retained_blocks);
 	json_open(j, "holders", '[');
@@ -213,6 +217,10 @@ static void put_json(struct json *j, const struct block_holders *s, const struct
 		json_text(j, "name", x->holder[i]);
 		json_bool(j, "root", !x->address[i]);
 		put_id(j, "id", x->address[i]);
+		if (x->member[i])
+			json_text(j, "member", x->member[i]);
+		else
+			json_null(j, "member");
 		json_close(j, '}');
 	}
 	json_close(j, ']');

@@ -413,6 +413,16 @@ static void put_overview(const struct term *t, const struct report *r,
 	buf_fini(&b);
 }
 
+/* What it was that was looked at, and when. */
+static void put_moment(struct buf *b, const struct report *r)
+{
+	if (r->core.path)
+		buf_printf(b, "the core file %s", r->core.path);
+	else
+		buf_printf(b, "snapshot %u, %s", r->snapshot, r->reason);
+	buf_printf(b, ", %.2f s into the run: ", r->snapshot_seconds);
+}
+
 static void put_totals(const struct term *t, const struct report *r)
 {
 	const struct replay_total all = replay_totals(&r->replay), *x = &all;
@@ -450,12 +460,7 @@ static void put_totals(const struct term *t, const struct report *r)
 	if (r->scanned) {
 		const struct lost *l = &r->lost;
 
-		if (r->core.path)
-			buf_printf(&b, "the core file %s, %.2f s into the run: ", r->core.path,
-				   r->snapshot_seconds);
-		else
-			buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
-				   r->snapshot_seconds);
+		put_moment(&b, r);
 		buf_bytes(&b, r->snap.scan.bytes);
 		buf_puts(&b, " searched; of ");
 		buf_number(&b, r->blocks.n - r->blocks.objects);
@@ -475,8 +480,7 @@ static void put_totals(const struct term *t, const struct report *r)
 		put_buf(t, TERM_PLAIN, 2, &b);
 	}
 	if (r->graph) {
-		buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
-			   r->snapshot_seconds);
+		put_moment(&b, r);
 		buf_number(&b, r->heap.nnodes);
 		buf_puts(&b, " objects, ");
 		buf_number(&b, r->heap.nedges);
@@ -520,13 +524,14 @@ static const char *example(const struct report *r)
 
 static void put_next(const struct term *t, const struct report *r, const struct text_options *o)
 {
+	const char *core = r->core.path ? " --core " : "", *file = r->core.path ? r->core.path : "";
 	struct buf b = {0};
 
 	if (!r->graph)
 		return;
 	putc('\n', t->out);
-	buf_printf(&b, "Next: `ouro cycles %s`, `ouro holders %s %s`", command_path(o),
-		   command_path(o), example(r));
+	buf_printf(&b, "Next: `ouro cycles%s%s %s`, `ouro holders%s%s %s %s`", core, file, command_path(o),
+		   core, file, command_path(o), example(r));
 	put_buf(t, TERM_DIM, 0, &b);
 	buf_fini(&b);
 }

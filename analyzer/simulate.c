@@ -1,6 +1,7 @@
 #include "simulate.h"
 
 #include "mem.h"
+#include "tracked.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,15 +9,7 @@
 /* A collection that was seen is not doubted for so few objects. */
 enum { SLACK = 4 };
 
-enum { YOUNG, MIDDLE, OLD, FROZEN, PARTS };
-
 static const uint32_t first_thresholds[2][GENERATIONS] = { { 700, 10, 10 }, { 2000, 10, 10 } };
-
-/* How many of the objects of a part are tracked, as recorded collections show it. */
-struct shares {
-	double of[PARTS];
-	bool known[PARTS];
-};
 
 struct sim {
 	const struct setting *setting;
@@ -24,18 +17,14 @@ struct sim {
 	bool enabled, due, started, stopped;	/* stopped: by the setting           */
 	uint32_t threshold[GENERATIONS];
 	uint64_t count[GENERATIONS];
-	uint64_t from[GENERATIONS];	/* clock where each generation begins        */
-	uint64_t thawed;		/* before it all is frozen                   */
-	uint64_t objects[PARTS];	/* alive, or garbage that waits              */
-	uint64_t waiting[PARTS][KINDS];	/* garbage                                   */
-	uint64_t waiting_n[PARTS], waiting_bytes[PARTS];
+	struct generations heap;
 	double long_total, long_pending;
 	uint32_t list[KINDS];		/* on each free list                         */
 	uint32_t next;			/* garbage from here on is still in use      */
 	uint64_t freed_bytes;
 
 	/* Of the last collection, before it. */
-	uint64_t was[PARTS], was_count[GENERATIONS];
+	uint64_t was[PARTS][CLASSES], was_count[GENERATIONS];
 	unsigned last;			/* its generation; GENERATIONS: told already */
 };
 
@@ -43,85 +32,74 @@ struct play {
 	const struct tape *tape;
 	struct sim *sim;
 	uint32_t n;
-	struct shares shares;
+	struct tracked tracked;
+	struct tracked_fit *learn;	/* NULL: nothing is to be learned            */
 	struct self_check *check;
 	uint64_t recorded_freed;	/* bytes, by recorded collections            */
 	uint64_t live, told;
 	bool failed, busy;
 };
 
-static unsigned part_of(const struct sim *s, uint64_t order)
+/* ----------------------------------------------------------------------------- garbage */
+
+static void dies(struct play *p, struct sim *s, uint8_t list, uint64_t order)
 {
-	return order < s->thawed ? FROZEN : order >= s->from[0] ? YOUNG : order >= s->from[1] ?
-		MIDDLE : OLD;
+	generations_death(&s->heap, list, order);
+	if (list && s->list[list] < p->tape->lists.room[list])
+		s->list[list]++;
+	else
+		s->count[0] -= s->count[0] > 0;
 }
 
-/* ----------------------------------------------------------------------------- garbage */
+static void becomes_garbage(struct play *p, struct sim *s, const struct waste *x)
+{
+	uint64_t at = x->first;
+	bool broken = x->marks & s->setting->broken;
+
+	for (uint32_t i = 0; i < x->objects; i++) {
+		struct waste_object o = wastes_object(&p->tape->waste, x, &at);
+
+		if (broken) {
+			dies(p, s, o.list, o.order);
+			s->freed_bytes += o.bytes;
+		} else {
+			generations_wait(&s->heap, o.list, o.order, x->oldest, o.bytes);
+		}
+	}
+}
 
 static void garbage_until(struct play *p, struct sim *s, uint64_t clock)
 {
-	const struct tape *t = p->tape;
+	const struct wastes *w = &p->tape->waste;
 
-	for (; s->next < t->garbages && t->garbage[s->next].at <= clock; s->next++) {
-		const struct fallen *g = &t->garbage[s->next];
-		unsigned part = part_of(s, g->oldest), own = part_of(s, g->order);
+	for (; s->next < w->n; s->next++) {
+		const struct waste *x = wastes_at(w, s->next);
 
-		s->objects[own] -= s->objects[own] > 0;
-		s->objects[part]++;
-		s->waiting[part][g->list]++;
-		s->waiting_n[part]++;
-		s->waiting_bytes[part] += (uint64_t)g->words * 8;
+		if (waste_clock(x, p->tape->guess) > clock)
+			return;
+		becomes_garbage(p, s, x);
 	}
 }
 
 /* What is given back is not counted down: the count is 0 meanwhile. */
-static uint64_t free_garbage(struct play *p, struct sim *s, unsigned generation)
+static void free_garbage(struct play *p, struct sim *s, unsigned generation)
 {
 	const struct freelists *lists = &p->tape->lists;
-	uint64_t freed = 0;
 
 	for (unsigned g = 0; g <= generation; g++) {
 		for (unsigned i = 1; i < KINDS; i++) {
-			uint64_t n = s->list[i] + s->waiting[g][i];
+			uint64_t n = s->list[i] + s->heap.lists[g][i];
 
 			s->list[i] = (uint32_t)(n < lists->room[i] ? n : lists->room[i]);
 		}
-		memset(s->waiting[g], 0, sizeof(s->waiting[g]));
-		freed += s->waiting_n[g];
-		s->objects[g] -= s->waiting_n[g] < s->objects[g] ? s->waiting_n[g] : s->objects[g];
-		s->freed_bytes += s->waiting_bytes[g];
-		s->waiting_n[g] = s->waiting_bytes[g] = 0;
+		s->freed_bytes += s->heap.bytes[g];
 	}
-	return freed;
-}
-
-/* Objects and the garbage among them go to another part. */
-static void move(struct sim *s, unsigned from, unsigned to)
-{
-	if (from == to)
-		return;
-	s->objects[to] += s->objects[from];
-	s->waiting_n[to] += s->waiting_n[from];
-	s->waiting_bytes[to] += s->waiting_bytes[from];
-	for (unsigned i = 0; i < KINDS; i++)
-		s->waiting[to][i] += s->waiting[from][i];
-	s->objects[from] = s->waiting_n[from] = s->waiting_bytes[from] = 0;
-	memset(s->waiting[from], 0, sizeof(s->waiting[from]));
 }
 
 /* ------------------------------------------------------------------------- a collection */
 
-static double tracked(const struct play *p, const struct sim *s, unsigned generation)
-{
-	double n = 0;
-
-	for (unsigned g = 0; g <= generation; g++)
-		n += p->shares.of[g] * (double)s->objects[g];
-	return n;
-}
-
 static void note_run(struct play *p, struct sim *s, unsigned generation, double examined,
-		     uint64_t freed, bool asked)
+		     double freed, bool asked)
 {
 	struct simulation *to = s->to;
 
@@ -140,34 +118,32 @@ static void note_run(struct play *p, struct sim *s, unsigned generation, double 
 
 static void collect(struct play *p, struct sim *s, unsigned generation, uint64_t clock, bool asked)
 {
-	double examined;
-	uint64_t freed;
+	uint64_t garbage[PARTS][CLASSES];
+	double examined, kept, freed;
 
 	s->last = generation;
-	memcpy(s->was, s->objects, sizeof(s->was));
+	memcpy(s->was, s->heap.objects, sizeof(s->was));
 	memcpy(s->was_count, s->count, sizeof(s->was_count));
 	if (generation < OLD)
 		s->count[generation + 1]++;
 	for (unsigned g = 0; g <= generation; g++)
 		s->count[g] = 0;
-	examined = tracked(p, s, generation);
-	freed = free_garbage(p, s, generation);
-	for (unsigned g = 0; g < generation; g++)
-		move(s, g, generation);
-	if (generation < OLD)
-		move(s, generation, generation + 1);
+	examined = generations_tracked(&p->tracked, s->heap.objects, generation, true);
+	generations_garbage(&s->heap, generation, garbage);
+	freed = generations_tracked(&p->tracked, garbage, generation, true);
+	kept = generations_tracked(&p->tracked, s->heap.objects, generation, false) -
+		generations_tracked(&p->tracked, garbage, generation, false);
+	free_garbage(p, s, generation);
+	generations_age(&s->heap, generation, clock);
 	if (generation == MIDDLE)
-		s->long_pending += examined > (double)freed ? examined - (double)freed : 0;
+		s->long_pending += kept > 0 ? kept : 0;
 	if (generation == OLD) {
 		s->long_pending = 0;
-		s->long_total = examined > (double)freed ? examined - (double)freed : 0;
+		s->long_total = kept > 0 ? kept : 0;
 		for (unsigned i = 0; i < KINDS; i++)
 			if (p->tape->lists.cleared[i])
 				s->list[i] = 0;
 	}
-	s->from[0] = clock;
-	if (generation >= MIDDLE)
-		s->from[1] = clock;
 	note_run(p, s, generation, examined, freed, asked);
 }
 
@@ -187,18 +163,9 @@ static void collect_due(struct play *p, struct sim *s, uint64_t clock, bool seen
 
 static void freeze(struct sim *s, uint64_t clock)
 {
-	for (unsigned g = 0; g < FROZEN; g++) {
-		s->to->frozen += s->objects[g];
-		move(s, g, FROZEN);
-		s->count[g] = 0;
-	}
-	s->from[0] = s->from[1] = s->thawed = clock;
-}
-
-static void unfreeze(struct sim *s)
-{
-	move(s, FROZEN, OLD);
-	s->thawed = 0;
+	s->to->frozen += generations_sum(&s->heap, OLD);
+	generations_freeze(&s->heap, clock);
+	memset(s->count, 0, sizeof(s->count));
 }
 
 /* ------------------------------------------------------------------------------- the ops */
@@ -218,18 +185,7 @@ static void birth(struct play *p, struct sim *s, const struct tape_op *op, uint6
 		else
 			collect_due(p, s, clock, false);
 	}
-	s->objects[YOUNG]++;
-}
-
-static void death(struct play *p, struct sim *s, const struct tape_op *op)
-{
-	unsigned part = part_of(s, op->order);
-
-	s->objects[part] -= s->objects[part] > 0;
-	if (op->list && s->list[op->list] < p->tape->lists.room[op->list])
-		s->list[op->list]++;
-	else
-		s->count[0] -= s->count[0] > 0;
+	generations_birth(&s->heap, op->list, clock);
 }
 
 /* The recorded one goes by where it was seen to happen. */
@@ -255,16 +211,17 @@ static void apply(struct sim *s, const struct tape_settings *x, uint64_t clock)
 	if (x->change == OURO_CHANGE_FREEZE)
 		freeze(s, clock);
 	if (x->change == OURO_CHANGE_UNFREEZE)
-		unfreeze(s);
+		generations_unfreeze(&s->heap);
 	if (!own)
 		memcpy(s->threshold, x->threshold, sizeof(s->threshold));
 }
 
-static void begin_program(struct sim *s)
+static void begin_program(struct sim *s, uint64_t clock)
 {
 	const struct setting *x = s->setting;
 
 	s->started = true;
+	s->heap.start_up = clock;
 	if (x->recorded)
 		return;
 	s->stopped = x->off;
@@ -277,7 +234,7 @@ static void measure(struct play *p, struct sim *s, const struct tape_op *op)
 	uint64_t waiting = 0, most = op->most + p->recorded_freed;
 
 	for (unsigned g = 0; g < PARTS; g++)
-		waiting += s->waiting_bytes[g];
+		waiting += s->heap.bytes[g];
 	most -= s->freed_bytes < most ? s->freed_bytes : most;
 	if (most > s->to->peak_bytes)
 		s->to->peak_bytes = most;
@@ -287,30 +244,15 @@ static void measure(struct play *p, struct sim *s, const struct tape_op *op)
 
 /* ---------------------------------------------------------- against what was recorded */
 
-static void learn_share(struct shares *x, unsigned part, double tracked_n, double n)
-{
-	double share = n >= 1 ? tracked_n / n : 0;
-
-	if (n < 50 || share < 0)
-		return;
-	if (share > 1)
-		share = 1;
-	x->of[part] = x->known[part] ? x->of[part] + (share - x->of[part]) / 4 : share;
-	x->known[part] = true;
-	for (unsigned g = part + 1; g < PARTS; g++)
-		if (!x->known[g])
-			x->of[g] = x->of[part];
-}
-
 static void learn(struct play *p, const struct sim *s, const struct collection *c)
 {
-	double examined = (double)c->examined - 1, rest = examined;
-
-	if (!c->examined || c->generation > OLD)
+	if (!p->learn || c->generation > OLD)
 		return;
-	for (unsigned g = 0; g < c->generation; g++)
-		rest -= p->shares.of[g] * (double)s->was[g];
-	learn_share(&p->shares, c->generation, rest, (double)s->was[c->generation]);
+	if (c->examined && c->generation < OLD)
+		tracked_learn(p->learn, s->was, c->generation, true, (double)c->examined - 1);
+	if (c->kept && c->generation > YOUNG)
+		tracked_learn(p->learn, s->was, c->generation, false,
+			      (double)(c->kept - 1 + c->freed));
 }
 
 static void compare(struct play *p, struct sim *s, const struct collection *c)
@@ -367,10 +309,16 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 
 		switch (op->kind) {
 		case TAPE_BIRTH:
+			/* What waits counts at collections only, what dies at once. */
+			if (s->setting->broken)
+				garbage_until(p, s, clock - 1);
 			birth(p, s, op, clock - 1);
 			break;
 		case TAPE_DEATH:
-			death(p, s, op);
+			dies(p, s, op->list, op->order);
+			break;
+		case TAPE_RELEASE:
+			s->count[0] -= s->count[0] > 0;
 			break;
 		case TAPE_CHECK:
 		case TAPE_CHECK_SEEN:
@@ -385,7 +333,7 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 			measure(p, s, op);
 			break;
 		case TAPE_READY:
-			begin_program(s);
+			begin_program(s, clock);
 			break;
 		default:
 			break;
@@ -393,36 +341,52 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 	}
 }
 
-int simulate(const struct tape *t, const struct setting *setting, uint32_t n,
-	     struct simulation *ret, struct self_check *ret_check)
+static int play(struct play *p, const struct setting *setting, struct simulation *ret)
 {
-	struct play p = { .tape = t, .n = n, .check = ret_check,
-			  .sim = mem_array(n, sizeof(*p.sim)) };
+	const struct tape *t = p->tape;
 	struct tape_reader r;
 	struct tape_op op;
 
-	if (!p.sim)
+	p->sim = mem_array(p->n, sizeof(*p->sim));
+	if (!p->sim)
 		return -ENOMEM;
-	memset(ret, 0, n * sizeof(*ret));
-	*ret_check = (struct self_check){ .first_wrong = NEVER };
-	for (unsigned g = 0; g < PARTS; g++)
-		p.shares.of[g] = 1;
-	for (uint32_t i = 0; i < n; i++) {
-		p.sim[i] = (struct sim){ .setting = &setting[i], .to = &ret[i], .enabled = true,
-					 .last = GENERATIONS };
-		memcpy(p.sim[i].threshold, first_thresholds[t->lists.minor >= 13],
-		       sizeof(p.sim[i].threshold));
+	memset(ret, 0, p->n * sizeof(*ret));
+	*p->check = (struct self_check){ .first_wrong = NEVER };
+	for (uint32_t i = 0; i < p->n; i++) {
+		p->sim[i] = (struct sim){ .setting = &setting[i], .to = &ret[i], .enabled = true,
+					  .last = GENERATIONS, .heap.start_up = NEVER };
+		memcpy(p->sim[i].threshold, first_thresholds[t->lists.minor >= 13],
+		       sizeof(p->sim[i].threshold));
 	}
-	for (tape_rewind(&r, t); !p.failed && tape_next(&r, &op);)
-		step(&p, &op, r.clock);
+	for (tape_rewind(&r, t); !p->failed && tape_next(&r, &op);)
+		step(p, &op, r.clock);
+	mem_free(p->sim);
+	if (!p->failed)
+		return 0;
+	simulations_fini(ret, p->n);
+	return -ENOMEM;
+}
+
+int simulate(const struct tape *t, const struct setting *setting, uint32_t n,
+	     struct simulation *ret, struct self_check *ret_check)
+{
+	struct tracked_fit fit = {0};
+	struct play p = { .tape = t, .n = 1, .check = ret_check, .learn = &fit };
+	int e;
+
+	tracked_fit(&p.tracked, &fit);
+	e = play(&p, setting, ret);
+	if (e)
+		return e;
+	simulations_fini(ret, 1);
+	p = (struct play){ .tape = t, .n = n, .check = ret_check };
+	tracked_fit(&p.tracked, &fit);
+	e = play(&p, setting, ret);
+	if (e)
+		return e;
 	for (uint32_t i = 0; i < ret[0].n; i++)
 		if (!ret[0].run[i].asked)
 			ret_check->simulated[ret[0].run[i].generation]++;
-	mem_free(p.sim);
-	if (p.failed) {
-		simulations_fini(ret, n);
-		return -ENOMEM;
-	}
 	return 0;
 }
 

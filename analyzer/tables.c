@@ -163,20 +163,37 @@ int tables_draw(struct tables *t, struct draft *d)
 	return r;
 }
 
-/* A hash table that a library made for itself is no object to who looks for tables. */
+static bool in_home(const struct tables *t, uint32_t module)
+{
+	const struct def_module *m = def_module(t->r->defs, module);
+
+	for (uint32_t i = 0; m && i < t->homes; i++)
+		if (t->home[i][0] == m->start)
+			return true;
+	return false;
+}
+
+/*
+ * A hash table that a library made for itself is no object to who looks for tables; nor is one
+ * that the runtime's own library made, even if the program's code brought it in just then (dlopen).
+ */
 static bool is_table(const struct tables *t, node_id v)
 {
 	const struct book *l = blocks_book(t->b, v);
 	struct caller path[CALLERS_DEPTH];
-	const struct caller *at;
+	uint32_t n, out;
 
 	if (bits_has(&t->told, v))
 		return false;
-	if (!l)
-		return true;
-	at = l->born && l->born < t->r->sites ? callers_blame(path, callers_path(
-		(struct callers *)&t->refs->callers, t->r->site[l->born].stack, path)) : NULL;
-	return at && !at->program;
+	if (!l || !l->born || l->born >= t->r->sites)
+		return !l;
+	n = callers_path((struct callers *)&t->refs->callers, t->r->site[l->born].stack, path);
+	if (!n)
+		return false;
+	out = n - 1;			/* who called the library of hash tables     */
+	while (out && path[out].module == path[n - 1].module)
+		out--;
+	return !callers_blame(path, n)->program || in_home(t, path[out].module);
 }
 
 /* What the variables of a runtime's library reach without going through an object. */

@@ -1,8 +1,8 @@
 #include "tape.h"
 
 #include "mem.h"
+#include "tape_writer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -15,27 +15,16 @@ enum {
 	OP_MAX = 1 + 2 * OURO_VARINT_MAX,
 };
 
-static bool room(struct tape *t, uint64_t n)
+static bool room(struct tape *t)
 {
-	uint64_t wanted = t->room ? 2 * t->room : 1 << 16;
-	uint8_t *p;
-
-	if (t->room - t->size >= n)
-		return true;
-	p = t->failed ? NULL : realloc(t->op, wanted);
-	if (!p) {
-		t->failed = true;
-		return false;
-	}
-	t->op = p;
-	t->room = wanted;
-	return true;
+	t->failed |= spool_room(&t->op, OP_MAX) != 0;
+	return !t->failed;
 }
 
 void tape_birth(struct tape *t, uint8_t list, bool direct)
 {
-	if (room(t, OP_MAX))
-		t->op[t->size++] = (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0));
+	if (room(t))
+		t->op.p[t->op.size++] = (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0));
 	t->clock++;
 }
 
@@ -43,21 +32,21 @@ void tape_death(struct tape *t, uint8_t list, uint64_t order)
 {
 	uint8_t *p;
 
-	if (!room(t, OP_MAX))
+	if (!room(t))
 		return;
-	p = t->op + t->size;
+	p = t->op.p + t->op.size;
 	*p++ = (uint8_t)(TAG_DEATH | list);
 	p = ouro_put_varint(p, t->clock - order);
-	t->size = (uint64_t)(p - t->op);
+	t->op.size = (uint64_t)(p - t->op.p);
 }
 
 void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most)
 {
 	uint8_t *p;
 
-	if (!room(t, OP_MAX))
+	if (!room(t))
 		return;
-	p = t->op + t->size;
+	p = t->op.p + t->op.size;
 	*p++ = (uint8_t)(TAG_OTHER | kind);
 	if (kind == TAPE_COLLECT || kind == TAPE_SETTINGS || kind == TAPE_FREED ||
 	    kind == TAPE_BYTES)
@@ -65,7 +54,7 @@ void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most
 	if (kind == TAPE_BYTES)
 		p = ouro_put_varint(p, most);
 	t->clock += kind == TAPE_COLLECT;
-	t->size = (uint64_t)(p - t->op);
+	t->op.size = (uint64_t)(p - t->op.p);
 }
 
 void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct)
@@ -73,26 +62,18 @@ void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct)
 	uint8_t op[] = { (uint8_t)(TAG_BIRTH | list | (direct ? BIT_DIRECT : 0)),
 			 TAG_OTHER | TAPE_BUSY };
 
-	if (!room(t, OP_MAX))
+	if (!room(t))
 		return;
-	memmove(t->op + at + sizeof(op), t->op + at, t->size - at);
-	memcpy(t->op + at, op, sizeof(op));
-	t->size += sizeof(op);
+	memmove(t->op.p + at + sizeof(op), t->op.p + at, t->op.size - at);
+	memcpy(t->op.p + at, op, sizeof(op));
+	t->op.size += sizeof(op);
 	t->clock++;
 	tape_put(t, TAPE_IDLE, 0, 0);
 }
 
-void tape_add_garbage(struct tape *t, const struct fallen *g)
-{
-	if (mem_room(&t->garbage, t->garbages, &t->garbage_room, sizeof(*g)))
-		t->failed = true;
-	else
-		t->garbage[t->garbages++] = *g;
-}
-
 void tape_rewind(struct tape_reader *r, const struct tape *t)
 {
-	*r = (struct tape_reader){ .tape = t, .p = t->op, .end = t->op + t->size };
+	*r = (struct tape_reader){ .tape = t, .p = t->op.p, .end = t->op.p + t->op.size };
 }
 
 static uint64_t number(struct tape_reader *r)
@@ -170,27 +151,19 @@ double tape_seconds_at(const struct tape *t, const struct trace *trace, uint64_t
 	return low ? seconds_at(trace, t->moment[low - 1].ticks) : 0;
 }
 
-static int earliest_first(const void *a, const void *b)
+void tape_guess(struct tape *t, enum waste_guess guess)
 {
-	const struct fallen *x = a, *y = b;
-
-	return x->at != y->at ? (x->at > y->at ? 1 : -1) : x->order > y->order ? 1 : x->order < y->order ? -1 : 0;
-}
-
-void tape_guess(struct tape *t, double part)
-{
-	for (uint32_t i = 0; i < t->garbages; i++)
-		t->garbage[i].at = t->garbage[i].from + (uint64_t)(part * t->garbage[i].span);
-	if (t->garbages)
-		qsort(t->garbage, t->garbages, sizeof(*t->garbage), earliest_first);
+	t->guess = guess;
+	wastes_sort(&t->waste, guess);
 }
 
 void tape_fini(struct tape *t)
 {
 	tape_writer_free(t->writer);
-	free(t->op);
-	mem_free(t->garbage);
+	spool_fini(&t->op);
+	wastes_fini(&t->waste);
 	mem_free(t->settings);
 	mem_free(t->moment);
+	mem_free(t->sizes);
 	*t = (struct tape){0};
 }

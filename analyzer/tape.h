@@ -8,21 +8,19 @@
  * clock; an object is known by the clock at its birth.  So a generation is a range of clock.
  *
  * What died in a collection is no event of the tape, as under other settings it would have
- * died in another one.  It became garbage at some moment that nobody saw: after the last
- * birth among the objects it hung together with, after the last collection that found
- * it in use, and before the one that freed it.  A collection clears its garbage from the
- * oldest object on, and what falls with it goes before it in the order of deaths: that
- * tells which objects hung together.
+ * died in another one.  It stands beside it, in the pieces that hung together (waste.h).
  */
 #ifndef OURO_TAPE_H
 #define OURO_TAPE_H
 
 #include "collections.h"
 #include "freelists.h"
+#include "waste.h"
 
 enum tape_kind {
 	TAPE_BIRTH,
 	TAPE_DEATH,			/* by reference count                        */
+	TAPE_RELEASE,			/* memory of one that was dead               */
 	TAPE_CHECK,			/* 3.12 on: here a collection that is due may begin */
 	TAPE_CHECK_SEEN,		/* ... and one did                           */
 	TAPE_COLLECT,			/* a recorded one begins                     */
@@ -51,23 +49,10 @@ struct tape_settings {
 	uint64_t frozen;		/* objects + 1; 0: not known                 */
 };
 
-/* Something that a collection freed. */
-struct fallen {
-	uint64_t at;			/* clock when it became so, as set by tape_guess() */
-	uint64_t from;			/* ... at the earliest                       */
-	uint64_t order;			/* clock at its birth                        */
-	uint64_t oldest;		/* ... and at that of the oldest it hung together with */
-	uint32_t span;			/* from + span: at the latest                */
-	uint32_t words : 27;		/* of 8 bytes                                */
-	uint32_t list : 5;
-};
-static_assert(KINDS <= 32, "five bits of struct fallen");
-
 struct tape {
-	uint8_t *op;
-	uint64_t size, room;
-	struct fallen *garbage;
-	uint32_t garbages, garbage_room;
+	struct spool op;
+	struct wastes waste;		/* in the order of the last tape_guess()     */
+	enum waste_guess guess;
 	struct tape_settings *settings;
 	uint32_t nsettings, settings_room;
 	struct tape_moment {
@@ -75,6 +60,10 @@ struct tape {
 	} *moment;			/* now and then                              */
 	uint32_t moments, moments_room;
 	uint64_t clock;			/* at the end                                */
+	struct tape_sizes {
+		uint64_t objects[GENERATIONS];	/* the collector knew, by generation */
+	} *sizes;			/* when a collection began, by its row       */
+	uint32_t nsizes, sizes_room;
 	bool is_ready;			/* the program began                         */
 	uint64_t settled;		/* clock: nine of ten that lived at the end were made */
 	uint32_t living;		/* objects, at the end                       */
@@ -93,8 +82,8 @@ void tape_fini(struct tape *t);
 void tape_event(struct tape *t, const struct replay *r, const struct event *e);
 void tape_finish(struct tape *t, const struct replay *r);	/* no more of them   */
 
-/* Garbage becomes so at this part of the way from its earliest to its latest moment. */
-void tape_guess(struct tape *t, double part);
+/* From now on garbage becomes so at these ages. */
+void tape_guess(struct tape *t, enum waste_guess guess);
 
 struct tape_reader {
 	const struct tape *tape;
@@ -121,7 +110,5 @@ void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most
  * counts, and starts nothing.
  */
 void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct);
-void tape_writer_free(struct tape_writer *w);
-void tape_add_garbage(struct tape *t, const struct fallen *g);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * tape_write.c - a recording onto tape, as it is replayed
  */
-#include "tape.h"
+#include "tape_writer.h"
 
 #include "mem.h"
 
@@ -12,75 +12,8 @@
 enum {
 	BIRTHS_PER_MOMENT = 1024,
 	BIRTHS_PER_BYTES = 128,
-	DIRECT_SLOTS = 1 << 12, DIRECT_FRAMES = 3,
-	GONE = 4,			/* objects of one block                      */
-	WORDS_MAX = (1 << 27) - 1,
-	ALLOCATED = 64,			/* remembered: callbacks of the collector may make some */
+	DIRECT_FRAMES = 3, PLACE_FRAMES = 2,
 	REACH = 64,			/* bytes from a block's start to its object  */
-};
-
-/* One that died in the collection that runs. */
-struct dying {
-	uint64_t order, bytes;
-	uint8_t list;
-};
-
-/* An object of the replay, by its row. */
-struct known {
-	uint64_t order : 58;		/* clock at its birth                        */
-	uint64_t list : 5;
-	uint64_t counted : 1;		/* the collector knows it                    */
-};
-
-struct tape_writer {
-	const struct replay_observer *next;	/* ... and its argument              */
-	void *next_arg;
-	struct replay_observer observer;
-	struct known *known;
-	uint32_t known_room;
-	uint32_t born;			/* row, by the event that is being applied   */
-	uint8_t died;			/* kind of what died by it                   */
-	uint64_t gone[GONE];		/* clock at the birth of what died by count, by it */
-	uint8_t gone_list[GONE];
-	uint32_t ngone;
-	uint8_t *kind_of;		/* by type: 0 not asked; + 1                 */
-
-	uint64_t kept[KINDS];		/* recorded: in each list, now               */
-	uint64_t direct[DIRECT_SLOTS];	/* stacks that take new memory though a list has some */
-
-	/* The collection that runs. */
-	bool running, ended;		/* ended: the end's own was seen, too        */
-	uint32_t stream;
-	uint64_t began;			/* clock                                     */
-	struct dying *dying;
-	uint32_t dyings, dying_room;
-	uint64_t carried;		/* bytes of blocks that go before their object does */
-	uint64_t last_death;		/* number of the event of it                 */
-
-	/* Where recorded collections were. */
-	struct past {
-		uint64_t *clock;
-		uint32_t n, room;
-	} any, middle_too;		/* those of generation 1 and 2               */
-	uint64_t last_full;		/* of generation 2                           */
-	uint64_t young, middle, thawed;	/* where generations 0, 1, 2 begin           */
-
-	/* To 3.11: what is allocated when a collection begins is born after it. */
-	struct tape_allocated {
-		uint64_t addr, at, clock;	/* at: where on the tape             */
-		stack_id native;
-	} (*allocated)[ALLOCATED];	/* the last ones, by stream                  */
-	uint32_t nallocated;
-	bool unborn;			/* a collection ran; what it was in was not born yet */
-
-	/* From 3.12 on. */
-	bool checks, check_told;
-	struct tape_place {
-		stack_id native, interp;
-	} *place;			/* by stream                                 */
-	bool enabled;
-
-	uint64_t live, most, next_bytes, next_moment;
 };
 
 /* ------------------------------------------------------------------------ what is known */
@@ -202,6 +135,16 @@ static const struct tape_allocated *find_allocated(const struct tape_writer *w, 
 	return found;
 }
 
+/* The line that runs and the one that called it: what is made there is alike. */
+static uint64_t place_of(const struct replay *r, stack_id interp)
+{
+	uint64_t h = 0;
+
+	for (int i = 0; i < PLACE_FRAMES && interp; i++, interp = stack_parent(&r->stacks, interp))
+		h = ouro_hash(h, r->stacks.node[interp].location);
+	return h >> (64 - PLACE_BITS);
+}
+
 static void birth(struct tape *t, const struct replay *r, const struct event *e)
 {
 	struct tape_writer *w = t->writer;
@@ -218,6 +161,8 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		return;
 	list = kind_of(t, r, o);
 	k->list = list & 31;
+	k->place = place_of(r, e->interp);
+	k->thread = e->stream & 63;
 	reused |= list == KIND_FRAME && e->kind == OURO_BIRTH && !w->unborn;
 	if (w->unborn && !w->running && e->stream == w->stream && e->kind == OURO_BIRTH && !reused)
 		before = find_allocated(w, e->stream, o->addr);
@@ -227,7 +172,8 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		direct = true;
 	else if (list)
 		direct = is_direct(t, r, before ? before->native : e->native, list);
-	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 58) - 1);
+	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 40) - 1);
+	generations_birth(&w->heap, k->list, k->order);
 	if (before) {
 		tape_insert_birth(t, before->at, list, direct);
 		w->unborn = false;
@@ -239,109 +185,6 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 }
 
 /* ------------------------------------------------------------------------------- deaths */
-
-/* The first collection after a moment; 0: there was none. */
-static uint64_t first_after(const struct past *p, uint64_t order)
-{
-	uint32_t low = 0, high = p->n;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (p->clock[mid] <= order)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < p->n ? p->clock[low] : 0;
-}
-
-/*
- * When it was found in use for the last time; 0: no collection has seen it.  Each
- * generation's next collection after it came there looked at it, and the oldest's all.
- */
-static uint64_t last_seen(const struct tape_writer *w, uint64_t order)
-{
-	uint64_t seen = first_after(&w->any, order), older = first_after(&w->middle_too, order);
-
-	if (older > seen)
-		seen = older;
-	return w->last_full > order && w->last_full > seen ? w->last_full : seen;
-}
-
-/*
- * The collection looked at those from `least` on; what is older hung from them.  They
- * go when the oldest of those is looked at again.
- */
-static void add_group(struct tape *t, const struct dying *d, uint32_t n, uint64_t least)
-{
-	struct tape_writer *w = t->writer;
-	uint64_t from = 0, oldest = UINT64_MAX, span;
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t seen = d[i].order >= least ? last_seen(w, d[i].order) : 0;
-
-		if (d[i].order + 1 > from)
-			from = d[i].order + 1;
-		if (seen && seen + 1 > from)
-			from = seen + 1;
-		if (d[i].order >= least && d[i].order < oldest)
-			oldest = d[i].order;
-	}
-	if (from > w->began)
-		from = w->began;
-	span = w->began - from;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t words = d[i].bytes / 8;
-
-		tape_add_garbage(t, &(struct fallen){ .from = from, .order = d[i].order,
-			.oldest = oldest < UINT64_MAX ? oldest : d[i].order,
-			.span = span < UINT32_MAX ? (uint32_t)span : UINT32_MAX,
-			.words = (uint32_t)(words < WORDS_MAX ? words : WORDS_MAX),
-			.list = d[i].list & 31 });
-	}
-}
-
-/*
- * A group ends with the object whose turn it was: all that the collection looked at and
- * that die later are younger.  What it did not look at goes before what it hung from.
- */
-static void add_groups(struct tape *t, unsigned generation)
-{
-	struct tape_writer *w = t->writer;
-	uint64_t from = generation == 0 ? w->young : generation == 1 ? w->middle : w->thawed;
-	uint64_t least = UINT64_MAX;
-	uint32_t end = w->dyings;
-
-	for (uint32_t i = w->dyings; i-- > 0;) {
-		uint64_t order = w->dying[i].order;
-
-		if (order < from || order > least)
-			continue;
-		if (least < UINT64_MAX) {
-			add_group(t, w->dying + i + 1, end - i - 1, from);
-			end = i + 1;
-		}
-		least = order;
-	}
-	if (end)
-		add_group(t, w->dying, end, from);
-	w->dyings = 0;
-	w->carried = 0;
-}
-
-static void died_in_collection(struct tape *t, const struct replay *r, const struct known *k)
-{
-	struct tape_writer *w = t->writer;
-
-	if (mem_room(&w->dying, w->dyings, &w->dying_room, sizeof(*w->dying))) {
-		t->failed = true;
-		return;
-	}
-	w->dying[w->dyings++] = (struct dying){ k->order, w->carried, k->list };
-	w->carried = 0;
-	w->last_death = r->total.events;
-}
 
 static bool in_collection(const struct tape_writer *w, const struct replay *r)
 {
@@ -362,9 +205,10 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	if (!k || !k->counted)
 		return;
 	k->counted = false;
+	generations_death(&w->heap, k->list, k->order);
 	w->died = k->list;
 	if (in_collection(w, r) && k->order < w->began)
-		died_in_collection(t, r, k);
+		tape_piece_died(t, r, o, k);
 	else if (!r->exiting && w->ngone < GONE) {
 		w->gone[w->ngone] = k->order;
 		w->gone_list[w->ngone++] = k->list;
@@ -392,6 +236,19 @@ static void born(void *arg, const struct replay *r, const struct object *o)
 	w->born = row_of(r, o);
 }
 
+/*
+ * To 3.10 a function keeps its last frame for its next call, and that memory goes when the
+ * function's code does.  The collector counts it as gone then, though nothing dies: the code
+ * of a module runs once, so a program that imports has many.
+ */
+static bool keeps_frame(struct tape *t, const struct replay *r, const struct block *b)
+{
+	const struct object *o = b->object ? &r->live.object[b->object] : NULL;
+
+	return o && !o->alive && b->object < t->writer->known_room &&
+		t->writer->known[b->object].list == KIND_FRAME;
+}
+
 /* Memory that goes with what a collection frees is the garbage's. */
 static void block(void *arg, const struct replay *r, const struct block *b, bool made)
 {
@@ -400,7 +257,11 @@ static void block(void *arg, const struct replay *r, const struct block *b, bool
 
 	if (w->next)
 		w->next->block(w->next_arg, r, b, made);
-	if (made || !in_collection(w, r) || t->failed)
+	if (made || t->failed || w->ended)
+		return;
+	if (keeps_frame(t, r, b) && !in_collection(w, r) && !r->exiting)
+		tape_put(t, TAPE_RELEASE, 0, 0);
+	if (!in_collection(w, r))
 		return;
 	if (w->dyings && w->last_death == r->total.events)
 		w->dying[w->dyings - 1].bytes += b->size;
@@ -421,6 +282,12 @@ static void collection_begins(struct tape *t, const struct event *e)
 	w->stream = e->stream;
 	w->unborn = cause == OURO_CAUSE_THRESHOLD && !w->checks;
 	w->began = t->clock;
+	for (unsigned g = 0; g < GENERATIONS; g++)
+		w->sizes.objects[g] = generations_sum(&w->heap, g) - (g ? generations_sum(&w->heap, g - 1) : 0);
+	/* What is born while it runs stays young; of one that was asked for the end says the rest. */
+	w->aged = (e->arg & 255) < GENERATIONS;
+	if (w->aged)
+		generations_age(&w->heap, e->arg & 255, w->began);
 	if (cause == OURO_CAUSE_FINALISATION)
 		return;
 	if (cause == OURO_CAUSE_THRESHOLD && w->checks)
@@ -428,26 +295,16 @@ static void collection_begins(struct tape *t, const struct event *e)
 	tape_put(t, TAPE_COLLECT, t->collections->n, 0);
 }
 
-static void add_past(struct tape *t, struct past *p)
+/* Rows that the tape saw nothing of have none. */
+static void note_sizes(struct tape *t, uint32_t row)
 {
-	if (mem_room(&p->clock, p->n, &p->room, sizeof(*p->clock)))
-		t->failed = true;
-	else
-		p->clock[p->n++] = t->writer->began;
-}
-
-static void note_past(struct tape *t, unsigned generation)
-{
-	struct tape_writer *w = t->writer;
-
-	add_past(t, &w->any);
-	w->young = w->began;
-	if (generation == 0)
-		return;
-	add_past(t, &w->middle_too);
-	w->middle = w->began;
-	if (generation == 2)
-		w->last_full = w->began;
+	while (t->nsizes <= row && !t->failed)
+		if (mem_room(&t->sizes, t->nsizes, &t->sizes_room, sizeof(*t->sizes)))
+			t->failed = true;
+		else
+			t->sizes[t->nsizes++] = (struct tape_sizes){0};
+	if (!t->failed)
+		t->sizes[row] = t->writer->sizes;
 }
 
 static void collection_ended(struct tape *t, const struct event *e)
@@ -460,17 +317,20 @@ static void collection_ended(struct tape *t, const struct event *e)
 	if (!w->running || e->stream != w->stream || !c)
 		return;
 	w->running = false;
+	note_sizes(t, s->n - 1);
+	if (!w->aged && c->generation < GENERATIONS)
+		generations_age(&w->heap, c->generation, w->began);
 	for (uint32_t i = 0; i < w->dyings; i++)
 		freed += w->dying[i].bytes;
 	if (c->cause == OURO_CAUSE_FINALISATION) {
 		/* The first of the end frees what the program left; then its own is taken apart. */
 		if (w->enabled)
-			add_groups(t, c->generation);
+			tape_pieces_end(t, c->generation);
 		w->ended = true;
 		return;
 	}
-	add_groups(t, c->generation);
-	note_past(t, c->generation);
+	tape_pieces_end(t, c->generation);
+	tape_pieces_past(t, c->generation);
 	tape_put(t, TAPE_FREED, freed, 0);
 	for (unsigned i = 0; i < KINDS && c->generation == 2; i++)
 		if (t->lists.cleared[i])
@@ -492,6 +352,10 @@ static void settings(struct tape *t, const struct event *e)
 	}
 	t->writer->enabled = s.enabled;
 	if (s.change == OURO_CHANGE_FREEZE)
+		generations_freeze(&t->writer->heap, t->clock);
+	if (s.change == OURO_CHANGE_UNFREEZE)
+		generations_unfreeze(&t->writer->heap);
+	if (s.change == OURO_CHANGE_FREEZE)
 		t->writer->young = t->writer->middle = t->writer->thawed = t->clock;
 	if (s.change == OURO_CHANGE_UNFREEZE)
 		t->writer->thawed = 0;
@@ -501,53 +365,6 @@ static void settings(struct tape *t, const struct event *e)
 	}
 	t->settings[t->nsettings] = s;
 	tape_put(t, TAPE_SETTINGS, t->nsettings++, 0);
-}
-
-/* --------------------------------------------------------- places between instructions */
-
-/* The evaluator's own frame, and how far inside it the stack ends. */
-static stack_id evaluator(const struct replay *r, stack_id native, unsigned *ret_depth)
-{
-	*ret_depth = 0;
-	for (; native; native = stack_parent(&r->stacks, native), (*ret_depth)++)
-		if (stack_location(&r->stacks, native)->flags & LOCATION_EVAL)
-			break;
-	return native;
-}
-
-enum { SHALLOW = 2 };			/* frames in which one instruction makes one object  */
-
-/*
- * The evaluator looks at calls, at the end of calls of C functions and at jumps
- * back.  Two events with the same instruction running are of one call when they are deep.
- */
-static bool passed_check(const struct replay *r, const struct tape_place *was,
-			 const struct event *e)
-{
-	unsigned depth, before;
-	stack_id now, then;
-
-	if (was->interp != e->interp)
-		return true;
-	if (was->native == e->native) {
-		evaluator(r, e->native, &depth);
-		return depth <= SHALLOW;
-	}
-	now = evaluator(r, e->native, &depth);
-	then = evaluator(r, was->native, &before);
-	return now != then || depth <= SHALLOW || before <= SHALLOW;
-}
-
-static void look_for_check(struct tape *t, const struct replay *r, const struct event *e)
-{
-	struct tape_writer *w = t->writer;
-	struct tape_place *was = &w->place[e->stream];
-
-	if (!w->check_told && passed_check(r, was, e)) {
-		tape_put(t, TAPE_CHECK, 0, 0);
-		w->check_told = true;
-	}
-	*was = (struct tape_place){ e->native, e->interp };
 }
 
 /* -------------------------------------------------------------------------------- all */
@@ -597,10 +414,10 @@ void tape_event(struct tape *t, const struct replay *r, const struct event *e)
 	if (r->total.live_bytes > w->most)
 		w->most = r->total.live_bytes;
 	if (w->checks && e->form != OURO_STACK_NONE && !r->exiting && !w->running)
-		look_for_check(t, r, e);
+		tape_look_for_check(t, r, e);
 	if (e->kind == OURO_POOL_ALLOC && !w->checks)
 		w->allocated[e->stream][w->nallocated++ % ALLOCATED] =
-			(struct tape_allocated){ e->addr, t->size, t->clock, e->native };
+			(struct tape_allocated){ e->addr, t->op.size, t->clock, e->native };
 	if (e->kind == OURO_COLLECT)
 		collection_begins(t, e);
 	else if (e->kind == OURO_COLLECTED)
@@ -664,6 +481,7 @@ int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 		t->refused = "only the collector of CPython 3.8 to 3.13 is known";
 	else if (r->trace->head.sample_bytes)
 		t->refused = "the recording is of a sample";
+	w->heap.start_up = UINT64_MAX;
 	w->checks = t->lists.minor >= 12;
 	w->enabled = true;
 	w->next = r->observer;
@@ -686,6 +504,9 @@ void tape_finish(struct tape *t, const struct replay *r)
 		t->refused = "the program's first line was not seen";
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";
+	if (!t->refused && !t->failed)
+		t->failed = wastes_link(&t->waste, (double)t->clock / (w->any.n + 1)) ||
+			wastes_fit(&t->waste);
 	tape_writer_free(w);
 	t->writer = NULL;
 }

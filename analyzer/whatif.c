@@ -10,13 +10,9 @@
 
 enum {
 	ROWS = 16,
-	GUESSES = 3,
 	WRONG_LET_PASS = 2, WRONG_PERCENT = 1,	/* collections of a generation       */
 	GARBAGE_MAX = 20 * 1000 * 1000,
 };
-
-/* Parts of the way from its earliest to its latest moment at which garbage becomes so. */
-static const double guess[GUESSES] = { 0.02, 0, 0.1 };
 
 #define SAVES_PERCENT	1.0
 #define SAVES_SECONDS	0.05
@@ -203,11 +199,11 @@ static int play(struct whatif *w, struct tape *t)
 
 	for (uint32_t i = 0; i < w->n; i++)
 		setting[i] = w->p[i].setting;
-	for (int k = 0; k < GUESSES; k++) {
+	for (int k = 0; k < WASTE_GUESSES; k++) {
 		struct self_check check;
 		int e;
 
-		tape_guess(t, guess[k]);
+		tape_guess(t, (enum waste_guess)k);
 		e = simulate(t, setting, w->n, sim, &check);
 		if (e)
 			return e;
@@ -285,7 +281,7 @@ int whatif_init(struct whatif *w, struct tape *t, const struct replay *r,
 		w->refused = "not all collections were seen";
 	if (!w->refused && !s->n)
 		w->refused = "no collection was recorded to measure";
-	if (!w->refused && t->garbages > GARBAGE_MAX)
+	if (!w->refused && t->waste.objects > GARBAGE_MAX)
 		w->refused = "there is too much garbage in it";
 	if (w->refused)
 		return 0;

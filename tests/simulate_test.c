@@ -173,12 +173,23 @@ START_TEST(what_is_frozen_is_not_looked_at_again)
 }
 END_TEST
 
+/* An object that is garbage at the clock, at `late` in the late guess. */
+static void garbage(uint64_t order, uint64_t at, uint64_t late, uint64_t bytes)
+{
+	struct waste x = { .born = order + 1, .oldest = order };
+
+	x.age[WASTE_LIKELY] = x.age[WASTE_EARLY] = (uint32_t)(at - x.born);
+	x.age[WASTE_LATE] = (uint32_t)(late - x.born);
+	ck_assert_int_eq(wastes_add(&t.waste, &x), 0);
+	ck_assert_int_eq(wastes_add_object(&t.waste, &(struct waste_object){ order, bytes, 0 }), 0);
+}
+
 START_TEST(garbage_is_freed_by_the_next_collection_that_looks_at_it)
 {
 	births(5);
-	tape_add_garbage(&t, &(struct fallen){ .from = 5, .order = 4, .oldest = 4, .words = 100 });
+	garbage(4, 5, 5, 800);
 	births(6);
-	tape_guess(&t, 0);
+	tape_guess(&t, WASTE_LIKELY);
 	ck_assert_uint_eq(thresholds(10, 10, 10)->run[0].freed, 1);
 }
 END_TEST
@@ -186,11 +197,11 @@ END_TEST
 START_TEST(garbage_that_is_in_use_until_later_goes_later)
 {
 	births(5);
-	tape_add_garbage(&t, &(struct fallen){ .from = 5, .span = 100, .order = 4, .oldest = 4 });
+	garbage(4, 5, 105, 800);
 	births(200);
-	tape_guess(&t, 0);
+	tape_guess(&t, WASTE_LIKELY);
 	ck_assert_uint_eq(thresholds(10, 100, 10)->run[0].freed, 1);
-	tape_guess(&t, 1);
+	tape_guess(&t, WASTE_LATE);
 	ck_assert_uint_eq(thresholds(10, 100, 10)->run[0].freed, 0);
 	ck_assert_uint_eq(thresholds(150, 100, 10)->run[0].freed, 1);
 }
@@ -199,12 +210,12 @@ END_TEST
 START_TEST(garbage_that_waits_is_memory_at_the_peak)
 {
 	births(20);
-	tape_add_garbage(&t, &(struct fallen){ .from = 20, .order = 4, .oldest = 4, .words = 125 });
+	garbage(4, 20, 20, 1000);
 	tape_put(&t, TAPE_BYTES, ouro_zigzag(5000), 0);
 	births(20);
 	tape_put(&t, TAPE_FREED, 1000, 0);
 	tape_put(&t, TAPE_BYTES, ouro_zigzag(500), 0);		/* 5500, and 1000 were freed */
-	tape_guess(&t, 0);
+	tape_guess(&t, WASTE_LIKELY);
 	ck_assert_uint_eq(under((struct setting){ .keep = true, .off = true,
 						  .freeze = NEVER })->peak_bytes, 6500);
 	ck_assert_uint_eq(s[1].peak_waiting, 1000);
@@ -284,7 +295,7 @@ END_TEST
 START_TEST(a_birth_put_in_before_a_collection_starts_it)
 {
 	births(10);
-	tape_insert_birth(&t, t.size, KIND_NONE, false);
+	tape_insert_birth(&t, t.op.size, KIND_NONE, false);
 	ck_runs(thresholds(10, 10, 10), 1, 0, 0);
 	births(5);
 	ck_assert_uint_eq(thresholds(10, 10, 10)->run[0].examined, 10);
