@@ -67,7 +67,16 @@ UNIT_BIN     := $(patsubst tests/%.c,$(O)/tests/%,$(UNIT_SRC))
 FUZZ_BIN     := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 
 .PHONY: all
-all: $(O)/ouro $(O)/libouro.so ## build the command and the library (default)
+all: $(O)/ouro $(O)/libouro.so $(O)/ouro-revive ## build the command and the library (default)
+
+# Loaded where no program has anything, so that a dead one's memory fits around it; it has no C
+# library and its own start.
+REVIVE_CFLAGS := $(filter-out -fsanitize=% -fno-omit-frame-pointer,$(BASE)) -Ipreload -fPIC -ffreestanding \
+	-fno-stack-protector -fno-tree-loop-distribute-patterns -fcf-protection=none
+$(O)/ouro-revive: revive/revive.c | deps-present
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D); $(CC) $(REVIVE_CFLAGS) -static -nostdlib -no-pie -Wl,-z,noexecstack \
+		-Wl,-Ttext-segment=0x200000000000 -o $@ $<
 
 $(O)/libouro.so: $(GUEST_OBJ) preload/ouro.map
 	$(say) LINK $@
@@ -113,7 +122,7 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libanalyzer.a $(ANALYZER_LIBS)
 
--include $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
+-include $(O)/ouro-revive.d $(GUEST_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
 	$(patsubst tests/%.c,$(O)/tests/%.d,$(wildcard tests/*/*.c))
 
 # --- what must be installed ----------------------------------------------------------
@@ -121,9 +130,11 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
 	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev libiberty-dev
 GLIB_PACKAGES  := libglib2.0-dev libgtk-3-dev gtk-3-examples gstreamer1.0-tools \
-	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0
+	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0 \
+	gir1.2-gtk-3.0
 CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils dwz libdebuginfod1 musl-tools fakeroot \
-	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz $(GLIB_PACKAGES)
+	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz libdevel-nytprof-perl gdb \
+	$(GLIB_PACKAGES)
 BENCH_PACKAGES := g++ heaptrack libglib2.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
 
 # Libraries of which descriptions (samples/*.runtime) are tested, and programs that use them.
@@ -155,14 +166,17 @@ deps-present:
 
 # Each of these installs what it needs first, and only then looks for headers and flags:
 # so the work is done by a second make.
-AGAIN = +$(MAKE) --no-print-directory
+# With as many compilers as there are processors, unless -j says how many.
+AGAIN = +$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: demo check bench
 demo: deps ## install what is needed, build, record real programs, print the reports
 	$(Q)$(AGAIN) all
 	$(Q)O=$(O) bash samples/demo.sh
 
-E2E := $(sort $(wildcard tests/e2e/*_test.py))
+# The longest first: the last ones run alone.
+LONG := $(patsubst %,tests/e2e/%_test.py,walk gc retained leaks kill random_graphs whatif snapshot)
+E2E  := $(wildcard $(LONG)) $(filter-out $(LONG),$(sort $(wildcard tests/e2e/*_test.py)))
 # It preloads the library, which a sanitizer does not allow: once is enough.
 NO_SAN := $(O)/tests/births_test
 
@@ -179,7 +193,7 @@ check: check-deps ## install what is needed, build, run every test
 test-programs: $(UNIT_BIN) $(FUZZ_BIN)
 
 # What several threads write to at once, for the thread sanitizer.
-RING_TESTS := events_test defs_test file_test
+RING_TESTS := events_test defs_test file_test decode_test
 ring-tests: $(patsubst %,$(O)/tests/%,$(RING_TESTS))
 
 unit: all $(UNIT_BIN) ## build and run the unit tests alone
@@ -198,6 +212,7 @@ install: all ## install under PREFIX (/usr/local), with DESTDIR before it
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)
 	$(Q)install -m 755 $(O)/ouro $(DESTDIR)$(PREFIX)/bin/ouro
 	$(Q)install -m 755 $(O)/libouro.so $(LIBDIR)/libouro.so
+	$(Q)install -m 755 $(O)/ouro-revive $(LIBDIR)/ouro-revive
 	$(Q)install -m 644 include/ouro/*.h $(INCLUDEDIR)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/share/ouro/runtimes
 	$(Q)install -m 644 samples/*.runtime $(DESTDIR)$(PREFIX)/share/ouro/runtimes
@@ -207,7 +222,7 @@ install: all ## install under PREFIX (/usr/local), with DESTDIR before it
 
 uninstall: ## remove what install put there
 	rm -rf $(INCLUDEDIR) $(DESTDIR)$(PREFIX)/share/ouro
-	rm -f $(DESTDIR)$(PREFIX)/bin/ouro $(LIBDIR)/libouro.so $(MANDIR)/ouro.1 \
+	rm -f $(DESTDIR)$(PREFIX)/bin/ouro $(LIBDIR)/libouro.so $(LIBDIR)/ouro-revive $(MANDIR)/ouro.1 \
 		$(LIBDIR)/pkgconfig/ouro.pc
 
 check-headers: ## every header compiles alone (but generated tables)

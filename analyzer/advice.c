@@ -71,6 +71,15 @@ static bool through_traceback(const struct finding *f)
 	return has(f, "traceback") || (has(f, "frame") && !is_running(f));
 }
 
+/* Of another runtime, see across.h. */
+static bool has_foreign(const struct finding *f, const struct heap *h)
+{
+	for (uint32_t i = 0; i < f->nmembers; i++)
+		if (h->node[f->member[i].node].foreign)
+			return true;
+	return false;
+}
+
 static void put_cycle(struct buf *out, const struct finding *f, const struct naming *w)
 {
 	const char *up = reference_upwards(f), *weak = drawn_to_instance(f, w);
@@ -80,6 +89,9 @@ static void put_cycle(struct buf *out, const struct finding *f, const struct nam
 		buf_puts(out, "An exception that is kept keeps its traceback, and that all locals "
 			"of its frames: `del` the variable when done, store the exception "
 			"`.with_traceback(None)`, or call traceback.clear_frames().");
+	else if (has(f, "GClosure"))
+		buf_puts(out, "A signal's handler holds what it is bound to: disconnect() it when done, or "
+			"connect a function that has the object by a weakref.ref() alone.");
 	else if (has(f, "method"))
 		buf_printf(out, "A bound method holds its object: keep weakref.WeakMethod(...) in "
 			"%s instead, or unregister the callback when done.",
@@ -127,6 +139,12 @@ char *advice_for(const struct finding *f, const struct naming *w)
 		put_cycle(&out, f, w);
 		break;
 	case FINDING_UNCOLLECTABLE_CYCLE:
+		if (has_foreign(f, w->h)) {
+			buf_puts(&out, "It leads through objects that are not the interpreter's, where its "
+				"collector does not look: nobody will free it. ");
+			put_cycle(&out, f, w);
+			break;
+		}
 		buf_puts(&out, "The collector cannot free it: a member is kept by an object whose "
 			"type does not take part in collection (no Py_TPFLAGS_HAVE_GC, or a "
 			"tp_traverse that leaves out a reference). ");

@@ -1,6 +1,7 @@
 #include "baseline.h"
 
 #include "buf.h"
+#include "lines.h"
 #include "mem.h"
 
 #include <ctype.h>
@@ -24,31 +25,11 @@ static const char default_head[] =
 /* --- reading ------------------------------------------------------------------------ */
 
 struct reader {
+	struct lines in;
 	struct baseline *b;
 	struct ledger_entry *e;		/* the stanza being read; NULL: none yet     */
 	struct buf comment;		/* since the last stanza's end               */
-	const char *path;
-	uint32_t line;
-	char *error;
 };
-
-static int wrong(struct reader *r, const char *what, const char *where)
-{
-	snprintf(r->error, 300, "%s:%u: %s%s%.80s", r->path, r->line, what, *where ? ": " : "",
-		 where);
-	return -EINVAL;
-}
-
-static char *trim(char *s)
-{
-	char *end = s + strlen(s);
-
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = 0;
-	while (isspace((unsigned char)*s))
-		s++;
-	return s;
-}
 
 /* "leak_one (src/leak.c:12)", "leak_one (?)" */
 static int read_place(struct reader *r, char *s)
@@ -57,7 +38,7 @@ static int read_place(struct reader *r, char *s)
 	unsigned long line = 0;
 
 	if (!open || open == s || close[-1] != ')')
-		return wrong(r, "a place is FUNCTION (FILE:LINE)", s);
+		return lines_wrong(&r->in, "a place is FUNCTION (FILE:LINE)", s);
 	close[-1] = 0;
 	*open++ = 0;
 	colon = strrchr(open, ':');
@@ -68,7 +49,7 @@ static int read_place(struct reader *r, char *s)
 		else
 			line = 0;
 	}
-	ledger_place(&r->b->ledger, r->e, trim(s), strcmp(open, "?") ? open : "",
+	ledger_place(&r->b->ledger, r->e, lines_trim(s), strcmp(open, "?") ? open : "",
 		     (uint32_t)line);
 	return 0;
 }
@@ -83,11 +64,11 @@ static int read_amounts(struct reader *r, char *s)
 		char *word, *end;
 		double v;
 
-		part = trim(part);
+		part = lines_trim(part);
 		v = strtod(part, &end);
-		word = trim(end);
+		word = lines_trim(end);
 		if (end == part || !isfinite(v) || v < 0 || v > 1e18)
-			return wrong(r, "a number is missing", part);
+			return lines_wrong(&r->in, "a number is missing", part);
 		if (!strncmp(word, "time", 4))
 			e->count = (uint64_t)v;
 		else if (!strncmp(word, "object", 6))
@@ -99,7 +80,7 @@ static int read_amounts(struct reader *r, char *s)
 		else if (!strncmp(word, "second", 6))
 			e->seconds = v;
 		else
-			return wrong(r, "times, objects, bytes, allocations or seconds", word);
+			return lines_wrong(&r->in, "times, objects, bytes, allocations or seconds", word);
 	}
 	return 0;
 }
@@ -110,9 +91,9 @@ static int read_field(struct reader *r, char *s)
 
 	if (*value)
 		*value++ = 0;
-	value = trim(value);
+	value = lines_trim(value);
 	if (!*value)
-		return wrong(r, "nothing stands after the word", s);
+		return lines_wrong(&r->in, "nothing stands after the word", s);
 	if (!strcmp(s, "of"))
 		ledger_type(&r->b->ledger, r->e, value);
 	else if (!strcmp(s, "ref"))
@@ -126,9 +107,9 @@ static int read_field(struct reader *r, char *s)
 		return read_amounts(r, value);
 	else if (!strcmp(s, "per")) {
 		if (!ledger_per_of(value, &r->e->per))
-			return wrong(r, "per is any, run, allocation or second", value);
+			return lines_wrong(&r->in, "per is any, run, allocation or second", value);
 	} else
-		return wrong(r, "no such line in a stanza", s);
+		return lines_wrong(&r->in, "no such line in a stanza", s);
 	return 0;
 }
 
@@ -145,7 +126,7 @@ static int begin_stanza(struct reader *r, const char *kind)
 {
 	end_head(r);
 	if (strspn(kind, "abcdefghijklmnopqrstuvwxyz-") != strlen(kind))
-		return wrong(r, "a stanza begins with a kind of finding", kind);
+		return lines_wrong(&r->in, "a stanza begins with a kind of finding", kind);
 	r->e = ledger_add(&r->b->ledger, kind);
 	if (!r->e)
 		return -ENOMEM;
@@ -160,7 +141,7 @@ static int begin_stanza(struct reader *r, const char *kind)
 static int read_line(struct reader *r, char *line)
 {
 	bool inside = isspace((unsigned char)*line);
-	char *s = trim(line);
+	char *s = lines_trim(line);
 
 	if (!*s) {
 		if (!r->e && r->comment.n)
@@ -173,7 +154,7 @@ static int read_line(struct reader *r, char *line)
 	}
 	if (!inside)
 		return begin_stanza(r, s);
-	return r->e ? read_field(r, s) : wrong(r, "a stanza begins with a kind of finding", s);
+	return r->e ? read_field(r, s) : lines_wrong(&r->in, "a stanza begins with a kind of finding", s);
 }
 
 static int check_first(struct reader *r, const char *text)
@@ -181,29 +162,27 @@ static int check_first(struct reader *r, const char *text)
 	text += strspn(text, " \t\r\n");
 	if (!*text)
 		return 0;
-	r->line = 1;
+	r->in.line = 1;
 	if (strncmp(text, "# ouro baseline ", 16))
-		return wrong(r, "this is no baseline: it begins with `" FIRST_LINE "`", "");
+		return lines_wrong(&r->in, "this is no baseline: it begins with `" FIRST_LINE "`", "");
 	if (strncmp(text, FIRST_LINE, sizeof(FIRST_LINE) - 1) ||
 	    isdigit((unsigned char)text[sizeof(FIRST_LINE) - 1]))
-		return wrong(r, "a format that this ouro does not know; it knows 1", "");
+		return lines_wrong(&r->in, "a format that this ouro does not know; it knows 1", "");
 	return 0;
 }
 
 int baseline_parse(struct baseline *b, char *text, const char *path, char error[300])
 {
-	struct reader r = { .b = b, .path = path, .error = error };
-	char *rest = text, *line;
+	struct reader r = { .in = { text, path, 0, error }, .b = b };
+	char *line;
 	int e;
 
 	*b = (struct baseline){0};
 	*error = 0;
 	e = check_first(&r, text);
-	r.line = 0;
-	while (!e && (line = strsep(&rest, "\n"))) {
-		r.line++;
+	r.in.line = 0;
+	while (!e && (line = lines_next(&r.in)))
 		e = read_line(&r, line);
-	}
 	if (!e) {
 		end_head(&r);
 		if (r.comment.n)
@@ -213,7 +192,7 @@ int baseline_parse(struct baseline *b, char *text, const char *path, char error[
 	buf_fini(&r.comment);
 	if (e) {
 		if (!*error)
-			snprintf(error, 300, "%s: %s", path, strerror(-e));
+			snprintf(error, LINES_ERROR, "%s: %s", path, strerror(-e));
 		baseline_fini(b);
 	}
 	return e;
@@ -250,7 +229,7 @@ int baseline_read(struct baseline *b, const char *path, char error[300])
 
 	*b = (struct baseline){0};
 	if (e)
-		snprintf(error, 300, "%s: %s", path, strerror(-e));
+		snprintf(error, LINES_ERROR, "%s: %s", path, strerror(-e));
 	else
 		e = baseline_parse(b, text, path, error);
 	mem_free(text);

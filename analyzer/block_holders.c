@@ -55,8 +55,8 @@ typedef bool frame_fn(const struct heap *h, const struct heap_frame *f, const ch
 static bool site_matches(const struct heap *h, const struct heap_site *s, frame_fn *is,
 	const char *q, bool any)
 {
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = s->calls; c; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		if (is(h, f, q))
 			return true;
@@ -108,6 +108,18 @@ static int match_address(struct block_holders *s, const char *q)
 	return v == NODE_NONE ? 0 : add_match(s, v);
 }
 
+static int match_types(struct block_holders *s, const char *query)
+{
+	const char *q = query + (strncmp(query, "type:", 5) ? 0 : 5);
+	int e = 0;
+
+	s->by = "type";
+	for (node_id v = 0; v < s->r->blocks.n && !e; v++)
+		if (block_types_is(&s->types, v, q))
+			e = add_match(s, v);
+	return e;
+}
+
 static int find_matches(struct block_holders *s, const char *query)
 {
 	static const struct {
@@ -120,7 +132,7 @@ static int find_matches(struct block_holders *s, const char *query)
 	};
 	int e = 0;
 
-	for (int any = 0; any < 2 && !s->n && !e; any++)
+	for (int any = 0; any < 2 && !s->n && !e && strncmp(query, "type:", 5); any++)
 		for (size_t i = 0; i < sizeof(way) / sizeof(*way) && !s->n && !e; i++) {
 			size_t n = strlen(way[i].prefix);
 			bool said = !strncmp(query, way[i].prefix, n);
@@ -132,7 +144,7 @@ static int find_matches(struct block_holders *s, const char *query)
 			e = way[i].is ? match_sites(s, way[i].is, query + (said ? n : 0), any) :
 				match_address(s, query + (said ? n : 0));
 		}
-	return e;
+	return e || s->n ? e : match_types(s, query);
 }
 
 /* --- the words ------------------------------------------------------------------------ */
@@ -217,7 +229,9 @@ int block_holders_init(struct block_holders *s, struct report *r, const char *qu
 	int e;
 
 	*s = (struct block_holders){ .r = r };
-	e = find_matches(s, query);
+	e = block_types_find(&s->types, &r->blocks, &r->snap, r->symbols);
+	if (!e)
+		e = find_matches(s, query);
 	if (!e)
 		e = graph_rooted(g, &s->rooted);
 	if (!e)
@@ -242,6 +256,7 @@ void block_holders_fini(struct block_holders *s)
 	dominators_fini(&s->dominators);
 	bits_fini(&s->rooted);
 	bits_fini(&s->wanted);
+	block_types_fini(&s->types);
 	mem_free(s->match);
 	mem_free(s->word);
 	*s = (struct block_holders){ 0 };
@@ -249,22 +264,50 @@ void block_holders_fini(struct block_holders *s)
 
 /* --- one block ------------------------------------------------------------------------ */
 
-void block_words(struct buf *out, struct report *r, node_id v)
+void block_words(struct buf *out, const struct block_holders *h, node_id v)
 {
+	struct report *r = h->r;
 	const struct blocks_row *row = &r->blocks.row[v];
 	const struct heap_site *s = site_of(r, row->site);
+	const char *type = block_types_name(&h->types, v);
 	const struct heap_frame *at = NULL;
 
 	buf_puts(out, row->object ? "an object of " : "a block of ");
 	buf_bytes(out, row->size);
-	for (uint32_t i = 0; s && i < s->n && !at; i++)
-		if (!serves(&r->heap, &r->heap.frame[s->first + i]))
-			at = &r->heap.frame[s->first + i];
+	if (type)
+		buf_printf(out, " (%s)", type);
+	for (uint32_t c = s ? s->calls : 0; c && !at; c = r->heap.call[c].outer)
+		if (!serves(&r->heap, heap_frame(&r->heap, c)))
+			at = heap_frame(&r->heap, c);
 	if (!at)
 		return;
 	buf_puts(out, " made in ");
 	words_place(out, heap_text(&r->heap, at->function),
 		    heap_text(&r->heap, at->file ? at->file : at->module), at->line);
+}
+
+/* "+8 (next)" */
+static void put_offset(struct buf *out, const struct block_holders *s, node_id v, uint64_t offset)
+{
+	struct buf member = { 0 };
+
+	buf_printf(out, "+%llu", (unsigned long long)offset);
+	if (block_types_member(&s->types, v, offset, &member))
+		buf_printf(out, " (%s)", buf_text(&member));
+	buf_fini(&member);
+}
+
+/* NULL: not known. */
+static char *name_member(const struct block_holders *s, const struct block_word *w)
+{
+	struct buf b = { 0 };
+	bool known = w->holder == NODE_NONE ? block_root_member(&b, s->r, w->where, w->region) :
+		block_types_member(&s->types, w->holder, w->where - s->r->blocks.row[w->holder].addr, &b);
+
+	if (known)
+		return buf_take(&b);
+	buf_fini(&b);
+	return NULL;
 }
 
 static char *name_holder(const struct block_holders *s, const struct block_word *w)
@@ -274,9 +317,9 @@ static char *name_holder(const struct block_holders *s, const struct block_word 
 	if (w->holder == NODE_NONE) {
 		block_root_words(&b, s->r, w->where, w->region);
 	} else {
-		buf_printf(&b, "+%llu of ",
-			   (unsigned long long)(w->where - s->r->blocks.row[w->holder].addr));
-		block_words(&b, s->r, w->holder);
+		put_offset(&b, s, w->holder, w->where - s->r->blocks.row[w->holder].addr);
+		buf_puts(&b, " of ");
+		block_words(&b, s, w->holder);
 		buf_printf(&b, " (0x%llx)", (unsigned long long)s->r->blocks.row[w->holder].addr);
 	}
 	return buf_take(&b);
@@ -291,13 +334,15 @@ static int take_holders(struct block_held *x, const struct block_holders *s)
 	n -= x->more;
 	x->holder = mem_array(n, sizeof(*x->holder));
 	x->address = mem_array(n, sizeof(*x->address));
-	if (!x->holder || !x->address)
+	x->member = mem_array(n, sizeof(*x->member));
+	if (!x->holder || !x->address || !x->member)
 		return -ENOMEM;
 	for (; x->nholders < n; x->nholders++) {
 		const struct block_word *at = &w[x->nholders];
 
 		x->address[x->nholders] = at->holder == NODE_NONE ? 0 :
 			s->r->blocks.row[at->holder].addr;
+		x->member[x->nholders] = name_member(s, at);
 		x->holder[x->nholders] = name_holder(s, at);
 		if (!x->holder[x->nholders])
 			return -ENOMEM;
@@ -319,11 +364,12 @@ static char *name_path(const struct block_holders *s, const struct path_set *p, 
 		buf_puts(&b, s->r->blocks.row[p->node[p->first[i]]].object ? "the runtime" : "a root");
 	for (uint32_t k = p->first[i]; k + 1 < p->first[i + 1]; k++) {
 		buf_puts(&b, " -> ");
-		block_words(&b, s->r, p->node[k]);
+		block_words(&b, s, p->node[k]);
+		buf_putc(&b, ' ');
 		if (g->name[p->edge[k]] & BLOCKS_TIE)
-			buf_puts(&b, " (as the runtime told)");
+			buf_puts(&b, "(as the runtime told)");
 		else
-			buf_printf(&b, " +%u", g->name[p->edge[k]] & BLOCKS_OFFSET);
+			put_offset(&b, s, p->node[k], g->name[p->edge[k]] & BLOCKS_OFFSET);
 	}
 	buf_puts(&b, " -> it");
 	return buf_take(&b);
@@ -359,11 +405,14 @@ int block_held_init(struct block_held *x, const struct block_holders *s, node_id
 
 void block_held_fini(struct block_held *x)
 {
-	for (uint32_t i = 0; i < x->nholders; i++)
+	for (uint32_t i = 0; i < x->nholders; i++) {
 		mem_free(x->holder[i]);
+		mem_free(x->member[i]);
+	}
 	for (uint32_t i = 0; i < x->npaths; i++)
 		mem_free(x->path[i]);
 	mem_free(x->holder);
+	mem_free(x->member);
 	mem_free(x->address);
 	mem_free(x->path);
 	*x = (struct block_held){ 0 };

@@ -7,6 +7,7 @@
 #ifndef OURO_BLOCK_HOLDERS_H
 #define OURO_BLOCK_HOLDERS_H
 
+#include "block_types.h"
 #include "dominators.h"
 #include "paths.h"
 #include "report.h"
@@ -22,12 +23,15 @@ struct block_holders {
 	struct paths paths;
 	struct block_word *word;	/* of the wanted: matches and where paths begin */
 	uint32_t words, words_cap;
+	struct block_types types;
 };
 
 /* All about one block. */
 struct block_held {
 	node_id node;
 	char **holder;			/* in words                                  */
+	char **member;			/* of the holder, "next"; of a global the whole way: */
+					/* "cache.first"; NULL: not known            */
 	uint64_t *address;		/* ... of the block that holds; 0: a root    */
 	uint32_t nholders, more;	/* more: holders that are not listed         */
 	char **path;			/* shortest first                            */
@@ -36,8 +40,8 @@ struct block_held {
 };
 
 /*
- * address:0x7f.. (or within), place:FILE:LINE, function:NAME, or without a prefix the first
- * that matches.  A place or function is the innermost that is no library's; else any of the
+ * address:0x7f.. (or within), place:FILE:LINE, type:NAME, function:NAME, or without a prefix
+ * the first that matches.  A place or function is the innermost that is no library's; else any of the
  * stack.  limit: so many are going to be asked about.  -ENOMEM.
  */
 int block_holders_init(struct block_holders *s, struct report *r, const char *query, uint32_t limit);
@@ -46,7 +50,7 @@ void block_holders_fini(struct block_holders *s);
 int block_held_init(struct block_held *x, const struct block_holders *s, node_id v, uint32_t paths);
 void block_held_fini(struct block_held *x);
 
-/* "a block of 48 bytes made in fill() (server.c:31)" */
-void block_words(struct buf *out, struct report *r, node_id v);
+/* "a block of 48 bytes (struct node) made in fill() (server.c:31)" */
+void block_words(struct buf *out, const struct block_holders *s, node_id v);
 
 #endif

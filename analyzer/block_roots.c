@@ -1,5 +1,6 @@
 #include "block_roots.h"
 
+#include "native_types.h"
 #include "words.h"
 
 #include <ouro/core.h>
@@ -10,6 +11,23 @@
 #define TLS_NEAR	4096u		/* ... where the stack may begin right below */
 #define PTHREAD		4096u		/* bytes, at most                            */
 #define STACK_MOST	(64u << 20)	/* of a thread whose stack pointer is not known */
+
+bool block_root_member(struct buf *out, const struct report *r, uint64_t where, uint8_t region)
+{
+	const char *data = region == OURO_REGION_DATA ? symbols_data(r->symbols, where) : NULL;
+	const char *name = data ? strstr(data, ": ") : NULL, *plus = name ? strrchr(name, '+') : NULL;
+	struct native_type type, target;
+	struct buf path = { 0 };
+	uint64_t offset;
+	bool known = name && symbols_type(r->symbols, where, &type, &offset) &&
+		native_pointer_at(&type, offset, &path, &target) && (path.n || !offset);
+
+	if (known)
+		buf_printf(out, "%.*s%s", (int)((plus && offset ? plus : name + strlen(name)) - name - 2),
+			   name + 2, buf_text(&path));
+	buf_fini(&path);
+	return known;
+}
 
 /* "server: cache+0x8" of symbols_data, taken apart. */
 static void put_global(struct buf *out, const struct report *r, uint64_t where)
@@ -24,8 +42,12 @@ static void put_global(struct buf *out, const struct report *r, uint64_t where)
 	}
 	if (!offset || strncmp(offset, "+0x", 3))
 		offset = colon + strlen(colon);
-	buf_printf(out, "global `%.*s`%s%s of %.*s", (int)(offset - colon - 2), colon + 2,
-		   *offset ? " " : "", offset, (int)(colon - data), data);
+	buf_puts(out, "global `");
+	if (block_root_member(out, r, where, OURO_REGION_DATA))
+		buf_puts(out, "`");
+	else
+		buf_printf(out, "%.*s`%s%s", (int)(offset - colon - 2), colon + 2, *offset ? " " : "", offset);
+	buf_printf(out, " of %.*s", (int)(colon - data), data);
 	if (symbols_declared(r->symbols, where, &file, &line))
 		buf_printf(out, " (%s:%u)", words_file(file), line);
 }

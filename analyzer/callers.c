@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define DISTANCE_MAX (CALLERS_DEPTH * 2 * PROGRAM_FRAME)
 
@@ -163,6 +164,32 @@ bool callers_constructs(const char *function)
 		at += *at != 0;
 	}
 	return false;
+}
+
+bool callers_counts(const char *function)
+{
+	static const char *const words[] = { "ref", "unref", "retain", "release", "incref", "decref",
+		"addref", "acquire" };
+	const char *last = function + strlen(function);
+	size_t n;
+
+	while (last > function && isalpha((unsigned char)last[-1]))
+		last--;
+	n = strlen(last);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (n == strlen(words[i]) && !strncasecmp(last, words[i], n))
+			return true;
+	return false;
+}
+
+const struct caller *callers_keeper(const struct callers *c, const struct caller *path, uint32_t n)
+{
+	const struct caller *first = callers_blame(path, n);
+
+	for (uint32_t i = n; i-- > 0; )
+		if (path[i].program && !callers_counts(callers_name(c, &path[i])))
+			return &path[i];
+	return first;
 }
 
 bool callers_is_of(const char *function, const char *type)

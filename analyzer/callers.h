@@ -47,6 +47,15 @@ const struct caller *callers_blame(const struct caller *path, uint32_t n);
  */
 const struct caller *callers_maker(const struct callers *c, const struct caller *path, uint32_t n);
 
+/*
+ * ... for a retain or a release: as callers_blame, but the program's own obj_ref() or retain()
+ * does for its caller what it is called for.
+ */
+const struct caller *callers_keeper(const struct callers *c, const struct caller *path, uint32_t n);
+
+/* "ref", "node_unref", "retain", "Obj::addRef" */
+bool callers_counts(const char *function);
+
 /* "parcel_new", "new_with_label", "Session::create" */
 bool callers_constructs(const char *function);
 

@@ -64,15 +64,13 @@ static const char *module_of(const struct calls *c, uint32_t location)
 int calls_of(struct calls *c, uint32_t site)
 {
 	struct heap *h = &c->r->heap;
-	const struct heap_site *s;
 	int e;
 
 	c->n = 0;
 	heap_load_symbols(h, c->r->symbols, site);
-	s = &h->site[site];
 	e = add(c, (struct suppress_call){ .allocator = true });
-	for (uint32_t i = 0; i < s->n && !e; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t at = h->site[site].calls; at && !e; at = h->call[at].outer) {
+		const struct heap_frame *f = heap_frame(h, at);
 
 		e = add(c, (struct suppress_call){ .function = heap_text(h, f->function),
 			.file = heap_text(h, f->file), .line = f->line,

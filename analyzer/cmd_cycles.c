@@ -15,20 +15,18 @@ static const char help[] =
 "  --each               one finding for each cycle, and the ids of all its objects\n"
 VIEW_SYMBOLS_HELP;
 
+static int answer(const struct view *v, struct report *r)
+{
+	struct term t = view_term(stdout);
+
+	if (v->json)
+		report_json(stdout, r, REPORT_CYCLES);
+	else
+		cycles_text(&t, r, &(struct text_options){ .all = v->all, .path = v->path });
+	return STATUS_DONE;
+}
+
 int cmd_cycles(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	struct term t = view_term(stdout);
-	int status = view_parse(&v, argc, argv, 0, help);
-
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	if (v.json)
-		report_json(stdout, &r, REPORT_CYCLES);
-	else
-		cycles_text(&t, &r, &(struct text_options){ .all = v.all, .path = v.path });
-	return view_close(&r);
+	return view_run(argc, argv, 0, help, answer);
 }

@@ -28,12 +28,13 @@ static const char options_help[] =
 "  --table TABLE        csv: sites, timeline, collections, findings (sites)\n"
 "  --holders QUERY      dot: who holds that, see `ouro holders` (cycles and leaks)\n"
 "  --snapshot N         dot, sqlite, csv: which snapshot    (the last complete one)\n"
+"  --core FILE          ... a core file of the process stands in for a snapshot\n"
 VIEW_SYMBOLS_HELP
 "\n"
 "alloc is all that was made, inuse what is left when the program begins to end (or\n"
 "is killed), peak what there was when the program had most bytes.\n";
 
-enum { OPTION_VALUE = 256, OPTION_TABLE, OPTION_HOLDERS, OPTION_SNAPSHOT };
+enum { OPTION_VALUE = 256, OPTION_TABLE, OPTION_HOLDERS, OPTION_SNAPSHOT, OPTION_CORE };
 
 struct order {
 	const struct export *format;
@@ -84,6 +85,9 @@ static int one_option(struct order *o, int option)
 	case OPTION_HOLDERS:
 		o->job.query = optarg;
 		return -1;
+	case OPTION_CORE:
+		o->v.core = optarg;
+		return -1;
 	case OPTION_SNAPSHOT:
 		n = strtoul(optarg, &end, 10);
 		if (end == optarg || *end || n > UINT32_MAX)
@@ -102,6 +106,7 @@ static int parse(struct order *o, int argc, char **argv)
 		{ "table", required_argument, NULL, OPTION_TABLE },
 		{ "holders", required_argument, NULL, OPTION_HOLDERS },
 		{ "snapshot", required_argument, NULL, OPTION_SNAPSHOT },
+		{ "core", required_argument, NULL, OPTION_CORE },
 		VIEW_SYMBOLS_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },

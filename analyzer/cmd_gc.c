@@ -18,24 +18,18 @@ static const char help[] =
 "  --pause MILLISECONDS     ... and has no longer pause (the longest now)\n"
 VIEW_SYMBOLS_HELP;
 
+static int answer(const struct view *v, struct report *r)
+{
+	struct term t = view_term(stdout);
+
+	if (v->json)
+		return gc_json(stdout, r);
+	if (v->csv)
+		return gc_csv(stdout, r);
+	return gc_text(&t, r, &(struct text_options){ .all = v->all, .path = v->path });
+}
+
 int cmd_gc(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	struct term t = view_term(stdout);
-	int e, status = view_parse(&v, argc, argv, VIEW_CSV, help);
-
-	v.whatif.wanted = true;
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	if (v.json)
-		e = gc_json(stdout, &r);
-	else if (v.csv)
-		e = gc_csv(stdout, &r);
-	else
-		e = gc_text(&t, &r, &(struct text_options){ .all = v.all, .path = v.path });
-	status = view_close(&r);
-	return e ? complain(STATUS_TRACE, "%s: there is not enough memory", v.path) : status;
+	return view_run(argc, argv, VIEW_CSV | VIEW_WHATIF, help, answer);
 }

@@ -25,15 +25,18 @@ VIEW_SYMBOLS_HELP
 "  --snapshot N         objects that lived at this one          (the last complete one)\n"
 "  --limit N            so many objects                         (3; --tree: 1000)\n";
 
-/* Addresses of objects that findings tell of; NULL: no memory. */
+/* Addresses of objects that findings tell of, in order; NULL: no memory. */
 static uint64_t *staying(const struct report *r, uint32_t *ret_n)
 {
-	uint64_t *list = mem_array(r->blocks.n, sizeof(*list));
+	uint64_t *list = mem_array(r->blocks.counted, sizeof(*list));
 
 	*ret_n = 0;
-	for (uint32_t i = 0; list && i < r->blocks.n; i++)
-		if (r->blocks.row[i].told)
-			list[(*ret_n)++] = r->blocks.row[i].told;
+	for (uint32_t i = 0; list && i < r->blocks.n; i++) {
+		uint64_t told = r->blocks.book[r->blocks.row[i].counted].told;
+
+		if (told)
+			list[(*ret_n)++] = told;
+	}
 	return list;
 }
 
@@ -53,7 +56,7 @@ static int answer(const struct view *v, struct report *r)
 	e = stays ? history_init(&h, &r->trace, &r->defs, r->symbols, &q) : -ENOMEM;
 	mem_free(stays);
 	if (e)
-		return complain(STATUS_TRACE, "%s: %s", v->path, strerror(-e));
+		return e;
 	if (!h.n)
 		e = complain(STATUS_USAGE, r->replay.total.increfs + r->replay.total.decrefs ?
 			"%s: no object with recorded references has the address, place, type or "
@@ -64,23 +67,10 @@ static int answer(const struct view *v, struct report *r)
 	else
 		history_text(&t, r, &h, &o);
 	history_fini(&h);
-	return e ? e : STATUS_DONE;
+	return e;
 }
 
 int cmd_history(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	int status = view_parse(&v, argc, argv, VIEW_QUERY | VIEW_TREE, help);
-
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	status = answer(&v, &r);
-	if (status) {
-		report_close(&r);
-		return status;
-	}
-	return view_close(&r);
+	return view_run(argc, argv, VIEW_QUERY | VIEW_TREE, help, answer);
 }

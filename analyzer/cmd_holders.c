@@ -1,9 +1,8 @@
 #include "command.h"
-#include "report_blocks.h"
+#include "report_holders.h"
 #include "report_json.h"
 #include "view.h"
 
-#include <string.h>
 
 static const char help[] =
 "usage: ouro holders [OPTIONS] FILE QUERY\n"
@@ -15,7 +14,8 @@ static const char help[] =
 "  address:0x7f3a...     place:FILE:LINE      global:NAME or MODULE.NAME\n"
 "  var:NAME              name:CLASS           type:NAME      function:NAME\n"
 "\n"
-"Blocks are found by address:, place: or function:, when no object is.\n"
+"Blocks are found by address:, place:, function: or type:, when no object is; types are\n"
+"known from globals on, by debug information.\n"
 "\n"
 "  --format text|json   json is a contract: docs/json.md        (text)\n"
 "  --snapshot N         which snapshot                          (the last complete one)\n"
@@ -80,23 +80,10 @@ static int answer(const struct view *v, struct report *r)
 		e = answer_blocks(v, r);
 	if (e > 0)
 		return nothing(v);
-	return e ? complain(STATUS_TRACE, "%s: %s", v->path, strerror(-e)) : STATUS_DONE;
+	return e;
 }
 
 int cmd_holders(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	int status = view_parse(&v, argc, argv, VIEW_QUERY, help);
-
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	status = answer(&v, &r);
-	if (status) {
-		report_close(&r);
-		return status;
-	}
-	return view_close(&r);
+	return view_run(argc, argv, VIEW_QUERY, help, answer);
 }

@@ -18,22 +18,20 @@ static const char help[] =
 "  --each               one finding for each cycle or object, alike or not\n"
 VIEW_SYMBOLS_HELP;
 
+static int answer(const struct view *v, struct report *r)
+{
+	struct term t = view_term(stdout);
+
+	if (v->json)
+		report_json(stdout, r, REPORT_ALL);
+	else
+		report_text(&t, r, &(struct text_options){ .all = v->all, .path = v->path });
+	return STATUS_DONE;
+}
+
 int cmd_report(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	struct term t = view_term(stdout);
-	int status = view_parse(&v, argc, argv, 0, help);
-
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	if (v.json)
-		report_json(stdout, &r, REPORT_ALL);
-	else
-		report_text(&t, &r, &(struct text_options){ .all = v.all, .path = v.path });
-	return view_close(&r);
+	return view_run(argc, argv, 0, help, answer);
 }
 
 int report_summary(FILE *out, const char *path, bool json)

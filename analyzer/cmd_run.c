@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const char usage[] =
 "usage: ouro run [OPTIONS] [--] COMMAND [ARGUMENT...]\n"
@@ -240,6 +241,33 @@ static void note_end(const struct launch *l, const struct witness *before, pid_t
 	free(path);
 }
 
+/*
+ * By a process of its own: where memory has just run out for the program, it may for us, and
+ * then the program's status would be lost.
+ */
+static void summarise_apart(const char *path, bool json)
+{
+	FILE *score;
+	int status = 0;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		score = fopen("/proc/self/oom_score_adj", "we");
+		if (score) {
+			fputs("1000", score);
+			fclose(score);
+		}
+		report_summary(stderr, path, json);
+		fflush(NULL);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || WIFSIGNALED(status))
+		complain(0, "there is not enough memory here to read the trace; where there is, "
+			 "`ouro report %s` tells all", path);
+}
+
 static void summarise(const struct run *r, pid_t pid)
 {
 	char *path = launch_trace_path(&r->launch, pid);
@@ -256,7 +284,7 @@ static void summarise(const struct run *r, pid_t pid)
 		complain(0, "no trace at %s: the library was not loaded, or could not write there",
 			path);
 	} else {
-		report_summary(stderr, path, r->json);
+		summarise_apart(path, r->json);
 		if (!r->json && !recorded_list(&all, path) && all.n > 1)
 			fprintf(stderr, "also recorded: %u other process%s, in %s.d/\n",
 				all.n - 1, all.n == 2 ? "" : "es", path);

@@ -14,21 +14,16 @@ static const char help[] =
 "  --all                leave nothing out of lists\n"
 VIEW_SYMBOLS_HELP;
 
+static int answer(const struct view *v, struct report *r)
+{
+	struct term t = view_term(stdout);
+
+	if (v->json)
+		return survival_json(stdout, r);
+	return survival_text(&t, r, &(struct text_options){ .all = v->all, .path = v->path });
+}
+
 int cmd_survival(int argc, char **argv)
 {
-	struct view v;
-	struct report r;
-	struct term t = view_term(stdout);
-	int e, status = view_parse(&v, argc, argv, 0, help);
-
-	if (status < 0)
-		status = view_open(&v, &r);
-	if (status >= 0)
-		return status;
-	if (v.json)
-		e = survival_json(stdout, &r);
-	else
-		e = survival_text(&t, &r, &(struct text_options){ .all = v.all, .path = v.path });
-	status = view_close(&r);
-	return e ? complain(STATUS_TRACE, "%s: there is not enough memory", v.path) : status;
+	return view_run(argc, argv, 0, help, answer);
 }

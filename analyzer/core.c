@@ -70,22 +70,81 @@ static void take_process(struct core *c, const void *desc, size_t size)
 	c->pid = (uint32_t)p.pr_pid;
 }
 
-/* count, page size, then start, end and offset of each; names follow. */
-static void take_files(struct core *c, const uint8_t *desc, size_t size)
+struct file_range {
+	uint64_t start, end, page;	/* page: of the file, in pages               */
+};
+
+static int by_start(const void *a, const void *b)
 {
-	uint64_t n, range[2];
+	const struct core_part *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* What debuggers leave out of a core file is not even named there; it was no data. */
+static int add_absent(struct core *c, uint64_t start, uint64_t end)
+{
+	if (mem_room(&c->part, c->nparts, &c->parts_cap, sizeof(*c->part)))
+		return -ENOMEM;
+	c->part[c->nparts++] = (struct core_part){ .start = start, .end = end, .readable = true,
+		.executable = true };
+	return 0;
+}
+
+static int take_file(struct core *c, const struct file_range *f, uint64_t page, const char *path)
+{
+	uint32_t sorted = c->nparts;
+	uint64_t told = f->start;
+	int e = 0;
+
+	for (uint32_t k = 0; k < sorted && !e; k++) {
+		const struct core_part *p = &c->part[k];
+
+		if (p->end <= told || p->start >= f->end)
+			continue;
+		if (p->start > told)
+			e = add_absent(c, told, p->start);
+		told = c->part[k].end;
+	}
+	if (!e && told < f->end)
+		e = add_absent(c, told, f->end);
+	for (uint32_t k = 0; k < c->nparts && !e; k++) {
+		struct core_part *p = &c->part[k];
+
+		if (p->start < f->start || p->end > f->end)
+			continue;
+		p->file = true;
+		p->path = path;
+		p->file_at = f->page * page + (p->start - f->start);
+	}
+	if (c->nparts > sorted)
+		qsort(c->part, c->nparts, sizeof(*c->part), by_start);
+	return e;
+}
+
+/* count, page size, then start, end and offset of each; names follow. */
+static int take_files(struct core *c, const uint8_t *desc, size_t size)
+{
+	const char *name, *end = (const char *)desc + size;
+	struct file_range f;
+	uint64_t n, page;
+	int e = 0;
 
 	if (size < 16)
-		return;
+		return 0;
 	memcpy(&n, desc, 8);
-	if (n > (size - 16) / 24)
-		n = (size - 16) / 24;
-	for (uint64_t i = 0; i < n; i++) {
-		memcpy(range, desc + 16 + 24 * i, 16);
-		for (uint32_t k = 0; k < c->nparts; k++)
-			if (c->part[k].start >= range[0] && c->part[k].end <= range[1])
-				c->part[k].file = true;
+	memcpy(&page, desc + 8, 8);
+	if (n > (size - 16) / sizeof(f))
+		n = (size - 16) / sizeof(f);
+	name = (const char *)desc + 16 + n * sizeof(f);
+	for (uint64_t i = 0; i < n && !e; i++) {
+		const char *next = memchr(name, 0, (size_t)(end - name));
+
+		memcpy(&f, desc + 16 + sizeof(f) * i, sizeof(f));
+		e = take_file(c, &f, page, next ? name : NULL);
+		name = next ? next + 1 : end;
 	}
+	return e;
 }
 
 static int take_notes(struct core *c, const GElf_Phdr *p)
@@ -102,7 +161,7 @@ static int take_notes(struct core *c, const GElf_Phdr *p)
 		case NT_PRSTATUS: e = take_thread(c, d, n.n_descsz); break;
 		case NT_SIGINFO:  take_signal(c, d, n.n_descsz); break;
 		case NT_PRPSINFO: take_process(c, d, n.n_descsz); break;
-		case NT_FILE:     take_files(c, d, n.n_descsz); break;
+		case NT_FILE:     e = take_files(c, d, n.n_descsz); break;
 		}
 	}
 	return e;
@@ -110,17 +169,11 @@ static int take_notes(struct core *c, const GElf_Phdr *p)
 
 /* --- memory --------------------------------------------------------------------------- */
 
-static int by_start(const void *a, const void *b)
-{
-	const struct core_part *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
 static void add_part(struct core *c, const GElf_Phdr *p)
 {
 	struct core_part x = { .start = p->p_vaddr, .end = p->p_vaddr + p->p_memsz,
-		.readable = p->p_flags & PF_R, .writable = p->p_flags & PF_W };
+		.readable = p->p_flags & PF_R, .writable = p->p_flags & PF_W,
+		.executable = p->p_flags & PF_X };
 
 	if (x.end <= x.start)
 		return;
@@ -146,6 +199,7 @@ static int take_segments(struct core *c)
 	c->part = mem_array(n, sizeof(*c->part));
 	if (!c->part)
 		return -ENOMEM;
+	c->parts_cap = (uint32_t)n;
 	for (size_t i = 0; i < n; i++)
 		if (gelf_getphdr(c->elf, (int)i, &p) && p.p_type == PT_LOAD)
 			add_part(c, &p);
@@ -174,6 +228,24 @@ const void *core_at(const struct core *c, uint64_t address, uint64_t bytes)
 				? p->data + (address - p->start) : NULL;
 	}
 	return NULL;
+}
+
+bool core_mark(const struct core *c, struct ouro_core *ret)
+{
+	uint64_t magic[2] = { OURO_CORE_MAGIC_0, OURO_CORE_MAGIC_1 };
+
+	for (uint32_t i = 0; i < c->nparts; i++) {
+		const struct core_part *p = &c->part[i];
+
+		if (!p->writable || !p->file)
+			continue;
+		for (uint64_t at = 0; at + sizeof(*ret) <= p->bytes; at += 8)
+			if (!memcmp(p->data + at, magic, sizeof(magic))) {
+				memcpy(ret, p->data + at, sizeof(*ret));
+				return true;
+			}
+	}
+	return false;
 }
 
 /* --- the door ------------------------------------------------------------------------- */

@@ -10,6 +10,8 @@
 
 #include "defs.h"
 
+#include <ouro/core.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,8 +22,10 @@ struct core_part {
 	uint64_t start, end;
 	const uint8_t *data;		/* of the first `bytes` bytes                */
 	uint64_t bytes;
-	bool readable, writable;
+	bool readable, writable, executable;
 	bool file;			/* of a mapped file                          */
+	const char *path;		/* ... its name, as it was; NULL: not known  */
+	uint64_t file_at;		/* ... where in it this begins               */
 };
 
 struct core_thread {
@@ -37,7 +41,7 @@ struct core {
 	const uint8_t *bytes;
 	size_t size;
 	struct core_part *part;		/* by address                                */
-	uint32_t nparts;
+	uint32_t nparts, parts_cap;
 	struct core_thread *thread;	/* [0] is the one that got the signal        */
 	uint32_t nthreads, threads_cap;
 	uint32_t pid;
@@ -53,6 +57,9 @@ void core_close(struct core *c);	/* any half-open one, and one of zeroes      */
 
 /* All of [address, address + bytes), or NULL. */
 const void *core_at(const struct core *c, uint64_t address, uint64_t bytes);
+
+/* The library's variables, found by their magic in what of files was written to; false: not there. */
+bool core_mark(const struct core *c, struct ouro_core *ret);
 
 /* Is it of the process that was recorded?  0, or -EINVAL and why not. */
 int core_check(const struct core *c, uint32_t pid, const struct defs *d, char error[200]);

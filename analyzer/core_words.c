@@ -22,6 +22,7 @@ struct searcher {
 	uint32_t nown;
 	struct ouro_core mark;		/* zeroes: not found                         */
 	uint64_t program_end;		/* of the program's own image                */
+	uint64_t low, high;		/* where blocks may be                       */
 
 	uint8_t region;
 	uint64_t where[OURO_SNAP_WORDS_MAX], held[OURO_SNAP_WORDS_MAX];
@@ -111,6 +112,19 @@ static bool is_target(const struct core *c, uint64_t address)
 	return false;
 }
 
+static void find_targets(struct searcher *x)
+{
+	x->low = UINT64_MAX;
+	for (uint32_t i = 0; i < x->c->nparts; i++) {
+		const struct core_part *p = &x->c->part[i];
+
+		if (!p->writable || p->file)
+			continue;
+		x->low = p->start < x->low ? p->start : x->low;
+		x->high = p->end;
+	}
+}
+
 static void set_region(struct searcher *x, uint8_t region)
 {
 	if (region != x->region)
@@ -125,9 +139,27 @@ static bool in_pool(const struct searcher *x, uint64_t address)
 	return head && ouro_is_pool(head, x->pool);
 }
 
+/* Where blocks lie below 4 GiB, GLib's hash tables have their addresses in halves of words. */
+static void search_halves(struct searcher *x, uint64_t at, uint64_t w)
+{
+	const uint64_t half[] = { (uint32_t)w, w >> 32 };
+
+	for (int i = 0; i < 2; i++)
+		if (half[i] >= x->low && half[i] % 8 == 0 && is_target(x->c, half[i]))
+			keep(x, at, half[i]);
+}
+
+static void search_word(struct searcher *x, uint64_t at, uint64_t w, bool halves)
+{
+	if (w >= x->low && w < x->high && is_target(x->c, w))
+		keep(x, at, w);
+	else if (halves && w >> 32)
+		search_halves(x, at, w);
+}
+
 static void search(struct searcher *x, uint64_t start, uint64_t end, uint8_t region)
 {
-	uint64_t low = x->c->part[0].start, high = x->c->part[x->c->nparts - 1].end;
+	bool halves = x->low >> 32 == 0 && region != OURO_REGION_STACK;
 	const uint8_t *data;
 
 	start = (start + 7) & ~UINT64_C(7);
@@ -143,8 +175,7 @@ static void search(struct searcher *x, uint64_t start, uint64_t end, uint8_t reg
 			uint64_t w;
 
 			memcpy(&w, data + (at - page), 8);
-			if (w >= low && w < high && is_target(x->c, w))
-				keep(x, at, w);
+			search_word(x, at, w, halves);
 		}
 		x->s->scan.bytes += next - page;
 	}
@@ -160,34 +191,16 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Its variables, found by their magic in what of files was written to; NULL: not there. */
-static const struct ouro_core *find_mark(const struct searcher *x)
-{
-	uint64_t magic[2] = { OURO_CORE_MAGIC_0, OURO_CORE_MAGIC_1 };
-
-	for (uint32_t i = 0; i < x->c->nparts; i++) {
-		const struct core_part *p = &x->c->part[i];
-
-		if (!p->writable || !p->file)
-			continue;
-		for (uint64_t at = 0; at + sizeof(struct ouro_core) <= p->bytes; at += 8)
-			if (!memcmp(p->data + at, magic, sizeof(magic)))
-				return (const struct ouro_core *)(p->data + at);
-	}
-	return NULL;
-}
-
 static int take_own(struct searcher *x)
 {
-	const struct ouro_core *mark = find_mark(x);
+	bool marked = core_mark(x->c, &x->mark);
 
 	x->own = mem_array(OURO_CORE_PLACES, sizeof(*x->own));
 	if (!x->own)
 		return -ENOMEM;
-	x->mark = mark ? *mark : (struct ouro_core){ 0 };
 	/* One by one: they may begin in a file's last page and go on behind it. */
-	for (uint32_t i = 0; mark && i < OURO_CORE_PLACES; i++) {
-		const struct ouro_own *own = core_at(x->c, mark->own + i * sizeof(*own), sizeof(*own));
+	for (uint32_t i = 0; marked && i < OURO_CORE_PLACES; i++) {
+		const struct ouro_own *own = core_at(x->c, x->mark.own + i * sizeof(*own), sizeof(*own));
 
 		if (own && own->start > 1 && own->end > own->start)
 			x->own[x->nown++] = *own;
@@ -367,6 +380,7 @@ int core_words(struct snap *ret, const struct core *c, struct replay *r, uint64_
 
 	*ret = (struct snap){ .number = r->snapshot, .complete = !c->cut, .scan = { .there = true },
 		.core = true };
+	find_targets(&x);
 	e = take_own(&x);
 	if (!e)
 		search_registers(&x);

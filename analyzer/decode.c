@@ -1,5 +1,5 @@
 /*
- * decode.c - bytes to events, and the events of all streams by time
+ * decode.c - bytes to events
  */
 #include "decode.h"
 
@@ -250,18 +250,19 @@ static const uint8_t *ext_tail(struct cursor *c, const uint8_t *p, struct event 
 		return NULL;
 	e->ext = kind <= UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
 	e->next = 0;
-	memset(e->ext_arg, 0, sizeof(e->ext_arg));
+	memset(c->ext_arg, 0, sizeof(c->ext_arg));
+	e->ext_arg = c->ext_arg;
 	while (p < end) {
 		p = ouro_get_varint(p, end, &v);
 		if (!p)
 			return NULL;
-		if (e->next < sizeof(e->ext_arg) / sizeof(*e->ext_arg))
-			e->ext_arg[e->next++] = v;
+		if (e->next < EXT_ARGS)
+			c->ext_arg[e->next++] = v;
 	}
 	if (e->ext == OURO_EXT_THREAD)
-		c->thread = (uint32_t)e->ext_arg[0];
+		c->thread = (uint32_t)c->ext_arg[0];
 	if (e->ext == OURO_EXT_STACK) {
-		c->hash = e->ext_arg[0];
+		c->hash = c->ext_arg[0];
 		c->hashed = true;
 	}
 	return end;
@@ -309,6 +310,7 @@ static int read_record(struct cursor *c, struct event *e)
 		check_hash(c);
 	e->object = 0;
 	e->type = 0;
+	e->stack = STACK_EMPTY;
 	if (e->kind == OURO_POOL_BIRTH) {
 		p = birth_tail(c, p, e);
 	} else if (e->kind == OURO_BIRTH) {
@@ -397,134 +399,4 @@ int cursor_last_ticks(struct trace *t, uint32_t index, uint64_t *ret)
 			*ret = e.ticks;
 	cursor_fini(&c);
 	return r;
-}
-
-/* --- all streams ------------------------------------------------------------------- */
-
-struct merge_head {
-	uint64_t ticks;
-	uint32_t cursor;
-	bool birth;			/* makes something alive                     */
-};
-
-static bool makes(const struct event *e)
-{
-	switch (e->kind) {
-	case OURO_FREE:
-	case OURO_RELEASE:
-	case OURO_POOL_FREE:
-	case OURO_POOL_RELEASE:
-	case OURO_DEATH:
-		return false;
-	default:
-		return true;
-	}
-}
-
-static bool before(const struct merge_head *a, const struct merge_head *b)
-{
-	if (a->ticks != b->ticks)
-		return a->ticks < b->ticks;
-	if (a->birth != b->birth)
-		return b->birth;
-	return a->cursor < b->cursor;
-}
-
-/* The first of all stands at the top of a heap. */
-static void sift_down(struct merge *m, uint32_t i)
-{
-	struct merge_head moved = m->head[i];
-
-	for (;;) {
-		uint32_t child = 2 * i + 1;
-
-		if (child >= m->heads)
-			break;
-		if (child + 1 < m->heads && before(&m->head[child + 1], &m->head[child]))
-			child++;
-		if (!before(&m->head[child], &moved))
-			break;
-		m->head[i] = m->head[child];
-		i = child;
-	}
-	m->head[i] = moved;
-}
-
-static int fetch(struct merge *m, struct merge_head *h)
-{
-	struct event *e = &m->event[h->cursor];
-	int r = cursor_next(&m->cursor[h->cursor], e);
-
-	if (r > 0) {
-		h->ticks = e->ticks;
-		h->birth = makes(e);
-	}
-	return r;
-}
-
-static int start(struct merge *m)
-{
-	for (uint32_t i = 0; i < m->cursors; i++) {
-		int r;
-
-		m->head[m->heads].cursor = i;
-		r = fetch(m, &m->head[m->heads]);
-		if (r < 0)
-			return r;
-		m->heads += (uint32_t)r;
-	}
-	for (uint32_t i = m->heads / 2; i-- > 0; )
-		sift_down(m, i);
-	return 0;
-}
-
-int merge_init(struct merge *m, struct trace *t, struct stacks *s)
-{
-	int r = 0;
-
-	*m = (struct merge){ .trace = t };
-	m->head = calloc(t->events + 1, sizeof(*m->head));
-	m->cursor = calloc(t->events + 1, sizeof(*m->cursor));
-	m->event = calloc(t->events + 1, sizeof(*m->event));
-	if (!m->head || !m->cursor || !m->event)
-		r = -ENOMEM;
-	while (!r && m->cursors < t->events) {
-		r = cursor_init(&m->cursor[m->cursors], t, m->cursors, s);
-		m->cursors += !r;
-	}
-	if (!r)
-		r = start(m);
-	if (r)
-		merge_fini(m);
-	return r;
-}
-
-void merge_fini(struct merge *m)
-{
-	for (uint32_t i = 0; i < m->cursors; i++)
-		cursor_fini(&m->cursor[i]);
-	free(m->head);
-	free(m->cursor);
-	free(m->event);
-	*m = (struct merge){ 0 };
-}
-
-int merge_next(struct merge *m, const struct event **ret)
-{
-	if (m->taken) {			/* what was handed out last makes room only now */
-		int r = fetch(m, &m->head[0]);
-
-		if (r < 0)
-			return r;
-		if (!r)
-			m->head[0] = m->head[--m->heads];
-		m->taken = false;
-		if (m->heads)
-			sift_down(m, 0);
-	}
-	if (!m->heads)
-		return 0;
-	m->taken = true;
-	*ret = &m->event[m->head[0].cursor];
-	return 1;
 }

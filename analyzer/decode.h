@@ -1,9 +1,7 @@
 /*
  * decode.h - records as they happened
  *
- * A cursor walks one stream; a merge walks all of them by time.  Within a
- * stream the order is the writer's; between streams it is that of ticks, and at the
- * same tick what dies goes before what is born.
+ * A cursor walks one stream, in the order in which it was written (merge.h: all of them).
  */
 #ifndef DECODE_H
 #define DECODE_H
@@ -11,6 +9,8 @@
 #include "stacks.h"
 
 #include <ouro/record.h>
+
+enum { EXT_ARGS = 16 };
 
 struct event {
 	uint64_t ticks;
@@ -21,11 +21,13 @@ struct event {
 	uint32_t stream;		/* index in trace.event                      */
 	uint32_t thread;		/* number; 0: not known                      */
 	stack_id native, interp;	/* lists as they stand                       */
+	stack_id stack;			/* a merge's: both in one; 0: it has none, or nobody asks */
 	uint8_t kind;			/* enum ouro_kind                            */
 	uint8_t form;			/* enum ouro_stack_form; NONE: it has no stack */
 	uint8_t ext;			/* EXT: enum ouro_ext                        */
 	uint8_t next;			/* EXT: how many of ext_arg are there        */
-	uint64_t ext_arg[16];		/* EXT: the first ones                       */
+	const uint64_t *ext_arg;	/* EXT: the first EXT_ARGS, 0 where there are no more; */
+					/* good as long as the event is              */
 	uint64_t offset;		/* of the record, in the file                */
 	uint64_t lost;			/* records missing just before this one      */
 };
@@ -41,6 +43,7 @@ struct cursor {
 	uint64_t ticks, addr;		/* of the record before                      */
 	uint64_t lost;			/* since the record before                   */
 	uint32_t thread;
+	uint64_t ext_arg[EXT_ARGS];	/* of the last EXT                           */
 	struct ouro_recent recent;
 	uint64_t hash, checked, wrong;	/* EXT_STACK: promised to the next stack; verdicts */
 	bool hashed;			/* a promise stands                          */
@@ -62,20 +65,5 @@ int cursor_next(struct cursor *c, struct event *ret);
 
 /* The time of a stream's last event; of its last chunk, when that makes no sense.  0 or -ENOMEM. */
 int cursor_last_ticks(struct trace *t, uint32_t index, uint64_t *ret);
-
-struct merge {
-	struct trace *trace;
-	struct merge_head *head;	/* decode.c's: streams not at their end      */
-	struct cursor *cursor;
-	struct event *event;		/* of each cursor: the one that is next      */
-	uint32_t heads, cursors;
-	bool taken;			/* the first head was handed out             */
-};
-
-int merge_init(struct merge *m, struct trace *t, struct stacks *s);	/* 0 or -ENOMEM */
-void merge_fini(struct merge *m);
-
-/* 1 and a pointer that is good until the next call; 0 at the end; -ENOMEM. */
-int merge_next(struct merge *m, const struct event **ret);
 
 #endif

@@ -29,6 +29,7 @@ struct grower {
 	uint32_t n;
 	struct candidate *c;
 	uint32_t nc, cap;
+	struct bits of, of_heap;	/* sites of the place in question            */
 	struct bits rooted;		/* of the graph that answers who holds it    */
 	struct paths paths;
 	bool ways;			/* these two are there                       */
@@ -53,7 +54,7 @@ static bool choose_segments(struct grower *x)
 
 	x->warm = warm > t->start ? (unsigned)((warm - t->start + t->step - 1) / t->step) : 0;
 	x->warm = x->warm < least ? least : x->warm;
-	x->end = t->now;		/* the last one is the program's tidying up */
+	x->end = t->end;		/* in it the program began to tidy up        */
 	if (t->failed || !t->born || x->warm + GROWTH_POINTS > x->end)
 		return false;
 	return x->w->warm || (x->end - x->warm) * segment_seconds(x) >= GROWTH_SECONDS;
@@ -127,43 +128,51 @@ static int by_time(const void *a, const void *b)
 	return x->node < y->node ? -1 : x->node > y->node;
 }
 
-static bool is_of(const struct grower *x, const struct candidate *c, site_id site)
-{
-	for (uint32_t i = 0; i < c->n; i++)
-		if (x->key[c->first + i].at == site)
-			return true;
-	return false;
-}
-
 static bool is_young(const struct grower *x, uint64_t when)
 {
 	return when >= x->r->trend.start + x->warm * x->r->trend.step;
 }
 
-/* Those of the place that were made after the warm-up and that somebody holds. */
-static uint32_t survivors(struct grower *x, const struct candidate *c, struct survivor *s)
+/* Which sites are of this place, by their numbers in the replay or in the heap. */
+static void mark(struct grower *x, const struct candidate *c, bool on)
+{
+	for (uint32_t i = 0; i < c->n; i++) {
+		site_id id = x->key[c->first + i].at;
+		uint32_t row = x->w->graph && id < x->w->l->sites ? x->w->l->site[id] : 0;
+
+		(on ? bits_add : bits_del)(&x->of, id);
+		if (row && row < x->of_heap.n)	/* no node is of a newer one */
+			(on ? bits_add : bits_del)(&x->of_heap, row);
+	}
+}
+
+/*
+ * Those of the place that were made after the warm-up and that somebody holds; how many
+ * there are whether held or not.
+ */
+static uint32_t survivors(struct grower *x, struct survivor *s, uint32_t *ret_all)
 {
 	struct growth_world const *w = x->w;
 	const struct heap *h = w->l->h;
-	uint32_t n = 0;
+	uint32_t n = 0, all = 0;
 
 	for (uint32_t i = 0; w->blocks && !w->graph && i < w->blocks->n; i++) {
 		const struct blocks_row *b = &w->blocks->row[i];
 
-		if (is_young(x, b->born) && is_of(x, c, b->site) && x->paths.depth[i] != PATHS_FAR)
+		if (!bits_has(&x->of, b->site) || !is_young(x, b->born))
+			continue;
+		all++;
+		if (x->paths.depth[i] != PATHS_FAR)
 			s[n++] = (struct survivor){ b->born, i };
 	}
-	if (!w->graph)
-		return n;
-	for (uint32_t i = 0; i < c->n; i++) {
-		site_id id = x->key[c->first + i].at;
-		uint32_t site = id < w->l->sites ? w->l->site[id] : 0;
-
-		for (node_id v = 0; site && v < h->nnodes; v++)
-			if (h->node[v].site == site && is_young(x, h->node[v].when) &&
-			    x->paths.depth[v] != PATHS_FAR)
-				s[n++] = (struct survivor){ h->node[v].when, v };
+	for (node_id v = 0; w->graph && v < h->nnodes; v++) {
+		if (!bits_has(&x->of_heap, h->node[v].site) || !is_young(x, h->node[v].when))
+			continue;
+		all++;
+		if (x->paths.depth[v] != PATHS_FAR)
+			s[n++] = (struct survivor){ h->node[v].when, v };
 	}
+	*ret_all = all;
 	return n;
 }
 
@@ -238,23 +247,28 @@ static char *blocks_way(struct grower *x, const struct path_set *s)
 	return buf_take(&out);
 }
 
-/* The one in the middle: what came first or last may be of another kind. */
-static int tell_holder(struct grower *x, struct finding *f, const struct candidate *c)
+/*
+ * Who holds the one in the middle: what came first or last may be of another kind.
+ * *ret_dead: nobody holds most of them.  They wait for the collector, or are lost, and are
+ * told as what they are.
+ */
+static int find_holder(struct grower *x, char **ret, bool *ret_dead)
 {
-	uint32_t all = x->w->graph ? x->w->l->h->nnodes : x->w->blocks->n, n;
-	struct survivor *s = mem_array(all, sizeof(*s));
+	uint32_t nodes = x->w->graph ? x->w->l->h->nnodes : x->w->blocks->n, n, all = 0;
+	struct survivor *s = mem_array(nodes, sizeof(*s));
 	struct path_set way;
 	int e = s ? 0 : -ENOMEM;
 
 	if (!e && !x->ways)
 		e = open_ways(x);
-	n = e ? 0 : survivors(x, c, s);
+	n = e ? 0 : survivors(x, s, &all);
+	*ret_dead = all - n > n;
 	if (n) {
 		qsort(s, n, sizeof(*s), by_time);
 		e = paths_to(&x->paths, s[n / 2].node, 1, &way);
 		if (!e && way.n) {
-			f->holder = x->w->graph ? holders_way(x->w->l->h, &way, 0) : blocks_way(x, &way);
-			e = f->holder ? 0 : -ENOMEM;
+			*ret = x->w->graph ? holders_way(x->w->l->h, &way, 0) : blocks_way(x, &way);
+			e = *ret ? 0 : -ENOMEM;
 		}
 		if (!e)
 			path_set_fini(&way);
@@ -292,7 +306,7 @@ static int by_objects(const void *a, const void *b)
 }
 
 /* What is left of the place, and of what types. */
-static int take_types(struct grower *x, struct finding *f, const struct candidate *c)
+static int take_types(struct grower *x, struct finding *f)
 {
 	struct heap *h = x->w->l->h;
 	uint32_t cap = 0;
@@ -300,12 +314,13 @@ static int take_types(struct grower *x, struct finding *f, const struct candidat
 
 	for (part_id i = 0; i < x->r->parts && i < x->r->parts_left; i++) {
 		const struct part *p = &x->r->part[i];
-		const char *name = usage_type(x->r, x->w->places, p->type);
+		const char *name;
 		uint64_t n = x->r->left[i].live_objects;
 		uint32_t k = 0;
 
-		if ((!n && !x->r->left[i].live) || !is_of(x, c, p->site))
+		if ((!n && !x->r->left[i].live) || !bits_has(&x->of, p->site))
 			continue;
+		name = usage_type(x->r, x->w->places, p->type);
 		usage_add_part(&sum, x->r, i);
 		while (n && k < f->ntypes && strcmp(f->type[k].name, name))
 			k++;
@@ -405,16 +420,25 @@ static int tell(struct grower *x, struct candidate *c)
 {
 	site_id site = most_of(x, c);
 	struct finding *f;
-	int e;
+	char *holder = NULL;
+	bool dead = false;
+	int e = 0;
 
-	if (c->g.gained < GROWTH_BYTES)
-		return 0;
+	if (x->w->graph || x->w->blocks)
+		e = find_holder(x, &holder, &dead);
+	if (e || dead) {
+		mem_free(holder);
+		return e;
+	}
 	f = findings_add(x->f);
-	if (!f)
+	if (!f) {
+		mem_free(holder);
 		return -ENOMEM;
+	}
 	f->kind = FINDING_GROWTH;
 	f->count = 1;
-	e = take_types(x, f, c);
+	f->holder = holder;
+	e = take_types(x, f);
 	if (!e)
 		e = take_place(x->w, f, site, f->objects);
 	if (e)
@@ -426,9 +450,7 @@ static int tell(struct grower *x, struct candidate *c)
 	/* A hundredth of what the program has: else it is true and hardly matters. */
 	f->severity = (double)c->g.gained * 100 >= (double)x->r->total_left.live_bytes ?
 		FINDING_WARNING : FINDING_INFO;
-	if (x->w->graph || x->w->blocks)
-		e = tell_holder(x, f, c);
-	return e ? e : tell_words(x, f, c);
+	return tell_words(x, f, c);
 }
 
 int find_growth(struct findings *f, const struct growth_world *w)
@@ -441,12 +463,20 @@ int find_growth(struct findings *f, const struct growth_world *w)
 	e = collect(&x);
 	if (!e)
 		e = shape_runs(x.key, x.n, measure, &x);
-	for (uint32_t i = 0; i < x.nc && !e; i++)
-		if (growth_is(&x.c[i].g, x.nc))
-			e = tell(&x, &x.c[i]);
+	if (!e && (bits_init(&x.of, x.r->sites) || bits_init(&x.of_heap, w->l->h->nsites)))
+		e = -ENOMEM;
+	for (uint32_t i = 0; i < x.nc && !e; i++) {
+		if (!growth_is(&x.c[i].g, x.nc) || x.c[i].g.gained < GROWTH_BYTES)
+			continue;
+		mark(&x, &x.c[i], true);
+		e = tell(&x, &x.c[i]);
+		mark(&x, &x.c[i], false);
+	}
 	if (x.ways)
 		paths_fini(&x.paths);
 	bits_fini(&x.rooted);
+	bits_fini(&x.of);
+	bits_fini(&x.of_heap);
 	mem_free(x.key);
 	mem_free(x.c);
 	return e;

@@ -99,14 +99,14 @@ static struct finding_site place_of(struct finder *f, site_id id, uint32_t *ret_
 	if (!*ret_site)
 		return (struct finding_site){ "", "", "", 0, 0 };
 	heap_load_symbols(h, f->l->symbols, *ret_site);
-	for (uint32_t i = 0; i < h->site[*ret_site].n && !at; i++) {
-		const struct heap_frame *x = &h->frame[h->site[*ret_site].first + i];
+	for (uint32_t c = h->site[*ret_site].calls; c && !at; c = h->call[c].outer) {
+		const struct heap_frame *x = heap_frame(h, c);
 
 		if (x->interpreted || !place_serves(heap_text(h, x->function), heap_text(h, x->module)))
 			at = x;
 	}
-	if (!at && h->site[*ret_site].n)
-		at = &h->frame[h->site[*ret_site].first];
+	if (!at && h->site[*ret_site].calls)
+		at = heap_frame(h, h->site[*ret_site].calls);
 	if (!at)
 		return (struct finding_site){ "", "", "", 0, 0 };
 	return (struct finding_site){ heap_text(h, at->function),
@@ -279,9 +279,9 @@ static bool is_loaders(const struct finder *f, uint32_t site)
 	const struct heap *h = f->l->h;
 	const char *module;
 
-	if (!h->site[site].n)
+	if (!h->site[site].calls)
 		return false;
-	module = heap_text(h, h->frame[h->site[site].first].module);
+	module = heap_text(h, heap_frame(h, h->site[site].calls)->module);
 	return !strncmp(words_file(module), "ld-linux", 8);
 }
 
@@ -391,7 +391,9 @@ static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 
 static void tell_row(struct blocks *b, node_id v)
 {
-	b->row[v].told = b->row[v].book ? b->row[v].book->addr : 0;
+	const struct book *book = blocks_book(b, v);
+
+	b->book[b->row[v].counted].told = book ? book->addr : 0;
 }
 
 /* Takes what was told of objects out of the dead. */

@@ -29,7 +29,7 @@ static bool enter(struct analysis *a, node_id v, const struct account *account,
 {
 	struct analysis_books *b = &a->books;
 
-	if (a->h->graph.count[v] == GRAPH_IMMORTAL)
+	if (a->h->graph.count[v] == GRAPH_IMMORTAL || a->h->node[v].foreign)
 		return false;
 	b->objects++;
 	if (!account->unknown)

@@ -106,15 +106,3 @@ struct finding *garbage_like(const struct garbage *g, const char *function, cons
 	}
 	return best;
 }
-
-bool garbage_counts(const struct garbage *g, const char *type)
-{
-	for (uint32_t i = 0; i < g->n; i++) {
-		const struct heap *h = &g->look[i]->heap;
-
-		for (uint32_t k = 1; k < h->ntypes; k++)
-			if (!strcmp(heap_text(h, h->type[k].name), type))
-				return h->type[k].flags & OURO_TYPE_GC;
-	}
-	return true;
-}

@@ -38,7 +38,4 @@ void garbage_fini(struct garbage *g);
 struct finding *garbage_like(const struct garbage *g, const char *function, const char *file,
 			     uint32_t line);
 
-/* Is it a type whose objects the collector counts?  Not known: it is. */
-bool garbage_counts(const struct garbage *g, const char *type);
-
 #endif

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TYPES, NODES, EDGES, ROOTS, WORDS, SITES, FRAMES };
+enum { TYPES, NODES, EDGES, ROOTS, WORDS, SITES, FRAMES, CALLS };
 
-static_assert(sizeof(((struct heap *)0)->cap) / sizeof(uint32_t) == FRAMES + 1, "one each");
+static_assert(sizeof(((struct heap *)0)->cap) / sizeof(uint32_t) == CALLS + 1, "one each");
 
-/* Index 0 of types and sites stands for "not known". */
+/* Index 0 of types and sites stands for "not known", that of calls for none. */
 int heap_init(struct heap *h)
 {
 	if (!h->ntypes) {
@@ -24,6 +24,12 @@ int heap_init(struct heap *h)
 			return -ENOMEM;
 		h->site[0] = (struct heap_site){0};
 		h->nsites = 1;
+	}
+	if (!h->ncalls) {
+		if (mem_room(&h->call, 0, &h->cap[CALLS], sizeof(*h->call)))
+			return -ENOMEM;
+		h->call[0] = (struct heap_call){0};
+		h->ncalls = 1;
 	}
 	return 0;
 }
@@ -68,41 +74,49 @@ int64_t heap_add_word(struct heap *h, const struct heap_word *w)
 	return ADD(h, word, nwords, WORDS, w);
 }
 
-/* -ENOMEM leaves the heap as it was. */
-static int add_frames(struct heap *h, const struct heap_frame *frames, uint32_t n,
-		      struct heap_site *site)
+int64_t heap_add_frame(struct heap *h, const struct heap_frame *f)
 {
-	uint32_t i, before = h->nframes;
-
-	for (i = 0; i < n; i++)
-		if (ADD(h, frame, nframes, FRAMES, &frames[i]) < 0) {
-			h->nframes = before;
-			return -ENOMEM;
-		}
-	site->first = before;
-	site->n = site->here = n;
-	for (i = 0; i < n && site->here == n; i++)
-		if (frames[i].interpreted)
-			site->here = i;
-	return 0;
+	return ADD(h, frame, nframes, FRAMES, f);
 }
 
-int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name)
+int64_t heap_add_call(struct heap *h, uint32_t frame, uint32_t outer, bool startup)
 {
-	struct heap_site site = { .name = name };
-	uint32_t before = h->nframes;
-	int64_t at = add_frames(h, frames, n, &site);
+	struct heap_call c = { .frame = frame, .outer = outer, .startup = startup };
 
-	if (!at)
-		at = ADD(h, site, nsites, SITES, &site);
-	if (at < 0)
-		h->nframes = before;
-	return at;
+	if (heap_init(h))
+		return -ENOMEM;
+	assert(frame < h->nframes && outer < h->ncalls);
+	c.here = h->frame[frame].interpreted ? h->ncalls : h->call[outer].here;
+	return ADD(h, call, ncalls, CALLS, &c);
+}
+
+int64_t heap_add_site(struct heap *h, uint32_t calls, text_id name)
+{
+	struct heap_site s = { .calls = calls, .name = name };
+
+	if (heap_init(h))
+		return -ENOMEM;
+	assert(calls < h->ncalls);
+	s.here = h->call[calls].here;
+	s.startup = h->call[calls].startup;
+	return ADD(h, site, nsites, SITES, &s);
 }
 
 int heap_set_frames(struct heap *h, uint32_t site, const struct heap_frame *frames, uint32_t n)
 {
-	return add_frames(h, frames, n, &h->site[site]);
+	struct heap_site *s = &h->site[site];
+	int64_t r = 0;
+
+	while (n-- > 0) {
+		int64_t frame = heap_add_frame(h, &frames[n]);
+
+		r = frame < 0 ? frame : heap_add_call(h, (uint32_t)frame, (uint32_t)r, s->startup);
+		if (r < 0)
+			return -ENOMEM;
+	}
+	s->calls = (uint32_t)r;
+	s->here = h->call[r].here;
+	return 0;
 }
 
 /* What runs has its values on a stack; elsewhere an address is more often left over. */
@@ -185,9 +199,11 @@ static int fill(struct draft *d, const struct heap *h)
 		const struct heap_node *n = &h->node[i];
 		unsigned flags = n->flags & OURO_NODE_TRACKED ? NODE_COLLECTABLE : 0;
 
-		if (!(h->type[n->type].flags & OURO_TYPE_GC))
+		if (!(h->type[n->type].flags & OURO_TYPE_GC) && !flags)
 			flags |= NODE_NOT_GC;
-		r = draft_node(d, graph_count(n), n->bytes, (uint8_t)flags);
+		if (n->foreign)
+			flags |= NODE_UNCOUNTED;
+		r = draft_node(d, n->foreign ? 0 : graph_count(n), n->bytes, (uint8_t)flags);
 		if (r < 0)
 			return r;
 	}
@@ -234,6 +250,7 @@ void heap_fini(struct heap *h)
 	mem_free(h->word);
 	mem_free(h->site);
 	mem_free(h->frame);
+	mem_free(h->call);
 	*h = (struct heap){0};
 }
 
@@ -241,7 +258,7 @@ const struct heap_frame *heap_place(const struct heap *h, uint32_t site)
 {
 	const struct heap_site *s = &h->site[site];
 
-	return s->here < s->n ? &h->frame[s->first + s->here] : NULL;
+	return s->here ? heap_frame(h, s->here) : NULL;
 }
 
 /* "/usr/lib/python3.11/copy.py", "<frozen importlib._bootstrap>": nobody's program. */
@@ -254,11 +271,8 @@ static bool is_library(const char *file)
 
 const struct heap_frame *heap_caller(const struct heap *h, uint32_t site)
 {
-	const struct heap_site *s = &h->site[site];
-	uint32_t i;
-
-	for (i = s->here; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = h->site[site].here; c; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		if (f->interpreted && !is_library(heap_text(h, f->file)))
 			return f;
@@ -268,14 +282,12 @@ const struct heap_frame *heap_caller(const struct heap *h, uint32_t site)
 
 bool heap_is_import(const struct heap *h, uint32_t site)
 {
-	const struct heap_site *s = &h->site[site];
 	const struct heap_frame *place = heap_place(h, site);
-	uint32_t i;
 
 	if (!place || !is_library(heap_text(h, place->file)))
 		return false;
-	for (i = s->here; i < s->n; i++)
-		if (!strncmp(heap_text(h, h->frame[s->first + i].file), "<frozen importlib", 17))
+	for (uint32_t c = h->site[site].here; c; c = h->call[c].outer)
+		if (!strncmp(heap_text(h, heap_frame(h, c)->file), "<frozen importlib", 17))
 			return true;
 	return false;
 }

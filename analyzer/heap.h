@@ -46,6 +46,7 @@ struct heap_node {
 	uint16_t flags;		/* enum ouro_snap_node                  */
 	uint8_t generation;
 	uint8_t born;		/* enum heap_born                       */
+	bool foreign;		/* no object of the interpreter: see across.h */
 };
 
 struct heap_edge {
@@ -83,10 +84,18 @@ struct heap_frame {
 	bool interpreted;	/* a line of the program, not machine code */
 };
 
+/* A frame and those outside of it: stacks that came from one place share them. */
+struct heap_call {
+	uint32_t frame;
+	uint32_t outer;		/* index into heap.call; 0: there is none */
+	uint32_t here;		/* the innermost interpreted one, from this on; 0: none */
+	bool startup;		/* below the runtime's own import of what it begins with */
+};
+
 /* Where objects were made. */
 struct heap_site {
-	uint32_t first, n;	/* heap.frame[first] is the innermost   */
-	uint32_t here;		/* the innermost interpreted frame, counted from first; n: none */
+	uint32_t calls;		/* heap.call[calls] is the innermost; 0: none */
+	uint32_t here;		/* heap.call[here] is the innermost interpreted one; 0: none */
 	text_id name;		/* the variable that got the object; 0: not known */
 	bool startup;		/* below the runtime's own import of what it begins with */
 };
@@ -99,9 +108,10 @@ struct heap {
 	struct heap_root *root;
 	struct heap_word *word;
 	struct heap_site *site;		/* [0] is "not known"           */
-	struct heap_frame *frame;
-	uint32_t ntypes, nnodes, nedges, nroots, nwords, nsites, nframes;
-	uint32_t cap[7];
+	struct heap_frame *frame;	/* each once                    */
+	struct heap_call *call;		/* [0] is the outside of all    */
+	uint32_t ntypes, nnodes, nedges, nroots, nwords, nsites, nframes, ncalls;
+	uint32_t cap[8];
 	bool sampled;		/* births that are not known were not sampled */
 	bool complete;		/* the snapshot's writer came to its end */
 	enum ouro_snapshot_reason reason;
@@ -117,9 +127,13 @@ int64_t heap_add_node(struct heap *h, const struct heap_node *n);
 int64_t heap_add_edge(struct heap *h, const struct heap_edge *e);
 int64_t heap_add_root(struct heap *h, const struct heap_root *r);
 int64_t heap_add_word(struct heap *h, const struct heap_word *w);
-int64_t heap_add_site(struct heap *h, const struct heap_frame *frames, uint32_t n, text_id name);
+int64_t heap_add_frame(struct heap *h, const struct heap_frame *f);
+/* A call of `frame` from `outer`, a call or 0. */
+int64_t heap_add_call(struct heap *h, uint32_t frame, uint32_t outer, bool startup);
+/* `calls` is the innermost call. */
+int64_t heap_add_site(struct heap *h, uint32_t calls, text_id name);
 
-/* Other frames for a site: one in machine code can turn out to be several.  -ENOMEM. */
+/* Other frames for a site, innermost first: one in machine code can be several.  -ENOMEM. */
 int heap_set_frames(struct heap *h, uint32_t site, const struct heap_frame *frames, uint32_t n);
 
 /* Decides what is owned and builds the graph with its reverse; -ENOMEM. */
@@ -143,6 +157,17 @@ static inline bool heap_is(const struct heap *h, node_id v, const char *type)
 	while (*name && *name == *type)
 		name++, type++;
 	return *name == *type;
+}
+
+/*
+ * All calls of a site, innermost first:
+ *
+ *	for (c = h->site[site].calls; c; c = h->call[c].outer)
+ *		f = heap_frame(h, c);
+ */
+static inline struct heap_frame *heap_frame(const struct heap *h, uint32_t call)
+{
+	return &h->frame[h->call[call].frame];
 }
 
 /* The frame that names where v was made; NULL when that is not known. */

@@ -1,14 +1,16 @@
 #include "heap_load.h"
 
+#include "across.h"
 #include "buf.h"
 #include "mem.h"
 #include "words.h"
+
+#include <ouro/core.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STACK_KEPT 256		/* innermost frames of a birth stack */
 
 int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
 		     struct symbols *symbols, const struct snap *snap)
@@ -16,12 +18,10 @@ int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
 	const struct defs *d = r->defs;
 	uint32_t i;
 
-	*l = (struct heap_loader){ .h = h, .r = r, .symbols = symbols, .snap = snap,
-		.sites = r->sites };
-	l->site = mem_array(r->sites, sizeof(*l->site));
+	*l = (struct heap_loader){ .h = h, .r = r, .symbols = symbols, .snap = snap };
 	l->string = mem_array(snap ? snap->strings : 0, sizeof(*l->string));
 	l->guest = mem_array(d->modules, sizeof(*l->guest));
-	if (!l->site || !l->string || !l->guest || heap_init(h)) {
+	if (!l->string || !l->guest || heap_init(h)) {
 		heap_loader_fini(l);
 		return -ENOMEM;
 	}
@@ -37,6 +37,9 @@ int heap_loader_init(struct heap_loader *l, struct heap *h, struct replay *r,
 void heap_loader_fini(struct heap_loader *l)
 {
 	mem_free(l->site);
+	mem_free(l->call);
+	mem_free(l->frame);
+	mem_free(l->path);
 	mem_free(l->string);
 	mem_free(l->guest);
 	*l = (struct heap_loader){0};
@@ -99,51 +102,106 @@ static text_id variable_of(struct heap_loader *l, stack_id stack)
 	return texts_add(&l->h->texts, name.s, name.length);
 }
 
-/* The replay ran on and met more of them. */
-static int more_sites(struct heap_loader *l)
+/* There are `known` by now; the replay may have run on, and met more of them. */
+static int room_for(uint32_t **array, uint32_t *n, uint32_t id, uint32_t known)
 {
-	uint32_t *site = mem_array(l->r->sites, sizeof(*site));
+	uint32_t room = *n > known / 2 ? *n * 2 : known, *more;
 
-	if (!site)
+	if (id < *n)
+		return 0;
+	assert(id < known);
+	more = mem_array(room, sizeof(*more));
+	if (!more)
 		return -ENOMEM;
-	memcpy(site, l->site, l->sites * sizeof(*site));
-	mem_free(l->site);
-	l->site = site;
-	l->sites = l->r->sites;
+	if (*n)
+		memcpy(more, *array, *n * sizeof(*more));
+	mem_free(*array);
+	*array = more;
+	*n = room;
 	return 0;
+}
+
+/* What stands at a location, once; -ENOMEM. */
+static int64_t frame_at(struct heap_loader *l, const struct def_location *x, uint32_t location)
+{
+	const struct defs *d = l->r->defs;
+	bool known = location < d->locations;
+	struct heap_frame f;
+	int64_t frame;
+
+	if (known && room_for(&l->frame, &l->frames, location, d->locations))
+		return -ENOMEM;
+	if (known && l->frame[location])
+		return l->frame[location] - 1;
+	if (x->kind == LOCATION_LINE)
+		f = line_frame(l, x);
+	else
+		f = (struct heap_frame){ .location = location };
+	frame = heap_add_frame(l->h, &f);
+	if (known && frame >= 0)
+		l->frame[location] = (uint32_t)frame + 1;
+	return frame;
+}
+
+/* The call that a stack's innermost frame is; that outside of it is known.  -ENOMEM. */
+static int64_t add_call(struct heap_loader *l, stack_id at)
+{
+	const struct stacks *s = &l->r->stacks;
+	const struct def_location *x = stack_location(s, at);
+	uint32_t outer = stack_parent(s, at) ? l->call[stack_parent(s, at)] : 0;
+	bool line = x->kind == LOCATION_LINE, startup = l->h->call[outer].startup;
+	int64_t frame;
+
+	if (!line && (x->kind != LOCATION_NATIVE || x->flags & LOCATION_GUEST))
+		return outer;
+	frame = frame_at(l, x, s->node[at].location);
+	if (frame < 0)
+		return frame;
+	if (line && !l->h->call[outer].here)
+		startup = is_startup(l, x->line.code);
+	return heap_add_call(l->h, (uint32_t)frame, outer, startup);
+}
+
+/* Calls of a whole stack: from the outermost that is not known yet to its innermost. */
+static int64_t calls_of_stack(struct heap_loader *l, stack_id stack)
+{
+	const struct stacks *s = &l->r->stacks;
+	stack_id at;
+	uint32_t n = 0;
+
+	if (room_for(&l->call, &l->calls, stack, s->count))
+		return -ENOMEM;
+	for (at = stack; at && !l->call[at]; at = stack_parent(s, at)) {
+		if (mem_room(&l->path, n, &l->path_cap, sizeof(*l->path)))
+			return -ENOMEM;
+		l->path[n++] = at;
+	}
+	while (n-- > 0) {
+		int64_t call = add_call(l, l->path[n]);
+
+		if (call < 0)
+			return call;
+		l->call[l->path[n]] = (uint32_t)call;
+	}
+	return stack ? l->call[stack] : 0;
 }
 
 int64_t heap_load_site(struct heap_loader *l, site_id id)
 {
-	const struct stacks *s = &l->r->stacks;
-	struct heap_frame frame[STACK_KEPT];
-	stack_id at;
-	uint32_t n = 0, outermost = 0;
-	int64_t row;
+	int64_t row, calls;
 
 	if (!id || id >= l->r->sites)
 		return 0;
-	if (id >= l->sites && more_sites(l))
+	if (room_for(&l->site, &l->sites, id, l->r->sites))
 		return -ENOMEM;
 	if (l->site[id])
 		return l->site[id];
-	for (at = l->r->site[id].stack; at; at = stack_parent(s, at)) {
-		const struct def_location *x = stack_location(s, at);
-
-		if (x->kind == LOCATION_LINE)
-			outermost = x->line.code;
-		if (n == STACK_KEPT)
-			continue;
-		if (x->kind == LOCATION_LINE)
-			frame[n++] = line_frame(l, x);
-		else if (x->kind == LOCATION_NATIVE && !(x->flags & LOCATION_GUEST))
-			frame[n++] = (struct heap_frame){ .location = s->node[at].location };
-	}
-	row = heap_add_site(l->h, frame, n, variable_of(l, l->r->site[id].stack));
-	if (row > 0) {
+	calls = calls_of_stack(l, l->r->site[id].stack);
+	if (calls < 0)
+		return calls;
+	row = heap_add_site(l->h, (uint32_t)calls, variable_of(l, l->r->site[id].stack));
+	if (row > 0)
 		l->site[id] = (uint32_t)row;
-		l->h->site[row].startup = is_startup(l, outermost);
-	}
 	return row;
 }
 
@@ -154,32 +212,56 @@ static struct heap_frame native_frame(struct heap *h, const struct frame *s, uin
 		.module = texts_add0(&h->texts, s->module), .line = s->line };
 }
 
-/* Functions that were inlined at a place stand before the one that took them in. */
-void heap_load_symbols(struct heap *h, struct symbols *symbols, uint32_t site)
+/* A frame of machine code that nobody named yet. */
+static bool is_bare(const struct heap_frame *f)
 {
-	struct heap_frame frame[STACK_KEPT], old;
-	const struct frame *s;
-	uint32_t i, n = 0, found;
-	bool named = false;
+	return !f->interpreted && !f->function && f->location;
+}
 
-	for (i = 0; i < h->site[site].n; i++) {
-		old = h->frame[h->site[site].first + i];
-		if (old.interpreted || old.function || !old.location) {
-			if (n < STACK_KEPT)
-				frame[n++] = old;
+/* Functions that were inlined at a place stand before the one that took them in. */
+static void take_apart(struct heap *h, struct symbols *symbols, uint32_t site)
+{
+	struct heap_frame *frame = NULL;
+	const struct frame *s;
+	uint32_t n = 0, cap = 0, found, c;
+
+	for (c = h->site[site].calls; c; c = h->call[c].outer) {
+		const struct heap_frame *old = heap_frame(h, c);
+
+		if (!is_bare(old)) {
+			if (mem_room(&frame, n, &cap, sizeof(*frame)))
+				break;
+			frame[n++] = *old;
 			continue;
 		}
-		named = true;
-		s = symbols_frames(symbols, old.location, &found);
-		while (found && n < STACK_KEPT)
-			frame[n++] = native_frame(h, &s[--found], old.location);
+		s = symbols_frames(symbols, old->location, &found);
+		while (found && !mem_room(&frame, n, &cap, sizeof(*frame)))
+			frame[n++] = native_frame(h, &s[--found], old->location);
 	}
-	if (!named)
-		return;
-	if (n == h->site[site].n)	/* none was inlined: in place, where nothing can fail */
-		memcpy(&h->frame[h->site[site].first], frame, n * sizeof(*frame));
-	else
+	if (!c)
 		heap_set_frames(h, site, frame, n);
+	mem_free(frame);
+}
+
+void heap_load_symbols(struct heap *h, struct symbols *symbols, uint32_t site)
+{
+	bool several = false;
+
+	for (uint32_t c = h->site[site].calls; c; c = h->call[c].outer) {
+		struct heap_frame *f = heap_frame(h, c);
+		const struct frame *s;
+		uint32_t found;
+
+		if (!is_bare(f))
+			continue;
+		s = symbols_frames(symbols, f->location, &found);
+		if (found == 1)		/* for all sites that come by */
+			*f = native_frame(h, s, f->location);
+		else
+			several = true;
+	}
+	if (several)
+		take_apart(h, symbols, site);
 }
 
 /* --------------------------------------------------------------------------- snapshot */
@@ -386,6 +468,22 @@ static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
 	return 0;
 }
 
+#define STACK_MOST (64u << 20)
+
+/* Of another thread than the one that asked: in use is what is above its stack pointer. */
+static const struct snap_thread *stack_around(const struct snap *s, uint64_t where)
+{
+	for (uint32_t i = 0; i < s->threads; i++) {
+		const struct snap_thread *t = &s->thread[i];
+		uint64_t low = t->sp - OURO_RED_ZONE;
+
+		/* The first thread's struct pthread is not above its stack, the others' are. */
+		if (t->sp && where >= low && where - low < STACK_MOST && (t->tcb < t->sp || where < t->tcb))
+			return t;
+	}
+	return NULL;
+}
+
 /*
  * Does the word stand in memory that somebody uses?  Freed memory is full of
  * addresses that mean nothing, and so is the part of a stack that a finished
@@ -393,6 +491,7 @@ static int find_pool_pages(const struct heap_loader *l, struct pool_pages *p)
  */
 static int judge_word(struct heap_loader *l, const struct pool_pages *pools, struct heap_word *w)
 {
+	const struct snap_thread *thread;
 	struct buf what = {0};
 	const char *data;
 	int r;
@@ -405,6 +504,11 @@ static int judge_word(struct heap_loader *l, const struct pool_pages *pools, str
 		return 0;
 	}
 	r = word_in_block(l, w, &what);
+	thread = r || w->plausible ? NULL : stack_around(l->snap, w->where);
+	if (thread) {
+		w->plausible = true;
+		buf_printf(&what, "the stack of thread %u", thread->tid);
+	}
 	if (!r && !w->plausible && w->region == OURO_REGION_DATA) {
 		data = symbols_data(l->symbols, w->where);
 		buf_puts(&what, data ? data : "data of a loaded file");
@@ -450,5 +554,7 @@ int heap_load(struct heap_loader *l)
 		r = load_roots(l);
 	if (!r)
 		r = load_words(l);
+	if (!r && l->blocks)
+		r = across_load(l, l->blocks);
 	return r ? r : heap_build(l->h);
 }

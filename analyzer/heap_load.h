@@ -13,6 +13,8 @@
 #include "snap.h"
 #include "symbols.h"
 
+struct blocks;
+
 /* Numbers of the trace, as the heap has them; 0: not met yet. */
 struct heap_loader {
 	struct heap *h;
@@ -20,10 +22,14 @@ struct heap_loader {
 	struct symbols *symbols;
 	const struct snap *snap;
 	uint32_t *site;			/* by site_id      */
-	uint32_t sites;
+	uint32_t *call;			/* by stack_id     */
+	uint32_t *frame;		/* by location; heap.frame's index + 1 */
+	uint32_t sites, calls, frames;	/* room            */
+	uint32_t *path, path_cap;	/* scratch         */
 	text_id *string;		/* by snapshot row */
 	uint64_t (*guest)[2];		/* memory of the library itself: nothing there counts */
 	uint32_t guests;
+	struct blocks *blocks;		/* what C holds and is counted becomes part of the heap; NULL */
 	uint64_t warm;			/* ticks: what was made before counts as the start-up's; 0 */
 };
 

@@ -385,6 +385,22 @@ static void join(struct history_object *x, const uint32_t *row_of, const struct 
 		}
 }
 
+/* What was told needs no guess. */
+static void join_told(struct history_object *x)
+{
+	for (uint32_t i = 0; i < x->n; i++) {
+		site_id site = x->event[i].e.gives_back;
+		uint32_t k = i;
+
+		while (site && k-- > 0)
+			if (x->event[k].counts && x->event[k].up && !x->event[k].partner &&
+			    x->event[k].e.site == site) {
+				join_two(x, k, i);
+				break;
+			}
+	}
+}
+
 static int match(struct history *h, struct history_object *x)
 {
 	struct book l = { .born = x->born };
@@ -394,6 +410,7 @@ static int match(struct history *h, struct history_object *x)
 	int r = row_of && open ? 0 : -ENOMEM;
 
 	sink(x);
+	join_told(x);
 	if (!r)
 		r = make_rows(x, &l, row_of);
 	if (!r)

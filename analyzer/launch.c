@@ -30,7 +30,7 @@ static char *words(const char *format, ...)
 /* --- where things are ---------------------------------------------------------------- */
 
 /* Beside the command as in the build folder, or where `make install` puts it. */
-static char *find_library(void)
+char *launch_find(const char *name)
 {
 	static const char *const places[] = { "", "../lib/", "../lib/ouro/" };
 	char self[PATH_MAX];
@@ -41,7 +41,7 @@ static char *find_library(void)
 	self[n] = 0;
 	*(strrchr(self, '/') + 1) = 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		char *path = words("%s%s" OURO_LIBRARY_NAME, self, places[i]);
+		char *path = words("%s%s%s", self, places[i], name);
 		char *real = path ? realpath(path, NULL) : NULL;
 
 		free(path);
@@ -127,7 +127,7 @@ int launch_prepare(struct launch *l, const char *command, char **ret_what)
 		return found ? -EACCES : -ENOENT;
 	}
 	l->target = ouro_target_check(AT_FDCWD, l->program);
-	l->library = find_library();
+	l->library = launch_find(OURO_LIBRARY_NAME);
 	if (!l->library) {
 		*ret_what = words("%s is neither beside the command nor where it is installed",
 			OURO_LIBRARY_NAME);

@@ -22,6 +22,9 @@ struct launch {
 	enum ouro_target target;
 };
 
+/* A file of ours, beside the command or where it was installed; to be freed.  NULL: not there. */
+char *launch_find(const char *name);
+
 /* 0, or -errno with *ret_what saying (in words, to be freed) what is wrong. */
 int launch_prepare(struct launch *l, const char *command, char **ret_what);
 void launch_fini(struct launch *l);

@@ -146,14 +146,15 @@ static void put_frame(struct taker *t, struct ledger_entry *e, const struct heap
 
 static void put_chain(struct taker *t, struct ledger_entry *e, uint32_t site, uint32_t most)
 {
-	const struct heap_site *s = &t->r->heap.site[site];
+	const struct heap *h = &t->r->heap;
+	uint32_t innermost = h->site[site].calls;
 
 	e->chain = true;
-	for (uint32_t i = 0; i < s->n && e->nplaces < most; i++)
-		put_frame(t, e, &t->r->heap.frame[s->first + i], false);
+	for (uint32_t c = innermost; c && e->nplaces < most; c = h->call[c].outer)
+		put_frame(t, e, heap_frame(h, c), false);
 	/* A library's own affair: then that is what there is to say. */
-	if (!e->nplaces && s->n)
-		put_frame(t, e, &t->r->heap.frame[s->first], true);
+	if (!e->nplaces && innermost)
+		put_frame(t, e, heap_frame(h, innermost), true);
 }
 
 void ledger_take_chain(struct ledger *l, struct ledger_entry *e, struct report *r,
@@ -309,10 +310,9 @@ static bool is_comprehension(const char *function)
 static void put_birth(struct taker *t, struct ledger_entry *e, uint32_t site)
 {
 	const struct heap *h = &t->r->heap;
-	const struct heap_site *s = &h->site[site];
 
-	for (uint32_t i = s->here; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = h->site[site].here; c; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		if (!f->interpreted || is_comprehension(heap_text(h, f->function)))
 			continue;

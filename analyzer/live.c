@@ -3,29 +3,24 @@
  */
 #include "live.h"
 
+#include "mem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define TABLE_MIN 64
-
-/*
- * Addresses are multiples of 8, and neighbours are common: the high bits of a product
- * spread both.
- */
-static size_t place(uint64_t addr, size_t mask)
-{
-	uint64_t h = (addr >> 3) * 0x9e3779b97f4a7c15u;
-
-	return (size_t)(h >> 32 ^ h >> 17) & mask;
-}
+#define LARGE     ((size_t)1 << 20)	/* slots: from here on memory is dearer than time */
+#define PAGE      ((uintptr_t)4096)
+#define PASSED    ((size_t)4 << 20)	/* bytes of a table that were copied: given back */
 
 int live_init(struct live *l)
 {
 	*l = (struct live){ .rows = 1, .room = TABLE_MIN,
-		.block_mask = TABLE_MIN - 1, .index_mask = TABLE_MIN - 1 };
-	l->block = calloc(TABLE_MIN, sizeof(*l->block));
-	l->index = calloc(TABLE_MIN, sizeof(*l->index));
+		.block_slots = TABLE_MIN, .index_slots = TABLE_MIN };
+	l->block = mem_array(TABLE_MIN, sizeof(*l->block));
+	l->index = mem_array(TABLE_MIN, sizeof(*l->index));
 	l->object = calloc(TABLE_MIN, sizeof(*l->object));
 	if (l->block && l->index && l->object)
 		return 0;
@@ -35,51 +30,64 @@ int live_init(struct live *l)
 
 void live_fini(struct live *l)
 {
-	free(l->block);
-	free(l->index);
+	mem_free(l->block);
+	mem_free(l->index);
 	free(l->object);
 	*l = (struct live){ 0 };
 }
 
-/* Does something that belongs at `home` stand at `at` because it passed `hole`? */
-static bool passed(size_t home, size_t hole, size_t at, size_t mask)
+static size_t distance(size_t from, size_t to, size_t slots)
 {
-	return ((at - home) & mask) >= ((at - hole) & mask);
+	return to >= from ? to - from : to + slots - from;
+}
+
+/* Does something that belongs at `home` stand at `at` because it passed `hole`? */
+static bool passed(size_t home, size_t hole, size_t at, size_t slots)
+{
+	return distance(home, at, slots) >= distance(hole, at, slots);
+}
+
+static bool is_full(size_t used, size_t slots)
+{
+	return used >= slots / 4 * 3;
+}
+
+static size_t more_slots(size_t slots)
+{
+	return slots < LARGE ? slots * 2 : slots + slots / 4;
+}
+
+/*
+ * So much of an old table was copied.  It was filled in the order in which the new one is, so
+ * what was read need not stay until all is.
+ */
+static void was_read(void *old, size_t bytes)
+{
+	uintptr_t end = (uintptr_t)old + bytes, from = (end - PASSED + PAGE - 1) & -PAGE;
+
+	if (bytes && bytes % PASSED == 0)
+		(void)madvise((void *)from, (end & -PAGE) - from, MADV_DONTNEED);
 }
 
 /* --- blocks ------------------------------------------------------------------------ */
 
-static struct block *block_slot(const struct live *l, uint64_t addr)
-{
-	size_t at = place(addr, l->block_mask);
-
-	while (l->block[at].addr && l->block[at].addr != addr)
-		at = (at + 1) & l->block_mask;
-	return &l->block[at];
-}
-
-struct block *live_block(const struct live *l, uint64_t addr)
-{
-	struct block *b = block_slot(l, addr);
-
-	return b->addr ? b : NULL;
-}
-
 static int grow_blocks(struct live *l)
 {
 	struct block *old = l->block;
-	size_t n = l->block_mask + 1;
+	size_t n = l->block_slots;
 
-	l->block = calloc(n * 2, sizeof(*l->block));
+	l->block = mem_array(more_slots(n), sizeof(*l->block));
 	if (!l->block) {
 		l->block = old;
 		return -ENOMEM;
 	}
-	l->block_mask = n * 2 - 1;
-	for (size_t i = 0; i < n; i++)
+	l->block_slots = more_slots(n);
+	for (size_t i = 0; i < n; i++) {
 		if (old[i].addr)
-			*block_slot(l, old[i].addr) = old[i];
-	free(old);
+			*live_block_slot(l, old[i].addr) = old[i];
+		was_read(old, i * sizeof(*old));
+	}
+	mem_free(old);
 	return 0;
 }
 
@@ -88,9 +96,9 @@ struct block *live_add_block(struct live *l, uint64_t addr)
 	struct block *b;
 
 	assert(addr);
-	if (l->blocks >= l->block_mask / 8 * 5 && grow_blocks(l))
+	if (is_full(l->blocks, l->block_slots) && grow_blocks(l))
 		return NULL;
-	b = block_slot(l, addr);
+	b = live_block_slot(l, addr);
 	assert(!b->addr);
 	*b = (struct block){ .addr = addr };
 	l->blocks++;
@@ -103,11 +111,11 @@ void live_remove_block(struct live *l, struct block *b)
 
 	l->blocks--;
 	for (;;) {
-		at = (at + 1) & l->block_mask;
+		at = at + 1 < l->block_slots ? at + 1 : 0;
 		if (!l->block[at].addr)
 			break;
-		if (!passed(place(l->block[at].addr, l->block_mask), hole, at,
-		        l->block_mask))
+		if (!passed(live_place(l->block[at].addr, l->block_slots), hole, at,
+		        l->block_slots))
 			continue;
 		l->block[hole] = l->block[at];
 		hole = at;
@@ -117,35 +125,23 @@ void live_remove_block(struct live *l, struct block *b)
 
 /* --- objects ----------------------------------------------------------------------- */
 
-static struct live_slot *index_slot(const struct live *l, uint64_t addr)
-{
-	size_t at = place(addr, l->index_mask);
-
-	while (l->index[at].row && l->index[at].addr != addr)
-		at = (at + 1) & l->index_mask;
-	return &l->index[at];
-}
-
-uint32_t live_object(const struct live *l, uint64_t addr)
-{
-	return index_slot(l, addr)->row;
-}
-
 static int grow_index(struct live *l)
 {
 	struct live_slot *old = l->index;
-	size_t n = l->index_mask + 1;
+	size_t n = l->index_slots;
 
-	l->index = calloc(n * 2, sizeof(*l->index));
+	l->index = mem_array(more_slots(n), sizeof(*l->index));
 	if (!l->index) {
 		l->index = old;
 		return -ENOMEM;
 	}
-	l->index_mask = n * 2 - 1;
-	for (size_t i = 0; i < n; i++)
+	l->index_slots = more_slots(n);
+	for (size_t i = 0; i < n; i++) {
 		if (old[i].row)
-			*index_slot(l, old[i].addr) = old[i];
-	free(old);
+			*live_object_slot(l, old[i].addr) = old[i];
+		was_read(old, i * sizeof(*old));
+	}
+	mem_free(old);
 	return 0;
 }
 
@@ -175,9 +171,9 @@ int live_land_object(struct live *l, uint32_t row, uint64_t addr)
 {
 	struct live_slot *s;
 
-	if (l->indexed >= l->index_mask / 8 * 5 && grow_index(l))
+	if (is_full(l->indexed, l->index_slots) && grow_index(l))
 		return -ENOMEM;
-	s = index_slot(l, addr);
+	s = live_object_slot(l, addr);
 	assert(!s->row);
 	*s = (struct live_slot){ addr, row };
 	l->object[row].addr = addr;
@@ -185,24 +181,30 @@ int live_land_object(struct live *l, uint32_t row, uint64_t addr)
 	return 0;
 }
 
-void live_lift_object(struct live *l, uint32_t row)
+static void take_out(struct live *l, struct live_slot *s)
 {
-	struct live_slot *s = index_slot(l, l->object[row].addr);
 	size_t hole = (size_t)(s - l->index), at = hole;
 
-	assert(s->row == row);
 	l->indexed--;
 	for (;;) {
-		at = (at + 1) & l->index_mask;
+		at = at + 1 < l->index_slots ? at + 1 : 0;
 		if (!l->index[at].row)
 			break;
-		if (!passed(place(l->index[at].addr, l->index_mask), hole, at,
-		        l->index_mask))
+		if (!passed(live_place(l->index[at].addr, l->index_slots), hole, at,
+		        l->index_slots))
 			continue;
 		l->index[hole] = l->index[at];
 		hole = at;
 	}
 	l->index[hole].row = 0;
+}
+
+void live_lift_object(struct live *l, uint32_t row)
+{
+	struct live_slot *s = live_object_slot(l, l->object[row].addr);
+
+	assert(s->row == row);
+	take_out(l, s);
 }
 
 uint32_t live_add_object(struct live *l, uint64_t addr)
@@ -222,8 +224,10 @@ uint32_t live_add_object(struct live *l, uint64_t addr)
 /* One that was lifted is in no index any more. */
 void live_remove_object(struct live *l, uint32_t row)
 {
-	if (index_slot(l, l->object[row].addr)->row == row)
-		live_lift_object(l, row);
+	struct live_slot *s = live_object_slot(l, l->object[row].addr);
+
+	if (s->row == row)
+		take_out(l, s);
 	l->object[row] = (struct object){ .next = l->free };
 	l->free = row;
 }

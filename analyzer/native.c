@@ -199,6 +199,7 @@ void native_close(struct native *n)
 	mem_free(n->name);
 	free(n->symbol);
 	native_scopes_free(n->scopes);
+	native_data_free(n->data);
 	free(n->debug_path);
 	free(n->target);
 	free(n->file);

@@ -27,6 +27,7 @@ struct native {
 	size_t sysroot_length;
 	enum native_state state;
 	struct native_scopes *scopes;	/* NULL: not asked for yet                       */
+	struct native_data *data;	/* variables; NULL: not asked for yet            */
 	struct native_row *symbol;	/* by address; NULL: not asked for yet           */
 	uint32_t symbols;
 	struct native_scoped {
@@ -44,6 +45,10 @@ struct native {
 uint32_t native_scopes(struct native *n, uint64_t address, Dwarf_Die *ret_unit,
 	Dwarf_Die ret[NATIVE_FRAMES]);
 void native_scopes_free(struct native_scopes *s);
+
+/* The variable that an address of the file lies in, and where in it; false: not known. */
+bool native_variable_die(struct native *n, uint64_t address, Dwarf_Die *ret, uint64_t *ret_offset);
+void native_data_free(struct native_data *d);
 
 /* The line of source of an address; false: not known. */
 bool native_line(struct native *n, uint64_t address, const char **ret_file, uint32_t *ret_line);

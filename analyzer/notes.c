@@ -151,11 +151,13 @@ static int note_snapshots(struct report *r)
 	for (i = 0; i < r->snap.notes && !e; i++) {
 		struct text t = snap_string(&r->snap, r->snap.note[i]);
 
-		e = note_add(r, true, "Snapshot %u: %.*s", r->snapshot, TEXT_ARG(t));
+		e = r->core.path ? note_add(r, true, "In the core file: %.*s", TEXT_ARG(t)) :
+			note_add(r, true, "Snapshot %u: %.*s", r->snapshot, TEXT_ARG(t));
 	}
 	if (r->snap.dropped_edges + r->snap.double_nodes && !e)
-		e = note_add(r, true, "Snapshot %u contradicts itself: %llu references to no object, "
-			     "%llu objects twice.", r->snapshot,
+		e = note_add(r, true, "%s contradicts itself: %llu references to no object, "
+			     "%llu objects twice.", r->core.path ? "The heap in the core file" :
+			     "The snapshot",
 			     (unsigned long long)r->snap.dropped_edges,
 			     (unsigned long long)r->snap.double_nodes);
 	/* Those before collections show garbage, and are not chosen among. */

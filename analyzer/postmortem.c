@@ -22,13 +22,21 @@ static enum ouro_limit limit_kind(const struct ouro_ended *e)
 	return e->flags >> OURO_ENDED_LIMIT_SHIFT;
 }
 
+/* Debuggers stop who they look at. */
+static bool taken_alive(const struct core *c)
+{
+	return !c->signal || c->signal == SIGSTOP || c->signal == SIGTRAP;
+}
+
 const char *postmortem_state(const struct report *r, char room[160])
 {
 	const struct ouro_ended *e = &r->trace.head.ended;
 	const char *name = e->signal ? sigabbrev_np(e->signal) : NULL;
 	char ending[100];
 
-	if (r->core.path && core_ending(&r->core, ending))
+	if (r->core.path && taken_alive(&r->core))
+		snprintf(room, 160, "ran on when the core file was taken");
+	else if (r->core.path && core_ending(&r->core, ending))
 		snprintf(room, 160, "died by %s", ending);
 	else if (e->flags & OURO_ENDED_OOM_GROUP)
 		snprintf(room, 160, "was killed by the kernel, out of memory (SIGKILL)");
@@ -78,9 +86,12 @@ static int note_core(struct report *r)
 	if (r->core.cut)
 		e = note_add(r, true, "The core file is cut off: what only the missing memory holds "
 			     "seems lost.");
+	if (!e && taken_alive(&r->core) && !r->trace.killed)
+		e = note_add(r, true, "The trace goes on behind the core file: what was made and freed "
+			     "since counts, as if it had been before.");
 	for (uint32_t i = 0; i < r->core.nthreads && i < 4 && !e; i++)
 		if (r->stacks[i].n)
-			e = note_thread(r, &r->stacks[i], !i);
+			e = note_thread(r, &r->stacks[i], !i && !taken_alive(&r->core));
 	return e;
 }
 
@@ -107,7 +118,8 @@ static int note_limit(struct report *r)
 		buf_printf(&b, "; the limit of %s is ", of[limit_kind(x)]);
 		buf_bytes(&b, limit);
 		if ((most > live ? most : live) >= limit / 100 * NEAR_LIMIT)
-			buf_puts(&b, ", so it probably ended for want of memory");
+			buf_puts(&b, x->flags & OURO_ENDED_OOM_GROUP ? ", so it ended for want of memory" :
+				 ", so it probably ended for want of memory");
 	}
 	e = note_add(r, false, "%s.", buf_text(&b));
 	buf_fini(&b);
@@ -130,16 +142,14 @@ static int by_bytes(const void *a, const void *b)
 static int put_place(struct buf *b, struct report *r, site_id id)
 {
 	int64_t site = heap_load_site(&r->loader, id);
-	const struct heap_site *s;
 	struct heap *h = &r->heap;
 	const struct heap_frame *at = NULL;
 
 	if (site < 0)
 		return (int)site;
-	s = &h->site[site];
 	heap_load_symbols(h, r->symbols, (uint32_t)site);
-	for (uint32_t i = 0; i < s->n && !at; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = h->site[site].calls; c && !at; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		if (f->interpreted || !place_serves(heap_text(h, f->function), heap_text(h, f->module)))
 			at = f;

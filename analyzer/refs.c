@@ -247,13 +247,13 @@ static void below_zero(struct refs *s, struct book *l, const struct event *e, si
 /* --- what happens --------------------------------------------------------------------- */
 
 static void tell(struct refs *s, const struct object *o, const struct book *l,
-	const struct event *e, site_id site)
+	const struct event *e, site_id site, site_id gives_back)
 {
 	if (s->tape)
 		s->tape(s->tape_arg, s, o, &(struct ref_event){ .kind = e->kind,
 			.what = e->kind == OURO_EXT ? (uint8_t)e->ext_arg[0] : 0,
 			.thread = e->thread, .ticks = e->ticks, .count = l->count,
-			.site = site });
+			.site = site, .gives_back = gives_back });
 }
 
 static bool is_counted(const struct refs *s, uint32_t type)
@@ -306,7 +306,64 @@ void refs_dies(struct refs *s, const struct object *o)
 	book_free(l);
 }
 
-static void count(struct refs *s, struct book *l, const struct event *e, site_id site)
+static struct ref_row *row_at(const struct book *l, site_id site)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->row[i].site == site)
+			return &l->row[i];
+	return NULL;
+}
+
+/*
+ * A holder that was told takes over the reference that was taken last, and gives that one back
+ * when it lets go.
+ */
+static void tie_reference(struct refs *s, const struct event *e)
+{
+	uint64_t held = e->ext_arg[0] * 8;
+	struct tie *t = ties_find(&s->ties, e->addr, held);
+	uint32_t row = t ? live_object(&s->r->live, held) : 0;
+	struct book *l = row ? refs_of(s, &s->r->live.object[row]) : NULL;
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; l && i < l->n; i++)
+		if (l->row[i].n > 0 && l->row[i].last >= last) {
+			last = l->row[i].last;
+			t->taken = l->row[i].site;
+		}
+}
+
+static int told(struct refs *s, const struct event *e, site_id site)
+{
+	const struct tie *t;
+	int r;
+
+	if (e->ext == OURO_EXT_UNEDGE) {
+		t = ties_find(&s->ties, e->addr, e->ext_arg[0] * 8);
+		s->let_go.addr = e->ext_arg[0] * 8;
+		s->let_go.thread = e->thread;
+		s->let_go.taken = t ? t->taken : 0;
+	}
+	r = ties_event(&s->ties, s->r, e, site);
+	if (!r && e->ext == OURO_EXT_EDGE && e->ext_arg[2] == OURO_HOLD_OWNED)
+		tie_reference(s, e);
+	return r;
+}
+
+/* The retain that this release gives back for certain; 0: nobody told. */
+static site_id given_back(struct refs *s, const struct book *l, const struct event *e)
+{
+	const struct ref_row *row;
+
+	if (s->let_go.addr != e->addr || s->let_go.thread != e->thread)
+		return 0;
+	s->let_go.addr = 0;
+	row = e->kind == OURO_DECREF && s->let_go.taken ? row_at(l, s->let_go.taken) : NULL;
+	return row && row->n > 0 ? row->site : 0;
+}
+
+static void count(struct refs *s, struct book *l, const struct event *e, site_id site,
+	site_id gives_back)
 {
 	bool up = e->kind == OURO_INCREF;
 
@@ -319,7 +376,7 @@ static void count(struct refs *s, struct book *l, const struct event *e, site_id
 			below_zero(s, l, e, site);
 		l->released = site;
 	}
-	enter(s, l, site, up ? 1 : -1, e->ticks);
+	enter(s, l, gives_back ? gives_back : site, up ? 1 : -1, e->ticks);
 }
 
 /* The reference it was born with changes hands. */
@@ -409,10 +466,11 @@ void refs_event(struct refs *s, const struct event *e, site_id site)
 {
 	uint32_t row = live_object(&s->r->live, e->addr);
 	const struct object *o = &s->r->live.object[row];
+	site_id gives_back;
 	struct book *l;
 
 	if (e->kind == OURO_EXT && e->ext != OURO_EXT_REFERENCE) {
-		s->failed |= ties_event(&s->ties, s->r, e, site) != 0;
+		s->failed |= told(s, e, site) != 0;
 		return;
 	}
 	if (!row || !o->alive) {
@@ -431,9 +489,10 @@ void refs_event(struct refs *s, const struct event *e, site_id site)
 			return;
 		l->flags = BOOK_PARTIAL;
 	}
+	gives_back = e->kind == OURO_EXT ? 0 : given_back(s, l, e);
 	if (e->kind == OURO_EXT)
 		reference(s, l, e, site);
 	else if (!(l->flags & BOOK_UNTOLD))
-		count(s, l, e, site);
-	tell(s, o, l, e, site);
+		count(s, l, e, site, gives_back);
+	tell(s, o, l, e, site, gives_back);
 }

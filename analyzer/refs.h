@@ -72,6 +72,7 @@ struct ref_event {
 	uint32_t thread;
 	uint64_t ticks, count;		/* count: after it                           */
 	site_id site;
+	site_id gives_back;		/* DECREF: the retain that goes with it, by an edge that was told; 0 */
 };
 
 struct refs {
@@ -81,6 +82,7 @@ struct refs {
 	uint32_t rows;
 	uint64_t objects;		/* books                                   */
 	struct ties ties;
+	struct { uint64_t addr; uint32_t thread; site_id taken; } let_go;	/* refs.c's: an edge, just now */
 	struct refs_bad *bad;
 	uint32_t nbad, bad_cap;
 	struct tomb *tomb;		/* refs.c's: who died last, by address       */

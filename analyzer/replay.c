@@ -2,6 +2,7 @@
  * replay.c - apply events to the living, one after another
  */
 #include "living.h"
+#include "mem.h"
 #include "replay_private.h"
 
 #include "refs.h"
@@ -17,6 +18,10 @@ static int take_living(struct replay *r)
 	int result = living_init(&rows, r->trace, &r->stacks), more = 0;
 
 	while (!result && (more = living_next(&rows, &r->stacks, &e)) > 0) {
+		errno = 0;
+		e.stack = stacks_merge(&r->stacks, e.native, e.interp);
+		if (!e.stack && errno == ENOMEM)
+			return living_fini(&rows), -ENOMEM;
 		if (e.kind != OURO_BIRTH)
 			result = e.kind == OURO_POOL_BIRTH ? replay_pool_birth(r, &e)
 				: replay_alloc(r, &e);
@@ -55,11 +60,11 @@ int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 	struct replay_private *p;
 
 	*r = (struct replay){ .trace = t, .defs = d, .sites = 1, .sites_room = 256 };
-	r->site = calloc(r->sites_room, sizeof(*r->site));
+	r->site = mem_array(r->sites_room, sizeof(*r->site));
 	p = r->private = calloc(1, sizeof(*p));
 	if (p) {
 		p->site_of_room = 256;
-		p->site_of = calloc(p->site_of_room, sizeof(*p->site_of));
+		p->site_of = mem_array(p->site_of_room, sizeof(*p->site_of));
 		p->stream = calloc(t->events + 1, sizeof(*p->stream));
 	}
 	if (!r->site || !p || !p->site_of || !p->stream || live_init(&r->live) ||
@@ -89,13 +94,13 @@ void replay_fini(struct replay *r)
 {
 	if (r->private) {
 		replay_forget_order(r);
-		free(r->private->site_of);
+		mem_free(r->private->site_of);
 		free(r->private->stream);
 	}
 	replay_parts_fini(r);
 	trend_fini(&r->trend);
 	free(r->private);
-	free(r->site);
+	mem_free(r->site);
 	merge_fini(&r->merge);
 	stacks_fini(&r->stacks);
 	live_fini(&r->live);
@@ -202,10 +207,22 @@ static int apply(struct replay *r, const struct event *e)
 	}
 }
 
+/* The tables of the living are larger than the caches: what is wanted of them is asked for early. */
 static int fetch(struct replay *r)
 {
+	const struct event *later;
+
 	if (r->private->held)
 		return 1;
+	if (!r->merge.begun)
+		r->merge.references = r->refs;
+	later = merge_peek(&r->merge, 8);
+	if (later) {
+		live_expect(&r->live, later->addr);
+		if (later->kind >= OURO_POOL_BIRTH && later->kind <= OURO_DEATH)
+			live_expect_object(&r->live, later->kind == OURO_DEATH ? later->addr
+				: later->object);
+	}
 	return merge_next(&r->merge, &r->private->held);
 }
 
@@ -299,6 +316,24 @@ int replay_to_ticks(struct replay *r, uint64_t ticks)
 
 	replay_forget_order(r);
 	while ((result = fetch(r)) > 0 && r->private->held->ticks < ticks) {
+		result = step(r);
+		if (result)
+			return result;
+	}
+	replay_settle(r);
+	return result;
+}
+
+int replay_to_exiting(struct replay *r)
+{
+	int result;
+
+	replay_forget_order(r);
+	while ((result = fetch(r)) > 0) {
+		const struct event *e = r->private->held;
+
+		if (e->kind == OURO_EXT && e->ext == OURO_EXT_EXITING)
+			break;
 		result = step(r);
 		if (result)
 			return result;

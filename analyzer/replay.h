@@ -17,8 +17,8 @@
 #define REPLAY_H
 
 #include "ages.h"
-#include "decode.h"
 #include "live.h"
+#include "merge.h"
 #include "timeline.h"
 #include "trend.h"
 #include "weight.h"
@@ -43,8 +43,9 @@ struct part {
 	site_id site;
 	uint32_t type;			/* of the object in the block, the last if there were */
 					/* several, as by type_same(); 0: there was none */
-	uint32_t thread;		/* number; 0: not known                      */
-	uint32_t epoch;			/* replay_parts.c's                          */
+	uint32_t thread : 31;		/* number; 0: not known                      */
+	uint32_t indexed : 1;		/* this and the epoch: replay_parts.c's      */
+	uint32_t epoch;
 	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
 	uint64_t live, live_bytes;
 	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest; */
@@ -58,11 +59,15 @@ struct part {
 /* What a part had at the moment that counts as the program's end. */
 struct part_left {
 	uint64_t live, live_bytes, live_objects;
-	struct weighed scaled;
-	double scaled_objects;
 };
 
-/* Sampled: estimates of the same. */
+/* Sampled: estimates of that. */
+struct part_left_scaled {
+	struct weighed live;
+	double objects;
+};
+
+/* ... and of the sums. */
 struct part_scaled {
 	struct weighed made, live, at_peak;
 	double brief, objects, live_objects;
@@ -96,8 +101,9 @@ struct replay {
 	struct age_rows ages;		/* of the parts                              */
 	struct part_scaled *part_scaled;	/* by part; NULL: not sampled        */
 	struct part_left *left;		/* by part; NULL: that moment has not come   */
+	struct part_left_scaled *left_scaled;	/* the same; NULL: not sampled       */
 	uint32_t parts, parts_left;	/* left is of so many; later ones left nothing */
-	uint32_t parts_room;
+	uint32_t parts_room, scaled_room;
 	struct replay_total total, total_left;
 	uint64_t left_ticks;
 	uint64_t since;			/* counting started at this tick; 0: at the beginning */
@@ -151,6 +157,7 @@ void replay_fini(struct replay *r);
  */
 int replay_to_snapshot(struct replay *r, uint32_t number);
 int replay_to_ticks(struct replay *r, uint64_t ticks);	/* all before it was applied */
+int replay_to_exiting(struct replay *r);	/* EXT_EXITING comes next            */
 int replay_to_end(struct replay *r);			/* 0 or -ENOMEM      */
 
 /* What lives at an address; NULL: nothing that is known.  Good until the next run. */
@@ -178,11 +185,8 @@ static inline site_id block_site(const struct replay *r, const struct block *b)
 	return b->part < r->parts ? r->part[b->part].site : 0;
 }
 
-/* Parts of one stack together, a row for each site: the caller's to free with mem_free; NULL: no memory. */
-struct site_sums {
-	uint64_t blocks, bytes, brief, live, live_bytes, at_peak, at_peak_bytes, objects;
-};
-struct site_sums *replay_site_sums(const struct replay *r);
+/* How many blocks each site made: the caller's to free with mem_free; NULL: no memory. */
+uint64_t *replay_site_blocks(const struct replay *r);
 
 /*
  * Counts what is made from here on: sums of what was made, and the peak, start over.

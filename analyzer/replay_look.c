@@ -55,7 +55,7 @@ const struct object *replay_object(const struct replay *r, uint64_t addr)
 const struct block *replay_each_block(const struct replay *r, size_t *at)
 {
 	const struct live *l = &r->live;
-	size_t n = l->block_mask + 1, all = n + (size_t)r->trace->events * PENDING;
+	size_t n = l->block_slots, all = n + (size_t)r->trace->events * PENDING;
 
 	while (*at < n) {
 		const struct block *b = &l->block[(*at)++];
@@ -100,7 +100,7 @@ static bool sort_blocks(struct replay *r)
 	if (!p->sorted)
 		return false;
 	p->sorts = 0;
-	for (size_t i = 0; i <= r->live.block_mask; i++)
+	for (size_t i = 0; i < r->live.block_slots; i++)
 		if (r->live.block[i].addr)
 			p->sorted[p->sorts++] = &r->live.block[i];
 	qsort(p->sorted, p->sorts, sizeof(*p->sorted), by_address);
@@ -126,22 +126,11 @@ const struct block *replay_block_around(struct replay *r, uint64_t addr)
 	return low && replay_inside(p->sorted[low - 1], addr) ? p->sorted[low - 1] : NULL;
 }
 
-struct site_sums *replay_site_sums(const struct replay *r)
+uint64_t *replay_site_blocks(const struct replay *r)
 {
-	struct site_sums *sums = mem_array(r->sites, sizeof(*sums));
+	uint64_t *blocks = mem_array(r->sites, sizeof(*blocks));
 
-	for (part_id i = 0; sums && i < r->parts; i++) {
-		const struct part *p = &r->part[i];
-		struct site_sums *s = &sums[p->site];
-
-		s->blocks += p->blocks;
-		s->bytes += p->bytes;
-		s->brief += p->brief;
-		s->live += p->live;
-		s->live_bytes += p->live_bytes;
-		s->at_peak += p->at_peak;
-		s->at_peak_bytes += p->at_peak_bytes;
-		s->objects += p->objects;
-	}
-	return sums;
+	for (part_id i = 0; blocks && i < r->parts; i++)
+		blocks[r->part[i].site] += r->part[i].blocks;
+	return blocks;
 }

@@ -58,10 +58,8 @@ static struct block *block_for(struct replay *r, const struct event *e)
 }
 
 /* A row for the object; one that was there before has died, seen or unseen. */
-static uint32_t birth_row(struct replay *r, const struct event *e, struct block *b)
+static uint32_t birth_row(struct replay *r, const struct event *e, struct block *b, uint32_t row)
 {
-	uint32_t row = live_object(&r->live, e->object);
-
 	if (row && r->live.object[row].alive) {
 		r->total.double_births++;
 		replay_object_dies(r, &r->live.object[row]);
@@ -78,10 +76,8 @@ static uint32_t birth_row(struct replay *r, const struct event *e, struct block 
 }
 
 /* A block that waited for another object gets it. */
-static void wake(struct replay *r, const struct event *e, const struct block *b)
+static void wake(struct replay *r, const struct block *b, uint32_t row)
 {
-	uint32_t row = live_object(&r->live, e->object);
-
 	if (!b && row && r->live.object[row].block)
 		b = live_block(&r->live, r->live.object[row].block);
 	if (b && replay_waits(r, b))
@@ -104,9 +100,10 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
 	if (result)
 		return result;
-	known = live_object(&r->live, e->object) != 0;
-	wake(r, e, b);
-	row = birth_row(r, e, b);
+	row = live_object(&r->live, e->object);
+	known = row;
+	wake(r, b, row);
+	row = birth_row(r, e, b, row);
 	if (!row)
 		return -ENOMEM;
 	o = &r->live.object[row];

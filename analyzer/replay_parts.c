@@ -3,6 +3,8 @@
  */
 #include "replay_private.h"
 
+#include "mem.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,34 +42,43 @@ static bool grow_index(struct replay *r)
 	free(old);
 	p->part_of_mask = room - 1;
 	for (part_id i = 1; i < r->parts; i++)
-		p->part_of[slot_of(r, r->part[i].site, r->part[i].type, r->part[i].thread)] = i;
+		if (r->part[i].indexed)
+			p->part_of[slot_of(r, r->part[i].site, r->part[i].type,
+				r->part[i].thread)] = i;
 	return true;
 }
 
-/* Room for one more in an array that goes along with r->part. */
-static bool room_in(void *array, uint32_t used, uint32_t room, size_t size)
+static bool add_to_index(struct replay *r, part_id id)
 {
-	void **a = array;
-	char *p = realloc(*a, (size_t)room * size);
+	struct replay_private *p = r->private;
+	struct part *x = &r->part[id];
 
-	if (!p)
+	if (x->indexed)
+		return true;
+	if (p->parts_of * 2 > p->part_of_mask && !grow_index(r))
 		return false;
-	memset(p + used * size, 0, (room - used) * size);
-	*a = p;
+	p->part_of[slot_of(r, x->site, x->type, x->thread)] = id;
+	p->parts_of++;
+	x->indexed = true;
 	return true;
 }
 
+/* A part is written whole when it is made: its room need not be touched before. */
 static bool grow_parts(struct replay *r)
 {
-	uint32_t room = r->parts_room ? r->parts_room * 2 : 256;
 	bool sampled = r->trace->head.sample_bytes;
 
-	if (!room_in(&r->part, r->parts, room, sizeof(*r->part)))
-		return false;
-	if (sampled && !room_in(&r->part_scaled, r->parts, room, sizeof(*r->part_scaled)))
-		return false;
-	r->parts_room = room;
-	return true;
+	return !mem_room(&r->part, r->parts, &r->parts_room, sizeof(*r->part)) &&
+		(!sampled || !mem_room(&r->part_scaled, r->parts, &r->scaled_room,
+			sizeof(*r->part_scaled)));
+}
+
+/* The row is there already. */
+static void new_part(struct replay *r, part_id id, site_id site, uint32_t type, uint32_t thread)
+{
+	r->part[id] = (struct part){ .site = site, .type = type, .thread = thread };
+	if (r->part_scaled)
+		r->part_scaled[id] = (struct part_scaled){ 0 };
 }
 
 int replay_parts_init(struct replay *r)
@@ -75,43 +86,45 @@ int replay_parts_init(struct replay *r)
 	if (!grow_parts(r) || !grow_index(r))
 		return -ENOMEM;
 	r->parts = 1;
+	new_part(r, 0, 0, 0, 0);
+	r->part[0].indexed = true;	/* other parts of site 0 are in the index    */
 	return 0;
 }
 
 void replay_parts_fini(struct replay *r)
 {
-	free(r->part);
+	mem_free(r->part);
 	ages_fini(&r->ages);
-	free(r->part_scaled);
-	free(r->left);
+	mem_free(r->part_scaled);
+	mem_free(r->left);
+	mem_free(r->left_scaled);
 	if (r->private)
 		free(r->private->part_of);
 }
 
+/* Most sites have one part: only where there are more it takes the index to find one. */
 int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thread,
 	part_id *ret)
 {
 	struct replay_private *p = r->private;
-	uint32_t at;
+	part_id last = r->site[site].part, id = 0;
+	bool others = last || !site;
 
 	if (!site && !type && !thread) {
 		*ret = 0;
 		return 0;
 	}
-	at = slot_of(r, site, type, thread);
-	if (!p->part_of[at]) {
-		if (r->parts == r->parts_room && !grow_parts(r))
+	if (others && r->part[last].indexed)
+		id = p->part_of[slot_of(r, site, type, thread)];
+	if (!id) {
+		if (!grow_parts(r))
 			return -ENOMEM;
-		if (r->parts * 2 > p->part_of_mask) {
-			if (!grow_index(r))
-				return -ENOMEM;
-			at = slot_of(r, site, type, thread);
-		}
-		r->part[r->parts] = (struct part){ .site = site, .type = type,
-			.thread = thread };
-		p->part_of[at] = r->parts++;
+		id = r->parts++;
+		new_part(r, id, site, type, thread);
+		if (others && (!add_to_index(r, last) || !add_to_index(r, id)))
+			return -ENOMEM;
 	}
-	*ret = r->site[site].part = p->part_of[at];
+	*ret = r->site[site].part = id;
 	return 0;
 }
 
@@ -351,21 +364,22 @@ void replay_settle(struct replay *r)
 		touch(r, i);
 }
 
-static void take_all(const struct replay *r, struct part_left *left)
+/* `scaled` and its like: NULL when nothing was sampled. */
+static void take_all(const struct replay *r, struct part_left *left,
+	struct part_left_scaled *scaled)
 {
 	for (part_id i = 0; i < r->parts; i++) {
 		const struct part *p = &r->part[i];
 
 		left[i] = (struct part_left){ p->live, p->live_bytes, p->live_objects };
-		if (r->part_scaled) {
-			left[i].scaled = r->part_scaled[i].live;
-			left[i].scaled_objects = r->part_scaled[i].live_objects;
-		}
+		if (scaled)
+			scaled[i] = (struct part_left_scaled){ r->part_scaled[i].live,
+				r->part_scaled[i].live_objects };
 	}
 }
 
 /* Only what was made since. */
-static int take_young(struct replay *r, struct part_left *left)
+static int take_young(struct replay *r, struct part_left *left, struct part_left_scaled *scaled)
 {
 	const struct object *o;
 	const struct block *b;
@@ -376,14 +390,16 @@ static int take_young(struct replay *r, struct part_left *left)
 		if (b->born >= r->since) {
 			left[b->part].live++;
 			left[b->part].live_bytes += b->size;
-			weigh(&left[b->part].scaled, replay_weight(r, b), b->size);
+			if (scaled)
+				weigh(&scaled[b->part].live, replay_weight(r, b), b->size);
 		}
 	for (at = 0; (o = replay_each_object(r, &at));)
 		if (o->born >= r->since) {
 			if (replay_part_of(r, o->site, o->type, o->thread, &part))
 				return -ENOMEM;
 			left[part].live_objects++;
-			left[part].scaled_objects += (double)o->weight;
+			if (scaled)
+				scaled[part].objects += (double)o->weight;
 		}
 	return 0;
 }
@@ -412,18 +428,22 @@ static int take_births(struct replay *r)
 
 int replay_mark_left(struct replay *r)
 {
-	struct part_left *left = calloc(r->parts, sizeof(*left));
+	struct part_left *left = mem_array(r->parts, sizeof(*left));
+	struct part_left_scaled *scaled =
+		r->part_scaled ? mem_array(r->parts, sizeof(*scaled)) : NULL;
 
-	if (!left)
-		return -ENOMEM;
-	if (!r->since) {
-		take_all(r, left);
-	} else if (take_young(r, left)) {
-		free(left);
+	if (!left || (r->part_scaled && !scaled) ||
+	    (r->since && take_young(r, left, scaled))) {
+		mem_free(left);
+		mem_free(scaled);
 		return -ENOMEM;
 	}
-	free(r->left);
+	if (!r->since)
+		take_all(r, left, scaled);
+	mem_free(r->left);
+	mem_free(r->left_scaled);
 	r->left = left;
+	r->left_scaled = scaled;
 	r->parts_left = r->parts;
 	r->total_left = replay_totals(r);
 	r->left_ticks = r->private->held ? r->private->held->ticks : r->now;

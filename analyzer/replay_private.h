@@ -29,9 +29,6 @@ struct stream_state {
 	uint64_t newest;		/* the last one, if nothing was made or freed since */
 	struct pending pending[PENDING];
 	uint32_t pendings;
-	stack_id native, interp;	/* the last stack ...                        */
-	site_id site;			/* ... and its site                          */
-	bool cached;
 };
 
 /*
@@ -55,8 +52,8 @@ struct replay_private {
 	uint32_t pendings;		/* of all streams                            */
 	site_id *site_of;		/* by merged stack; 0: none yet              */
 	uint32_t site_of_room;
-	part_id *part_of;		/* open addressing: (site, type, thread)     */
-	uint32_t part_of_mask;
+	part_id *part_of;		/* open addressing: (site, type, thread), of sites with several */
+	uint32_t part_of_mask, parts_of;
 	double tick_ns;
 	bool failed;			/* there was no memory where nobody can say so */
 	uint64_t turn;			/* ticks at which timeline or trend go on    */

@@ -184,7 +184,7 @@ static int go_to_snapshot(struct report *r)
 
 static int find_blocks(struct report *r, bool each)
 {
-	int e = blocks_init(&r->blocks, &r->replay, &r->snap);
+	int e = r->loader.blocks ? 0 : blocks_init(&r->blocks, &r->replay, &r->snap);
 
 	return e ? e : find_lost(&r->analysis.findings, &r->lost, &r->blocks, &r->loader, each);
 }
@@ -212,14 +212,16 @@ static int analyse_blocks(struct report *r, bool each)
 	return e ? e : go_to_end(r);
 }
 
-static int analyse_snapshot(struct report *r, bool each)
+/* The replay stands where the snapshot was taken. */
+static int analyse_objects(struct report *r, bool each)
 {
 	struct suspects suspects = { &r->refs, &r->loader };
-	int e = go_to_snapshot(r);
+	int e = load_heap(r, &r->snap);
 
-	if (e)
-		return e;
-	e = load_heap(r, &r->snap);
+	if (!e && r->scanned) {
+		e = blocks_init(&r->blocks, &r->replay, &r->snap);
+		r->loader.blocks = &r->blocks;
+	}
 	if (!e)
 		e = heap_load(&r->loader);
 	if (!e)
@@ -239,6 +241,15 @@ static int analyse_snapshot(struct report *r, bool each)
 	if (!e)
 		e = overview_of_heap(&r->overview, &r->analysis.shapes);
 	analysis_rank(&r->analysis);
+	return e;
+}
+
+static int analyse_snapshot(struct report *r, bool each)
+{
+	int e = go_to_snapshot(r);
+
+	if (!e)
+		e = analyse_objects(r, each);
 	return e ? e : go_to_end(r);
 }
 
@@ -251,6 +262,33 @@ static uint64_t pool_of(const struct report *r)
 	    sscanf(r->version, "%u.%u", &major, &minor) != 2)
 		return 0;
 	return ouro_pool_size(minor);
+}
+
+/* What the runtime's own functions say of its objects, beside the words that were found. */
+static int add_objects(struct report *r, const char *sysroot)
+{
+	struct snap words = r->snap, objects;
+	char why[200];
+	int e = core_revive(&r->revived, &objects, &r->core, &r->trace, &r->defs, sysroot, why);
+
+	if (e > 0)
+		return note_add(r, true, "The objects of %s are not known: %s. Blocks of C code are judged.",
+				r->runtime, why);
+	if (e)
+		return e;
+	r->graph = true;
+	r->snap = objects;
+	r->snap.number = words.number;
+	r->snap.def = NULL;
+	r->snap.complete = words.complete;
+	r->snap.run = words.run;
+	r->snap.runs = words.runs;
+	r->snap.thread = words.thread;
+	r->snap.threads = words.threads;
+	r->snap.scan = words.scan;
+	r->snap.core = true;
+	r->snap.made = words.made;
+	return 0;
 }
 
 /* The memory at the end stands in for a snapshot. */
@@ -273,7 +311,13 @@ static int analyse_core(struct report *r, const struct report_options *o, char e
 	r->scanned = true;
 	r->reason = "in the core file";
 	r->snapshot_seconds = (double)trace_elapsed(&r->trace, r->replay.now) / 1e9;
-	e = heap_loader_init(&r->loader, &r->heap, &r->replay, r->symbols, &r->snap);
+	if (r->interpreter)
+		e = add_objects(r, o->symbols.sysroot);
+	if (e)
+		return e;
+	if (r->graph)
+		return analyse_objects(r, o->each);
+	e = load_heap(r, &r->snap);
 	if (!e)
 		e = find_blocks(r, o->each);
 	if (!e)
@@ -412,16 +456,23 @@ static int analyse_places(struct report *r)
 }
 
 /*
- * What lives at the end of a program that ended well is nothing: what is of
- * interest lived when it began to end, a moment that is known only afterwards.
+ * What lives at the end of a program that ended well is nothing: what is of interest lived
+ * when it began to end.  Looking at garbage may have gone past that already.
  */
-static int replay_to_exiting(struct report *r)
+static int go_to_exiting(struct report *r)
 {
 	uint64_t exiting;
-	int e = go_to_end(r);
+	int e = gather(r, UINT64_MAX);
 
 	exiting = r->replay.exiting;
-	if (e || !exiting)
+	if (e)
+		return e;
+	if (!exiting) {
+		e = replay_to_exiting(&r->replay);
+		return e < 0 ? e : 0;
+	}
+	e = replay_to_end(&r->replay);
+	if (e)
 		return e;
 	replay_fini(&r->replay);
 	e = replay_init(&r->replay, &r->trace, &r->defs);
@@ -434,7 +485,7 @@ static int replay_to_exiting(struct report *r)
 
 static int analyse_events(struct report *r)
 {
-	int e = replay_to_exiting(r);
+	int e = go_to_exiting(r);
 
 	if (!e)
 		e = load_heap(r, NULL);
@@ -475,10 +526,10 @@ static void name_native(struct report *r, struct overview_row *row)
 	const struct heap_site *s = &r->heap.site[row->at];
 	const struct heap_frame *f;
 
-	if (s->here < s->n || !s->n)
+	if (s->here || !s->calls)
 		return;
 	heap_load_symbols(&r->heap, r->symbols, row->at);
-	f = &r->heap.frame[s->first];
+	f = heap_frame(&r->heap, s->calls);
 	row->site.function = heap_text(&r->heap, f->function);
 	row->site.file = heap_text(&r->heap, f->file ? f->file : f->module);
 	row->site.line = f->line;
@@ -590,6 +641,7 @@ void report_close(struct report *r)
 	heap_fini(&r->heap);
 	symbols_free(r->symbols);
 	snap_free(&r->snap);
+	core_revive_fini(&r->revived);
 	replay_fini(&r->replay);
 	defs_free(&r->defs);
 	trace_close(&r->trace);

@@ -7,6 +7,7 @@
 #include "analysis.h"
 #include "collections.h"
 #include "core.h"
+#include "core_revive.h"
 #include "core_stack.h"
 #include "find_lost.h"
 #include "garbage.h"
@@ -59,6 +60,7 @@ struct report {
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct core core;		/* when there is one                         */
 	struct core_stack *stacks;	/* ... of its threads                        */
+	struct revived revived;		/* ... and what the snapshot made of it points into */
 	struct blocks blocks;
 	struct lost lost;
 	uint32_t snapshot;		/* its number                                */

@@ -92,15 +92,16 @@ static void put_place(struct json *j, const struct heap *h, uint32_t site)
 		json_null(j, "site");
 }
 
+#define FRAMES_TOLD 256
+
 /* Innermost first. */
 static void put_stack(struct json *j, const struct heap *h, uint32_t site)
 {
-	const struct heap_site *s = &h->site[site];
-	uint32_t i;
+	uint32_t n = 0;
 
 	json_open(j, "stack", '[');
-	for (i = 0; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = h->site[site].calls; c && n++ < FRAMES_TOLD; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
 		json_open(j, NULL, '{');
 		json_text(j, "function", heap_text(h, f->function));

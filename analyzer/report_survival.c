@@ -65,13 +65,12 @@ static void put_curve(const struct term *t, const struct lives *l)
 static struct finding_site site_of(struct report *r, uint32_t site)
 {
 	struct finding_site at = tally_site(&r->heap, site);
-	const struct heap_site *s = &r->heap.site[site];
 	const struct heap_frame *f;
 
-	if (*at.function || !s->n || !r->survival.blocks)
+	if (*at.function || !r->heap.site[site].calls || !r->survival.blocks)
 		return at;
 	heap_load_symbols(&r->heap, r->symbols, site);
-	f = &r->heap.frame[r->heap.site[site].first];
+	f = heap_frame(&r->heap, r->heap.site[site].calls);
 	return (struct finding_site){ .function = heap_text(&r->heap, f->function),
 		.file = heap_text(&r->heap, f->file ? f->file : f->module), .line = f->line,
 		.variable = "" };

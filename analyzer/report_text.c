@@ -208,16 +208,16 @@ static void put_numbers(const struct term *t, const struct finding *f)
  * Interpreted frames alone, the native ones between them are in the JSON; for a
  * block of malloc those of C code, too, but for the runtime's.
  */
-static void put_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all)
+void text_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all)
 {
 	const struct heap_site *s = &h->site[site];
-	uint32_t i, told = 0, rest = 0;
+	uint32_t told = 0, rest = 0;
 	struct buf b = {0};
 
-	for (i = 0; i < s->n; i++) {
-		const struct heap_frame *f = &h->frame[s->first + i];
+	for (uint32_t c = s->calls; c; c = h->call[c].outer) {
+		const struct heap_frame *f = heap_frame(h, c);
 
-		if (!f->interpreted && s->here < s->n && !(native && !place_is_runtime(heap_text(h, f->module))))
+		if (!f->interpreted && s->here && !(native && !place_is_runtime(heap_text(h, f->module))))
 			continue;
 		if (told == STACK_TOLD && !all) {
 			rest++;
@@ -260,7 +260,7 @@ static void put_paths(const struct term *t, const struct heap *h, const struct f
 			buf_putc(&b, ':');
 		}
 		put_buf(t, TERM_PLAIN, 6, &b);
-		put_stack(t, h, p->site, true, all);
+		text_stack(t, h, p->site, true, all);
 	}
 	buf_fini(&b);
 }
@@ -291,7 +291,7 @@ static void put_finding(const struct term *t, const struct report *r, const stru
 	if (!f->npaths || (!f->path[0].made && f->stack != f->path[0].site)) {
 		if (f->npaths)
 			put(t, TERM_PLAIN, 6, f->count > 1 ? "the first was made:" : "made:");
-		put_stack(t, &r->heap, f->stack, f->kind == FINDING_LOST, o->all);
+		text_stack(t, &r->heap, f->stack, f->kind == FINDING_LOST, o->all);
 	}
 	if (f->advice && *f->advice)
 		put(t, TERM_GREEN, 6, f->advice);
@@ -413,6 +413,16 @@ static void put_overview(const struct term *t, const struct report *r,
 	buf_fini(&b);
 }
 
+/* What it was that was looked at, and when. */
+static void put_moment(struct buf *b, const struct report *r)
+{
+	if (r->core.path)
+		buf_printf(b, "the core file %s", r->core.path);
+	else
+		buf_printf(b, "snapshot %u, %s", r->snapshot, r->reason);
+	buf_printf(b, ", %.2f s into the run: ", r->snapshot_seconds);
+}
+
 static void put_totals(const struct term *t, const struct report *r)
 {
 	const struct replay_total all = replay_totals(&r->replay), *x = &all;
@@ -450,12 +460,7 @@ static void put_totals(const struct term *t, const struct report *r)
 	if (r->scanned) {
 		const struct lost *l = &r->lost;
 
-		if (r->core.path)
-			buf_printf(&b, "the core file %s, %.2f s into the run: ", r->core.path,
-				   r->snapshot_seconds);
-		else
-			buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
-				   r->snapshot_seconds);
+		put_moment(&b, r);
 		buf_bytes(&b, r->snap.scan.bytes);
 		buf_puts(&b, " searched; of ");
 		buf_number(&b, r->blocks.n - r->blocks.objects);
@@ -475,8 +480,7 @@ static void put_totals(const struct term *t, const struct report *r)
 		put_buf(t, TERM_PLAIN, 2, &b);
 	}
 	if (r->graph) {
-		buf_printf(&b, "snapshot %u, %s, %.2f s into the run: ", r->snapshot, r->reason,
-			   r->snapshot_seconds);
+		put_moment(&b, r);
 		buf_number(&b, r->heap.nnodes);
 		buf_puts(&b, " objects, ");
 		buf_number(&b, r->heap.nedges);
@@ -520,13 +524,14 @@ static const char *example(const struct report *r)
 
 static void put_next(const struct term *t, const struct report *r, const struct text_options *o)
 {
+	const char *core = r->core.path ? " --core " : "", *file = r->core.path ? r->core.path : "";
 	struct buf b = {0};
 
 	if (!r->graph)
 		return;
 	putc('\n', t->out);
-	buf_printf(&b, "Next: `ouro cycles %s`, `ouro holders %s %s`", command_path(o),
-		   command_path(o), example(r));
+	buf_printf(&b, "Next: `ouro cycles%s%s %s`, `ouro holders%s%s %s %s`", core, file, command_path(o),
+		   core, file, command_path(o), example(r));
 	put_buf(t, TERM_DIM, 0, &b);
 	buf_fini(&b);
 }
@@ -587,110 +592,6 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 	buf_printf(&b, "`ouro report %s` tells all.", command_path(o));
 	put_buf(t, TERM_DIM, 0, &b);
 	buf_fini(&b);
-}
-
-/* ---------------------------------------------------------------------------- holders */
-
-static void put_object(const struct term *t, const struct heap *h, const struct held *x)
-{
-	const struct heap_node *n = &h->node[x->node];
-	const char *name = n->label ? heap_text(h, n->label) : words_variable(h, x->node);
-	struct buf b = {0};
-
-	buf_printf(&b, "%s", words_type(heap_type_name(h, x->node)));
-	if (*name)
-		buf_printf(&b, " `%s`", name);
-	buf_printf(&b, " at 0x%llx, ", (unsigned long long)n->address);
-	buf_bytes(&b, n->bytes);
-	if (n->born == HEAP_BORN_BEFORE)
-		buf_puts(&b, ", made by the start-up");
-	else if (n->born == HEAP_BORN_UNKNOWN && h->sampled)
-		buf_puts(&b, ", birth not sampled");
-	putc('\n', t->out);
-	put_buf(t, TERM_BOLD, 0, &b);
-	buf_fini(&b);
-	put_stack(t, h, n->site, false, false);
-}
-
-static void put_list(const struct term *t, const char *head, char *const *line, uint32_t n)
-{
-	uint32_t i;
-
-	if (n)
-		put(t, TERM_PLAIN, 2, head);
-	for (i = 0; i < n; i++)
-		put(t, TERM_PLAIN, 6, line[i]);
-}
-
-static void put_held(const struct term *t, const struct heap *h, const struct held *x)
-{
-	struct buf b = {0};
-	uint32_t i;
-
-	put_object(t, h, x);
-	put(t, x->account.unknown ? TERM_RED : TERM_GREEN, 2, x->sum);
-	for (i = 0; i < x->nholders; i++) {
-		const struct holder *y = &x->holder[i];
-
-		if (y->owned && !y->address)
-			continue;	/* the sum says all there is */
-		buf_printf(&b, "%s", y->words);
-		if (y->address)
-			buf_printf(&b, ", 0x%llx", (unsigned long long)y->address);
-		if (!y->owned)
-			buf_puts(&b, y->maybe ? " (possibly left over; not counted)" :
-				 " (weak; not counted)");
-		put_buf(t, TERM_DIM, 6, &b);
-	}
-	put_list(t, "possibly held by C code:", x->word, x->nwords);
-	put_list(t, "reached by:", x->path, x->npaths);
-	if (!x->npaths)
-		put(t, TERM_PLAIN, 2, x->account.unknown > 0 ?
-		    "no known root leads to it: only unknown holders keep it" :
-		    "no root leads to it");
-	if (x->retained_objects) {
-		buf_puts(&b, "with it would go ");
-		buf_number(&b, x->retained_objects - 1);
-		buf_printf(&b, " other %s, ", x->retained_objects == 2 ? "object" : "objects");
-		buf_bytes(&b, x->retained_bytes);
-		buf_puts(&b, " in all");
-	} else {
-		buf_puts(&b, "it is dead: it waits for the collector");
-	}
-	put_buf(t, TERM_PLAIN, 2, &b);
-	buf_fini(&b);
-}
-
-int holders_text(const struct term *t, const struct report *r, const struct holders *s,
-		 const char *query, uint32_t limit, uint32_t paths)
-{
-	struct buf b = {0};
-	struct held x;
-	uint32_t i;
-	int e = 0;
-
-	put_head(t, r);
-	put_notes(t, r);
-	buf_number(&b, s->n);
-	buf_printf(&b, " %s, ", s->n == 1 ? "object" : "objects");
-	buf_bytes(&b, s->bytes);
-	buf_printf(&b, ", by %s `%s`, %s", holders_by_words(s->by), query, r->reason);
-	put_buf(t, TERM_BOLD, 0, &b);
-	for (i = 0; i < s->n && i < limit && !e; i++) {
-		e = held_init(&x, s, s->match[i], paths);
-		if (!e)
-			put_held(t, &r->heap, &x);
-		if (!e)
-			held_fini(&x);
-	}
-	if (s->n > limit) {
-		buf_number(&b, s->n - limit);
-		buf_puts(&b, " more; --limit N shows them, an address picks one.");
-		putc('\n', t->out);
-		put_buf(t, TERM_DIM, 0, &b);
-	}
-	buf_fini(&b);
-	return e;
 }
 
 /* ------------------------------------------------------------------ for other renderers */

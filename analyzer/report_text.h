@@ -4,7 +4,6 @@
 #ifndef OURO_REPORT_TEXT_H
 #define OURO_REPORT_TEXT_H
 
-#include "holders.h"
 #include "report.h"
 #include "term.h"
 
@@ -20,14 +19,12 @@ void cycles_text(const struct term *t, const struct report *r, const struct text
 /* The verdict and the worst findings, in a few lines, for the end of `ouro run`. */
 void summary_text(const struct term *t, const struct report *r, const struct text_options *o);
 
-/* Of `s->n` matches the first `limit`; -ENOMEM. */
-int holders_text(const struct term *t, const struct report *r, const struct holders *s,
-		 const char *query, uint32_t limit, uint32_t paths);
-
 /* ------------------------------------------------------------------ for other renderers */
 
 void text_begin(const struct term *t, const struct report *r);	/* head and notes */
 void text_line(const struct term *t, enum term_style style, unsigned indent, const char *text);
+/* Of C code's calls those that matter: `native` shows all but the runtime's. `all`: to the outermost. */
+void text_stack(const struct term *t, const struct heap *h, uint32_t site, bool native, bool all);
 void text_findings_of(const struct term *t, const struct report *r, enum finding_kind kind,
 		      const struct text_options *o);
 

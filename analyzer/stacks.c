@@ -16,12 +16,15 @@
  */
 #include "stacks.h"
 
+#include "mem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NODES_MIN 64
+#define NODES_MAX (1u << 30)
 
 enum step {
 	STEP_MERGE = 0,
@@ -58,20 +61,38 @@ static uint32_t hash(uint32_t a, uint32_t b)
 
 /* --- the tree ---------------------------------------------------------------------- */
 
+/*
+ * Children of a node hang on a list, the one asked for last in front: on the way of calls
+ * that a program is in, that is the one asked for, and what was made last has none, so most
+ * pushes touch what the push before them touched.  Where there are more than CHILDREN, a
+ * table finds them, and `first` is but the last one found.
+ */
+struct stack_link {
+	uint32_t first;			/* CROWDED in the highest bit                */
+	stack_id next;			/* of the same parent, when that is not crowded */
+};
+
+struct stack_retired {
+	struct stack_retired *next;
+	struct stack_node *node;
+};
+
+#define CROWDED  (1u << 31)
+#define CHILDREN 8
+
 int stacks_init(struct stacks *s, const struct defs *d)
 {
-	*s = (struct stacks){
-		.defs = d, .count = 1, .room = NODES_MIN, .limit = 1u << 30
-	};
-	s->child_mask = 2 * NODES_MIN - 1;
-	s->node = calloc(s->room, sizeof(*s->node));
-	s->child = calloc(s->child_mask + 1, sizeof(*s->child));
+	*s = (struct stacks){ .defs = d, .count = 1, .room = NODES_MIN,
+		.crowd_mask = NODES_MIN - 1, .limit = NODES_MAX };
+	s->node = mem_array(s->room, sizeof(*s->node));
+	s->link = mem_array(s->room, sizeof(*s->link));
+	s->crowd = mem_array(s->crowd_mask + 1, sizeof(*s->crowd));
 	s->merged = calloc(1, sizeof(*s->merged));
 	if (s->merged) {
 		s->merged->mask = NODES_MIN - 1;
 		s->merged->memo = calloc(NODES_MIN, sizeof(*s->merged->memo));
 	}
-	if (s->node && s->child && s->merged && s->merged->memo)
+	if (s->node && s->link && s->crowd && s->merged && s->merged->memo)
 		return 0;
 	stacks_fini(s);
 	return -ENOMEM;
@@ -84,70 +105,189 @@ void stacks_fini(struct stacks *s)
 		free(s->merged->todo);
 	}
 	free(s->merged);
-	free(s->node);
-	free(s->child);
+	mem_free(s->node);
+	mem_free(s->link);
+	mem_free(s->crowd);
+	stack_retired_free(s->retired);
 	*s = (struct stacks){ 0 };
 }
 
-static uint32_t *child_slot(const struct stacks *s, stack_id parent, uint32_t location)
+struct stack_retired *stacks_retired(struct stacks *s)
 {
-	uint32_t at = hash(parent, location) & s->child_mask;
+	struct stack_retired *r = s->retired;
 
-	while (s->child[at]) {
-		const struct stack_node *n = &s->node[s->child[at]];
+	s->retired = NULL;
+	return r;
+}
+
+void stack_retired_free(struct stack_retired *r)
+{
+	while (r) {
+		struct stack_retired *next = r->next;
+
+		mem_free(r->node);
+		free(r);
+		r = next;
+	}
+}
+
+static bool retire(struct stacks *s, struct stack_node *node)
+{
+	struct stack_retired *r = malloc(sizeof(*r));
+
+	if (!r)
+		return false;
+	*r = (struct stack_retired){ s->retired, node };
+	s->retired = r;
+	return true;
+}
+
+static int grow(struct stacks *s)
+{
+	uint32_t room = s->room * 2;
+	struct stack_node *node;
+	struct stack_link *link;
+
+	if (s->room >= NODES_MAX)
+		return -ENOMEM;
+	node = mem_array(room, sizeof(*node));
+	link = mem_array(room, sizeof(*link));
+	if (!node || !link || (s->shared && !retire(s, s->node))) {
+		mem_free(node);
+		mem_free(link);
+		return -ENOMEM;
+	}
+	memcpy(node, s->node, s->count * sizeof(*node));
+	memcpy(link, s->link, s->count * sizeof(*link));
+	if (!s->shared)
+		mem_free(s->node);
+	mem_free(s->link);
+	s->node = node;
+	s->link = link;
+	s->room = room;
+	return 0;
+}
+
+static uint32_t *crowd_slot(const struct stacks *s, stack_id parent, uint32_t location)
+{
+	uint32_t at = hash(parent, location) & s->crowd_mask;
+
+	while (s->crowd[at]) {
+		const struct stack_node *n = &s->node[s->crowd[at]];
 
 		if (n->parent == parent && n->location == location)
 			break;
-		at = (at + 1) & s->child_mask;
+		at = (at + 1) & s->crowd_mask;
 	}
-	return &s->child[at];
+	return &s->crowd[at];
 }
 
-/* Twice the nodes, and a table at most half full of them. */
-static int grow(struct stacks *s)
+static int crowd_grow(struct stacks *s)
 {
-	uint32_t room = s->room * 2, mask = room * 2 - 1;
-	struct stack_node *node;
-	uint32_t *child;
+	uint32_t *old = s->crowd, n = s->crowd_mask + 1;
 
-	if (s->room > UINT32_MAX / 8)
+	if (n > NODES_MAX)
 		return -ENOMEM;
-	child = calloc((size_t)mask + 1, sizeof(*child));
-	if (!child)
-		return -ENOMEM;
-	node = realloc(s->node, room * sizeof(*node));
-	if (!node) {
-		free(child);
+	s->crowd = mem_array((size_t)n * 2, sizeof(*s->crowd));
+	if (!s->crowd) {
+		s->crowd = old;
 		return -ENOMEM;
 	}
-	free(s->child);
-	s->node = node;
-	s->room = room;
-	s->child = child;
-	s->child_mask = mask;
-	for (stack_id id = 1; id < s->count; id++)
-		*child_slot(s, node[id].parent, node[id].location) = id;
+	s->crowd_mask = n * 2 - 1;
+	for (uint32_t i = 0; i < n; i++)
+		if (old[i])
+			*crowd_slot(s, s->node[old[i]].parent, s->node[old[i]].location) = old[i];
+	mem_free(old);
 	return 0;
+}
+
+static int crowd_room(struct stacks *s, uint32_t more)
+{
+	while (s->crowded + more > s->crowd_mask / 2)
+		if (crowd_grow(s))
+			return -ENOMEM;
+	return 0;
+}
+
+static void crowd_add(struct stacks *s, stack_id id)
+{
+	*crowd_slot(s, s->node[id].parent, s->node[id].location) = id;
+	s->crowded++;
+}
+
+/* All on the list go into the table; there is room. */
+static void crowd(struct stacks *s, stack_id parent)
+{
+	for (stack_id x = s->link[parent].first; x; x = s->link[x].next)
+		crowd_add(s, x);
+	s->link[parent].first |= CROWDED;
+}
+
+/* A new node; `many`: its parent has as many children as a list may have. */
+static stack_id add(struct stacks *s, stack_id parent, uint32_t location, bool many)
+{
+	stack_id id = s->count, first;
+
+	if ((s->count == s->room && grow(s)) || (many && crowd_room(s, CHILDREN + 1))) {
+		errno = ENOMEM;
+		return STACK_EMPTY;
+	}
+	s->count++;
+	s->node[id] = (struct stack_node){ parent, location };
+	first = s->link[parent].first;
+	if (many && !(first & CROWDED))
+		crowd(s, parent);
+	if (many) {
+		crowd_add(s, id);
+		s->link[parent].first = id | CROWDED;
+	} else {
+		s->link[id].next = first;
+		s->link[parent].first = id;
+	}
+	return id;
+}
+
+/* Is it on the list behind `first`?  Then it comes to the front. */
+static stack_id further(struct stacks *s, stack_id parent, stack_id first, uint32_t location,
+	unsigned *ret_children)
+{
+	stack_id before = first, x;
+
+	for (x = s->link[first].next; x; before = x, x = s->link[x].next) {
+		++*ret_children;
+		if (s->node[x].location != location)
+			continue;
+		s->link[before].next = s->link[x].next;
+		s->link[x].next = first;
+		s->link[parent].first = x;
+		return x;
+	}
+	return STACK_EMPTY;
 }
 
 stack_id stacks_push(struct stacks *s, stack_id parent, uint32_t location)
 {
-	uint32_t same = location_same(s->defs, location);
-	uint32_t *slot = child_slot(s, parent, same);
+	uint32_t same = location_same(s->defs, location), first;
+	unsigned children = 0;
+	stack_id id;
 
 	assert(parent < s->count);
-	if (*slot)
-		return *slot;
-	if (s->count == s->room) {
-		if (grow(s)) {
-			errno = ENOMEM;
-			return STACK_EMPTY;
-		}
-		slot = child_slot(s, parent, same);
+	first = s->link[parent].first;
+	id = first & ~CROWDED;
+	if (id && s->node[id].location == same)
+		return id;
+	if (first & CROWDED) {
+		id = *crowd_slot(s, parent, same);
+		if (!id)
+			return add(s, parent, same, true);
+		s->link[parent].first = id | CROWDED;
+		return id;
 	}
-	s->node[s->count] = (struct stack_node){ parent, same };
-	*slot = s->count;
-	return s->count++;
+	if (id) {
+		children = 1;
+		id = further(s, parent, id, same, &children);
+	}
+	return id ? id : add(s, parent, same, children >= CHILDREN);
 }
 
 /* --- merging ----------------------------------------------------------------------- */

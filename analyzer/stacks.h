@@ -29,14 +29,24 @@ struct stacks {
 	const struct defs *defs;
 	struct stack_node *node;
 	uint32_t count, room;
-	uint32_t *child;		/* open addressing: (parent, location) -> node */
-	uint32_t child_mask;
+	struct stack_link *link;	/* stacks.c's: the children of each          */
+	uint32_t *crowd;		/* ... of those with many: open addressing, (parent, location) -> node */
+	uint32_t crowd_mask, crowded;
+	struct stack_retired *retired;	/* node arrays outgrown while shared         */
+	bool shared;			/* somebody else reads the nodes below a count he was told */
 	uint32_t limit;			/* merged stacks stop where nodes are as many */
 	struct stacks_merged *merged;	/* stacks.c's: (native, interpreter) -> merged */
 };
 
 int stacks_init(struct stacks *s, const struct defs *d);	/* 0 or -ENOMEM      */
 void stacks_fini(struct stacks *s);
+
+/*
+ * While `shared` is set, arrays of nodes that were outgrown stay: a reader in another thread
+ * may still have one.  This takes the list of them, to be freed when he has a newer one.
+ */
+struct stack_retired *stacks_retired(struct stacks *s);
+void stack_retired_free(struct stack_retired *r);
 
 /* The stack with one more frame inside `parent`; 0 and errno when there is no memory. */
 stack_id stacks_push(struct stacks *s, stack_id parent, uint32_t location);

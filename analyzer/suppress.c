@@ -1,5 +1,6 @@
 #include "suppress.h"
 
+#include "lines.h"
 #include "mem.h"
 #include "wild.h"
 #include "words.h"
@@ -15,44 +16,9 @@
 /* --- reading ------------------------------------------------------------------------- */
 
 struct reader {
+	struct lines in;		/* its path is kept in s->files              */
 	struct suppressions *s;
-	const char *path;		/* kept in s->files                          */
-	char *rest;
-	uint32_t line;
-	char *error;
 };
-
-static int wrong(struct reader *r, const char *what, const char *where)
-{
-	snprintf(r->error, 300, "%s:%u: %s%s%.80s", r->path, r->line, what, *where ? ": " : "",
-		 where);
-	return -EINVAL;
-}
-
-static char *trim(char *s)
-{
-	char *end = s + strlen(s);
-
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = 0;
-	while (isspace((unsigned char)*s))
-		s++;
-	return s;
-}
-
-/* The next line that says something; NULL at the end. */
-static char *next_line(struct reader *r)
-{
-	char *line;
-
-	while ((line = strsep(&r->rest, "\n"))) {
-		r->line++;
-		line = trim(line);
-		if (*line && *line != '#')
-			return line;
-	}
-	return NULL;
-}
 
 static struct suppression *add(struct reader *r, int form, const char *name)
 {
@@ -63,8 +29,8 @@ static struct suppression *add(struct reader *r, int form, const char *name)
 		free(copy);
 		return NULL;
 	}
-	s->s[s->n] = (struct suppression){ .form = form, .name = copy, .file = r->path,
-		.line = r->line };
+	s->s[s->n] = (struct suppression){ .form = form, .name = copy, .file = r->in.path,
+		.line = r->in.line };
 	return &s->s[s->n++];
 }
 
@@ -132,27 +98,27 @@ static int read_valgrind_line(struct reader *r, char *line)
 		return add_rule(s, SUPPRESS_SRC, line + 4);
 	if (!strcmp(line, "..."))
 		return add_rule(s, SUPPRESS_ANY_CALLS, "");
-	return wrong(r, "a line of a suppression is fun:, obj:, src: or ...", line);
+	return lines_wrong(&r->in, "a line of a suppression is fun:, obj:, src: or ...", line);
 }
 
 static int read_valgrind(struct reader *r)
 {
-	uint32_t began = r->line;
-	char *line = next_line(r);
+	uint32_t began = r->in.line;
+	char *line = lines_next_told(&r->in);
 	bool ours = true;
 	int e = 0;
 
 	if (!line || *line == '}')
-		return wrong(r, "a suppression has no name", "");
+		return lines_wrong(&r->in, "a suppression has no name", "");
 	if (!add(r, SUPPRESS_VALGRIND, line))
 		return -ENOMEM;
 	r->s->s[r->s->n - 1].line = began;
-	line = next_line(r);
+	line = lines_next_told(&r->in);
 	if (line && strchr(line, ':'))
 		ours = is_leak(line);
 	else
-		return wrong(r, "the line after the name is TOOL:KIND", line ? line : "");
-	while (!e && (line = next_line(r)) && *line != '}') {
+		return lines_wrong(&r->in, "the line after the name is TOOL:KIND", line ? line : "");
+	while (!e && (line = lines_next_told(&r->in)) && *line != '}') {
 		if (!strncmp(line, "match-leak-kinds:", 17)) {
 			ours = ours && takes_lost(line + 17);
 		} else if (ours) {
@@ -160,7 +126,7 @@ static int read_valgrind(struct reader *r)
 		}
 	}
 	if (!e && !line)
-		return wrong(r, "the file ends within a suppression", "");
+		return lines_wrong(&r->in, "the file ends within a suppression", "");
 	if (!e && !ours)
 		forget_last(r);
 	return e;
@@ -201,14 +167,14 @@ static int read_own(struct reader *r, char *line)
 		if (!*word)
 			continue;
 		if (!pattern)
-			return wrong(r, "FIELD=PATTERN is needed", word);
+			return lines_wrong(&r->in, "FIELD=PATTERN is needed", word);
 		*pattern++ = 0;
 		if (field_of(word, &what))
-			return wrong(r, "the fields are function, file, module, type and edge", word);
+			return lines_wrong(&r->in, "the fields are function, file, module, type and edge", word);
 		e = add_rule(s, what, pattern);
 	}
 	if (!e && !s->nrules)
-		return wrong(r, "no FIELD=PATTERN: it would take all findings away", "");
+		return lines_wrong(&r->in, "no FIELD=PATTERN: it would take all findings away", "");
 	return e;
 }
 
@@ -240,13 +206,13 @@ static int read_one(struct reader *r, char *line)
 		return read_own(r, line);
 	if (is_other(line))
 		return 0;
-	return wrong(r, "neither `leak:PATTERN`, nor `{` of valgrind, nor `KIND: FIELD=PATTERN`",
+	return lines_wrong(&r->in, "neither `leak:PATTERN`, nor `{` of valgrind, nor `KIND: FIELD=PATTERN`",
 		     line);
 }
 
 int suppressions_parse(struct suppressions *s, char *text, const char *path, char error[300])
 {
-	struct reader r = { .s = s, .rest = text, .error = error, .path = path };
+	struct reader r = { .in = { text, path, 0, error }, .s = s };
 	char *line, *copy = strdup(path);
 	int e = 0;
 
@@ -255,8 +221,8 @@ int suppressions_parse(struct suppressions *s, char *text, const char *path, cha
 		free(copy);
 		return -ENOMEM;
 	}
-	r.path = s->files[s->nfiles++] = copy;
-	while (!e && (line = next_line(&r)))
+	r.in.path = s->files[s->nfiles++] = copy;
+	while (!e && (line = lines_next_told(&r.in)))
 		e = read_one(&r, line);
 	if (e && !*error)
 		snprintf(error, 300, "%s: %s", path, strerror(-e));

@@ -40,7 +40,7 @@ static uint32_t slot_of(const struct survival *s, site_id site, uint32_t type)
 	uint32_t at = (uint32_t)shape_mix(site, type) & s->index_mask;
 
 	for (; s->index[at]; at = (at + 1) & s->index_mask) {
-		const struct survival_row *row = &s->row[s->index[at] - 1];
+		const struct survival_row *row = &s->row[s->index[at]];
 
 		if (row->site == site && row->type == type)
 			break;
@@ -58,42 +58,128 @@ static bool grow(struct survival *s)
 	mem_free(s->index);
 	s->index = index;
 	s->index_mask = room - 1;
-	for (uint32_t i = 0; i < s->n; i++)
-		s->index[slot_of(s, s->row[i].site, s->row[i].type)] = i + 1;
+	for (uint32_t i = 1; i < s->n; i++)
+		if (s->row[i].indexed)
+			s->index[slot_of(s, s->row[i].site, s->row[i].type)] = i;
 	return true;
 }
 
-/* NULL: there is no memory, and the table can no longer be exact. */
-static struct lives *lives_of(struct survival *s, site_id site, uint32_t type)
+static bool add_to_index(struct survival *s, uint32_t row)
 {
-	uint32_t at = slot_of(s, site, type);
+	if (s->row[row].indexed)
+		return true;
+	if (s->indexed * 2 >= s->index_mask && !grow(s))
+		return false;
+	s->row[row].indexed = true;
+	s->indexed++;
+	s->index[slot_of(s, s->row[row].site, s->row[row].type)] = row;
+	return true;
+}
 
-	if (s->index[at])
-		return &s->row[s->index[at] - 1].lives;
-	if ((uint64_t)s->n * 2 > s->index_mask) {
-		if (!grow(s))
-			goto failed;
-		at = slot_of(s, site, type);
+static bool more_sites(struct survival *s, uint32_t sites)
+{
+	uint32_t room = s->sites * 2 > sites ? s->sites * 2 : sites;
+	uint32_t *last = mem_array(room, sizeof(*last));
+
+	if (!last)
+		return false;
+	memcpy(last, s->last, s->sites * sizeof(*last));
+	mem_free(s->last);
+	s->last = last;
+	s->sites = room;
+	return true;
+}
+
+/* `before`: of the same site, so it takes the index to tell them apart; 0. */
+static uint32_t add_row(struct survival *s, site_id site, uint32_t type, uint32_t before)
+{
+	uint32_t row = s->n;
+
+	if (mem_room(&s->row, row, &s->cap, sizeof(*s->row)))
+		return 0;
+	s->row[row] = (struct survival_row){ .site = site, .type = type };
+	s->n++;
+	if (before && (!add_to_index(s, before) || !add_to_index(s, row)))
+		return 0;
+	return row;
+}
+
+/* NULL: there is no memory, and the table can no longer be exact. */
+static struct survival_row *row_of(struct survival *s, site_id site, uint32_t type)
+{
+	uint32_t before, row = 0;
+
+	if (site >= s->sites && !more_sites(s, site + 1)) {
+		s->failed = true;
+		return NULL;
 	}
-	if (mem_room(&s->row, s->n, &s->cap, sizeof(*s->row)))
-		goto failed;
-	s->row[s->n] = (struct survival_row){ .site = site, .type = type };
-	s->index[at] = ++s->n;
-	return &s->row[s->n - 1].lives;
-failed:
-	s->failed = true;
-	return NULL;
+	before = s->last[site];
+	if (before && s->row[before].type == type)
+		return &s->row[before];
+	if (before && s->row[before].indexed)
+		row = s->index[slot_of(s, site, type)];
+	if (!row)
+		row = add_row(s, site, type, before);
+	if (!row) {
+		s->failed = true;
+		return NULL;
+	}
+	s->last[site] = row;
+	return &s->row[row];
+}
+
+/* How one died, in a number. */
+#define HOW(death, generation, collections, births, time) \
+	((death) | (generation) << 2 | (collections) << 4 | (births) << 8 | (time) << 16)
+static_assert(DEATHS <= 4 && GENERATIONS <= 4 && AGES_COLLECTIONS <= 16 && AGES_BIRTHS <= 256,
+	"fields of HOW");
+
+static void add_deaths(struct lives *l, uint32_t how, uint32_t n)
+{
+	l->died[how & 3][how >> 2 & 3] += n;
+	l->by_collections[how >> 4 & 15] += n;
+	l->by_births[how >> 8 & 255] += n;
+	l->by_time[how >> 16] += n;
+}
+
+/* NULL: as row_of. */
+static struct survival_full *full_of(struct survival *s, struct survival_row *row)
+{
+	if (!row->full) {
+		if (mem_room(&s->full, s->fulls, &s->full_cap, sizeof(*s->full))) {
+			s->failed = true;
+			return NULL;
+		}
+		memset(&s->full[s->fulls], 0, sizeof(*s->full));
+		if (row->alike)
+			add_deaths(&s->full[s->fulls].lives, row->how, row->alike);
+		row->full = s->fulls++;
+	}
+	return &s->full[row->full];
+}
+
+struct lives survival_lives(const struct survival *s, uint32_t row)
+{
+	const struct survival_row *r = &s->row[row];
+	struct lives l = { 0 };
+
+	if (r->full)
+		l = s->full[r->full].lives;
+	else if (r->alike)
+		add_deaths(&l, r->how, r->alike);
+	l.births = r->births;
+	return l;
 }
 
 /* --------------------------------------------------------------------- births, deaths */
 
 static void count_birth(struct survival *s, site_id site, uint32_t type, uint64_t now)
 {
-	struct lives *l = lives_of(s, site, type);
+	struct survival_row *row = row_of(s, site, type);
 
-	if (!l)
+	if (!row)
 		return;
-	l->births++;
+	row->births++;
 	s->births++;
 	if (!s->blocks || s->births % SURVIVAL_STEP)
 		return;
@@ -125,12 +211,21 @@ static struct age age_of(const struct survival *s, const struct replay *r, uint6
 	return a;
 }
 
-static void count_death(struct lives *l, enum death how, const struct age *a)
+static void count_death(struct survival *s, struct survival_row *row, enum death death,
+			const struct age *a)
 {
-	l->died[how][a->generation]++;
-	l->by_collections[age_class(a->collections, AGES_COLLECTIONS)]++;
-	l->by_births[age_class(a->births, AGES_BIRTHS)]++;
-	l->by_time[age_class(a->ns, AGES_TIME)]++;
+	uint32_t how = HOW(death, a->generation, age_class(a->collections, AGES_COLLECTIONS),
+			   age_class(a->births, AGES_BIRTHS), age_class(a->ns, AGES_TIME));
+	struct survival_full *full;
+
+	if (!row->full && (!row->alike || row->how == how) && row->alike < UINT32_MAX) {
+		row->how = how;
+		row->alike++;
+		return;
+	}
+	full = full_of(s, row);
+	if (full)
+		add_deaths(&full->lives, how, 1);
 }
 
 /* A collection that was asked for runs with or without garbage: it has no cost to share. */
@@ -142,32 +237,44 @@ void survival_settle(struct survival *s)
 	uint64_t all = 0;
 
 	for (uint32_t i = 0; i < s->ntouched; i++)
-		all += s->row[s->touched[i]].now;
+		all += s->full[s->touched[i]].now;
 	if (c && c->cause == OURO_CAUSE_THRESHOLD)
 		cost = (double)(c->end - c->start) * s->tick_ns / 1e9;
 	for (uint32_t i = 0; i < s->ntouched; i++) {
-		struct survival_row *row = &s->row[s->touched[i]];
+		struct survival_full *full = &s->full[s->touched[i]];
 
-		row->lives.collecting += cost * row->now / (double)all;
-		row->now = 0;
+		full->lives.collecting += cost * full->now / (double)all;
+		full->now = 0;
 	}
 	s->ntouched = 0;
 	s->settling = k->n;
 }
 
-static void touch(struct survival *s, struct lives *l)
+static void touch(struct survival *s, struct survival_full *full)
 {
-	struct survival_row *row = (struct survival_row *)((char *)l -
-		offsetof(struct survival_row, lives));
-
 	if (s->settling != s->collections->n)
 		survival_settle(s);
-	if (!row->now++) {
+	if (!full->now++) {
 		if (mem_room(&s->touched, s->ntouched, &s->touched_cap, sizeof(*s->touched)))
 			s->failed = true;
 		else
-			s->touched[s->ntouched++] = (uint32_t)(row - s->row);
+			s->touched[s->ntouched++] = (uint32_t)(full - s->full);
 	}
+}
+
+/* By the collector: of these, more is told. */
+static void count_collected(struct survival *s, struct survival_row *row, const struct replay *r,
+			    const struct object *o, const struct age *a)
+{
+	const struct block *b = o->block ? live_block(&r->live, o->block) : NULL;
+	struct survival_full *full = full_of(s, row);
+
+	if (!full)
+		return;
+	full->lives.collected_bytes += b ? b->size : 0;
+	full->lives.garbage += r->ready && !replay_before_ready(r, o->born);
+	count_death(s, row, DEATH_BY_COLLECTOR, a);
+	touch(s, full);
 }
 
 static void born(void *arg, const struct replay *r, const struct object *o)
@@ -183,27 +290,21 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	struct survival *s = arg;
 	bool collector = collections_running(s->collections, r->stream) &&
 			 o->collections <= r->total.collections;
-	const struct block *b;
-	struct lives *l;
+	struct survival_row *row;
 	struct age a;
 
 	if (s->blocks || s->failed)
 		return;
-	l = lives_of(s, o->site, o->type);
-	if (!l)
+	row = row_of(s, o->site, o->type);
+	if (!row)
 		return;
 	a = age_of(s, r, o->nth, o->collections, o->born);
-	if (r->exiting) {
-		count_death(l, DEATH_AT_END, &a);
-	} else if (collector) {
-		b = o->block ? live_block(&r->live, o->block) : NULL;
-		l->collected_bytes += b ? b->size : 0;
-		l->garbage += r->ready && !replay_before_ready(r, o->born);
-		count_death(l, DEATH_BY_COLLECTOR, &a);
-		touch(s, l);
-	} else {
-		count_death(l, DEATH_BY_COUNT, &a);
-	}
+	if (r->exiting)
+		count_death(s, row, DEATH_AT_END, &a);
+	else if (collector)
+		count_collected(s, row, r, o, &a);
+	else
+		count_death(s, row, DEATH_BY_COUNT, &a);
 	if (collector)
 		s->collections->open[r->stream].c.deaths++;
 }
@@ -211,8 +312,15 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 /* How many were made before this moment, to within one simulated collection. */
 static uint64_t made_before(const struct survival *s, uint64_t ticks)
 {
-	uint32_t low = 0, high = s->steps;
+	uint32_t low = 0, high = s->steps, back = 1;
 
+	/* Most are young: from the end, in strides that double. */
+	while (back <= high && s->step[high - back] > ticks) {
+		high -= back;
+		back *= 2;
+	}
+	if (back <= high)
+		low = high - back + 1;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
@@ -227,7 +335,7 @@ static uint64_t made_before(const struct survival *s, uint64_t ticks)
 static void block(void *arg, const struct replay *r, const struct block *b, bool made)
 {
 	struct survival *s = arg;
-	struct lives *l;
+	struct survival_row *row;
 	struct age a;
 
 	if (!s->blocks || s->failed)
@@ -236,11 +344,11 @@ static void block(void *arg, const struct replay *r, const struct block *b, bool
 		count_birth(s, block_site(r, b), 0, b->born);
 		return;
 	}
-	l = lives_of(s, block_site(r, b), 0);
-	if (!l)
+	row = row_of(s, block_site(r, b), 0);
+	if (!row)
 		return;
 	a = age_of(s, r, made_before(s, b->born), 0, b->born);
-	count_death(l, r->exiting ? DEATH_AT_END : DEATH_BY_COUNT, &a);
+	count_death(s, row, r->exiting ? DEATH_AT_END : DEATH_BY_COUNT, &a);
 }
 
 static const struct replay_observer observer = { .born = born, .dies = dies, .block = block };
@@ -258,8 +366,15 @@ int survival_init(struct survival *s, const struct collections *c, struct replay
 	s->simulated |= s->blocks;
 	s->tick_ns = (double)trace_elapsed(r->trace, r->trace->head.start_ticks + PACE_TICKS) /
 		PACE_TICKS;
-	if (!grow(s))
+	s->n = s->fulls = 1;
+	s->sites = 256;
+	s->last = mem_array(s->sites, sizeof(*s->last));
+	if (!s->last || !grow(s) || mem_room(&s->row, 0, &s->cap, sizeof(*s->row)) ||
+	    mem_room(&s->full, 0, &s->full_cap, sizeof(*s->full))) {
+		survival_fini(s);
 		return -ENOMEM;
+	}
+	s->row[0] = (struct survival_row){ 0 };
 	r->observer = &observer;
 	r->observer_arg = s;
 	return 0;
@@ -268,6 +383,8 @@ int survival_init(struct survival *s, const struct collections *c, struct replay
 void survival_fini(struct survival *s)
 {
 	mem_free(s->row);
+	mem_free(s->full);
+	mem_free(s->last);
 	mem_free(s->index);
 	mem_free(s->step);
 	mem_free(s->touched);
@@ -281,8 +398,10 @@ struct folding {
 	struct heap_loader *l;
 	struct survival_table *t;
 	uint32_t *site;			/* of the heap, by row                       */
+	bool collected;			/* what the collector freed is asked for     */
 };
 
+/* One stack is shown for a place: the one that most of it came by. */
 static int add_place(void *arg, const struct shaped *run, uint32_t n)
 {
 	struct folding *f = arg;
@@ -290,16 +409,25 @@ static int add_place(void *arg, const struct shaped *run, uint32_t n)
 	const struct def_type *type = first->type ? def_type(f->l->r->defs, first->type) : NULL;
 	struct survival_place *p;
 	text_id name = 0;
+	uint64_t most = 0;
 
 	if (type)
 		name = texts_add(&f->l->h->texts, type->name.s, type->name.length);
 	if (mem_room(&f->t->place, f->t->n, &f->t->cap, sizeof(*p)))
 		return -ENOMEM;
 	p = &f->t->place[f->t->n++];
-	*p = (struct survival_place){ .site = f->site[run[0].at],
+	*p = (struct survival_place){
 		.type = name ? heap_text(f->l->h, name) : "memory block" };
-	for (uint32_t i = 0; i < n; i++)
-		lives_add(&p->lives, &f->s->row[run[i].at].lives);
+	for (uint32_t i = 0; i < n; i++) {
+		struct lives l = survival_lives(f->s, run[i].at);
+		uint64_t weight = f->collected ? lives_died(&l, DEATH_BY_COLLECTOR) : l.births;
+
+		lives_add(&p->lives, &l);
+		if (weight > most || !i) {
+			most = weight;
+			p->site = f->site[run[i].at];
+		}
+	}
 	return 0;
 }
 
@@ -312,18 +440,19 @@ static int most_births_first(const void *a, const void *b)
 	return strcmp(x->type, y->type);
 }
 
-static int fold(struct folding *f, struct shaped *key, bool collected)
+static int fold(struct folding *f, struct shaped *key)
 {
 	struct shapes shapes;
 	uint32_t n = 0;
 	int e;
 
-	for (uint32_t i = 0; i < f->s->n; i++) {
+	for (uint32_t i = 1; i < f->s->n; i++) {
 		const struct survival_row *row = &f->s->row[i];
+		struct lives lives = survival_lives(f->s, i);
 		int64_t site;
 
-		lives_add(&f->t->all, &row->lives);
-		if (collected && !lives_died(&row->lives, DEATH_BY_COLLECTOR))
+		lives_add(&f->t->all, &lives);
+		if (f->collected && !lives_died(&lives, DEATH_BY_COLLECTOR))
 			continue;
 		site = heap_load_site(f->l, row->site);
 		if (site < 0)
@@ -353,9 +482,9 @@ int survival_fold(const struct survival *s, struct heap_loader *l, bool collecte
 		  struct survival_table *ret)
 {
 	struct survival_table t = {0};
-	struct folding f = { s, l, &t, mem_array(s->n, sizeof(*f.site)) };
+	struct folding f = { s, l, &t, mem_array(s->n, sizeof(*f.site)), collected };
 	struct shaped *key = mem_array(s->n, sizeof(*key));
-	int e = f.site && key ? fold(&f, key, collected) : -ENOMEM;
+	int e = f.site && key ? fold(&f, key) : -ENOMEM;
 
 	mem_free(f.site);
 	mem_free(key);

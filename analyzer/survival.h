@@ -42,27 +42,44 @@ struct lives {
 	uint32_t by_time[AGES_TIME];
 };
 
+/*
+ * Most places make few things that all die alike, so a row is short as long as that is so:
+ * survival_lives() tells it in full.
+ */
 struct survival_row {
 	site_id site;
 	uint32_t type;			/* as by type_same(); 0: memory blocks       */
+	uint64_t births;
+	uint32_t alike, how;		/* so many died, all of them as `how` says: survival.c's */
+	uint32_t full;			/* of survival.full, when they did not; 0    */
+	bool indexed;
+};
+
+struct survival_full {
+	struct lives lives;		/* but for its births                        */
 	uint32_t now;			/* deaths in the collection being settled    */
-	struct lives lives;
 };
 
 struct survival {
 	const struct collections *collections;
-	struct survival_row *row;
+	struct survival_row *row;	/* [0] is nobody's                           */
 	uint32_t n, cap;
-	uint32_t *index;		/* (site, type) -> row + 1                   */
-	uint32_t index_mask;
+	struct survival_full *full;	/* the same                                  */
+	uint32_t fulls, full_cap;
+	uint32_t *last;			/* by site: the row asked for last; 0: it has none */
+	uint32_t sites;
+	uint32_t *index;		/* (site, type) -> row, of sites with several */
+	uint32_t index_mask, indexed;
 	uint64_t *step;			/* blocks only: ticks of each simulated collection */
 	uint32_t steps, steps_cap;
-	uint32_t *touched;		/* rows with deaths in collection `settling` */
+	uint32_t *touched;		/* rows of `full` with deaths in collection `settling` */
 	uint32_t ntouched, touched_cap, settling;
 	uint64_t births;		/* of all rows                               */
 	double tick_ns;			/* ages need no better clock                 */
 	bool simulated, blocks, failed;
 };
+
+struct lives survival_lives(const struct survival *s, uint32_t row);
 
 /* Observes r from now on; r must be at its beginning.  -ENOMEM. */
 int survival_init(struct survival *s, const struct collections *c, struct replay *r);
@@ -89,7 +106,7 @@ unsigned age_class(uint64_t age, unsigned classes);
 
 struct survival_place {
 	const char *type;
-	uint32_t site;			/* of the heap: one of those of this place   */
+	uint32_t site;			/* of the heap: the one that most came by    */
 	struct lives lives;
 };
 

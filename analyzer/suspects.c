@@ -23,8 +23,8 @@ static struct finding_site place_of(struct suspects *s, uint32_t site)
 	const struct heap_frame *at = NULL;
 
 	heap_load_symbols(h, s->loader->symbols, site);
-	for (uint32_t i = 0; i < h->site[site].n && !at; i++) {
-		const struct heap_frame *x = &h->frame[h->site[site].first + i];
+	for (uint32_t c = h->site[site].calls; c && !at; c = h->call[c].outer) {
+		const struct heap_frame *x = heap_frame(h, c);
 
 		if (x->interpreted ||
 		    (!place_serves(heap_text(h, x->function), heap_text(h, x->module)) &&

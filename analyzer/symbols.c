@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "demangle.h"
+#include "native_types.h"
 #include "pack.h"
 #include "symbols_private.h"
 
@@ -324,18 +325,34 @@ const char *symbols_data(struct symbols *s, uint64_t address)
 	return NULL;
 }
 
-bool symbols_declared(struct symbols *s, uint64_t address, const char **ret_file, uint32_t *ret_line)
+/* The file that an address lies in, and where there; NULL: none that is known. */
+static struct native *native_around(struct symbols *s, uint64_t address, uint64_t *ret_at)
 {
 	for (uint32_t i = s->defs->modules; i-- > 1; ) {
 		const struct def_module *m = def_module(s->defs, i);
-		struct native *native;
 
 		if (!m || address < m->start || address >= m->end)
 			continue;
-		native = open_source(s, find_source(s, i), i);
-		return native && native_variable(native, address - m->bias, ret_file, ret_line);
+		*ret_at = address - m->bias;
+		return open_source(s, find_source(s, i), i);
 	}
-	return false;
+	return NULL;
+}
+
+bool symbols_declared(struct symbols *s, uint64_t address, const char **ret_file, uint32_t *ret_line)
+{
+	uint64_t at;
+	struct native *native = native_around(s, address, &at);
+
+	return native && native_variable(native, at, ret_file, ret_line);
+}
+
+bool symbols_type(struct symbols *s, uint64_t address, struct native_type *ret, uint64_t *ret_offset)
+{
+	uint64_t at;
+	struct native *native = native_around(s, address, &at);
+
+	return native && native_variable_type(native, at, ret, ret_offset);
 }
 
 /* --- packing ----------------------------------------------------------------------- */

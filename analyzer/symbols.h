@@ -55,6 +55,10 @@ const char *symbols_data(struct symbols *s, uint64_t address);
 /* Where that variable is declared; false: not known. */
 bool symbols_declared(struct symbols *s, uint64_t address, const char **ret_file, uint32_t *ret_line);
 
+/* The type of that variable, by DWARF, and where in it the address lies; false: not known. */
+struct native_type;
+bool symbols_type(struct symbols *s, uint64_t address, struct native_type *ret, uint64_t *ret_offset);
+
 /* Modules that were asked for and had nothing to say, and why; row < count. */
 const char *symbols_complaint(const struct symbols *s, uint32_t row);
 uint32_t symbols_complaints(const struct symbols *s);

@@ -57,12 +57,19 @@ static int grow(struct ties *t, const struct replay *r)
 	return 0;
 }
 
-/* Taken back: the name of nobody, so that probing goes on behind it. */
-static void take_back(struct ties *t, uint64_t holder, uint64_t held)
+struct tie *ties_find(const struct ties *t, uint64_t holder, uint64_t held)
 {
 	struct tie *e = t->edge ? slot(t, holder, held) : NULL;
 
-	if (e && e->holder)
+	return e && e->holder && e->ticks ? e : NULL;
+}
+
+/* Taken back: the name of nobody, so that probing goes on behind it. */
+static void take_back(struct ties *t, uint64_t holder, uint64_t held)
+{
+	struct tie *e = ties_find(t, holder, held);
+
+	if (e)
 		e->ticks = 0;
 }
 

@@ -16,6 +16,7 @@ struct tie {
 	uint32_t name;			/* string of the trace                       */
 	uint8_t hold;			/* enum ouro_hold                            */
 	site_id site;			/* 0: not known                              */
+	site_id taken;			/* where the reference was that it holds by (refs.c's); 0 */
 };
 
 struct ties {
@@ -27,6 +28,9 @@ void ties_fini(struct ties *t);		/* of one of zeroes, too */
 
 /* EXT_EDGE or EXT_UNEDGE.  -ENOMEM. */
 int ties_event(struct ties *t, const struct replay *r, const struct event *e, site_id site);
+
+/* The edge that stands; NULL: none does. */
+struct tie *ties_find(const struct ties *t, uint64_t holder, uint64_t held);
 
 /* The holder lived when it was told, and still does. */
 bool tie_stands(const struct tie *e, const struct replay *r);

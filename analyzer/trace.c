@@ -61,6 +61,14 @@ void trace_damaged(struct trace *t, const struct trace_chunk *at, const char *wh
 	va_end(args);
 }
 
+void trace_damage_again(struct trace *t, const struct trace *copy, uint32_t i)
+{
+	t->truncated = true;
+	if (t->damages < TRACE_DAMAGE_MAX && i < TRACE_DAMAGE_MAX)
+		t->damage[t->damages] = copy->damage[i];
+	t->damages++;
+}
+
 __attribute__((format(printf, 3, 4)))
 static int refuse(char error[200], int result, const char *what, ...)
 {

@@ -115,4 +115,7 @@ uint64_t trace_elapsed(const struct trace *t, uint64_t ticks);
 void trace_damaged(struct trace *t, const struct trace_chunk *at, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Note one again that was noted in a copy of the trace. */
+void trace_damage_again(struct trace *t, const struct trace *copy, uint32_t i);
+
 #endif

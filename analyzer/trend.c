@@ -75,6 +75,7 @@ int trend_left(struct trend *t)
 	if (!t->born)
 		return -ENOMEM;
 	t->borns = t->n;
+	t->end = t->now;
 	t->done = true;
 	return 0;
 }

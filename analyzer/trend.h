@@ -22,6 +22,7 @@ struct trend {
 	uint64_t (*low)[TREND_SEGMENTS];
 	uint64_t (*born)[TREND_SEGMENTS];	/* what was left, by birth; NULL: not told */
 	uint32_t borns;			/* rows of it                                */
+	uint32_t end;			/* the segment in which that was             */
 	bool done, failed;		/* failed: there was no memory for a series  */
 };
 

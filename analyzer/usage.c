@@ -27,7 +27,8 @@ static void add_exact(struct usage *u, const struct part *p, const struct part_l
 	u->live_objects += (double)left->live_objects;
 }
 
-static void add_scaled(struct usage *u, const struct part_scaled *p, const struct part_left *left)
+static void add_scaled(struct usage *u, const struct part_scaled *p,
+	const struct part_left_scaled *left)
 {
 	u->blocks += p->made.n;
 	u->bytes += p->made.bytes;
@@ -40,11 +41,11 @@ static void add_scaled(struct usage *u, const struct part_scaled *p, const struc
 	u->objects += p->objects;
 	if (!left)
 		return;
-	u->live += left->scaled.n;
-	u->live_bytes += left->scaled.bytes;
-	u->live_variance += left->scaled.n_variance;
-	u->live_bytes_variance += left->scaled.bytes_variance;
-	u->live_objects += left->scaled_objects;
+	u->live += left->live.n;
+	u->live_bytes += left->live.bytes;
+	u->live_variance += left->live.n_variance;
+	u->live_bytes_variance += left->live.bytes_variance;
+	u->live_objects += left->objects;
 }
 
 void usage_add_part(struct usage *u, const struct replay *r, part_id part)
@@ -52,7 +53,7 @@ void usage_add_part(struct usage *u, const struct replay *r, part_id part)
 	const struct part_left *left = part < r->parts_left ? &r->left[part] : NULL;
 
 	if (r->part_scaled)
-		add_scaled(u, &r->part_scaled[part], left);
+		add_scaled(u, &r->part_scaled[part], left ? &r->left_scaled[part] : NULL);
 	else
 		add_exact(u, &r->part[part], left);
 	ages_add(u->block_ages, &r->part[part].block_ages, &r->ages);
@@ -123,8 +124,7 @@ bool usage_asked(const struct usage_query *q, const struct replay *r, struct pla
 	stack_id stack = r->site[x->site].stack;
 	struct place own;
 
-	if ((double)x->at_peak_bytes < q->least_peak || (double)x->brief < q->least_brief ||
-	    (q->thread && x->thread != q->thread))
+	if (q->thread && x->thread != q->thread)
 		return false;
 	if (q->type && !is_name(q->type, usage_type(r, p, x->type)))
 		return false;
@@ -324,15 +324,47 @@ static bool made_nothing(const struct replay *r, part_id part)
 		(part >= r->parts_left || !r->left[part].live);
 }
 
+struct weight {
+	double peak, brief;		/* bytes; blocks                             */
+};
+
+static uint32_t innermost(const struct replay *r, part_id part)
+{
+	stack_id stack = r->site[r->part[part].site].stack;
+	uint32_t location = stack ? r->stacks.node[stack].location : 0;
+
+	return location < r->defs->locations ? location : 0;
+}
+
+/* By location: of all parts whose innermost call it is. */
+static struct weight *weigh_calls(const struct replay *r)
+{
+	struct weight *w = mem_array(r->defs->locations + 1, sizeof(*w));
+
+	for (part_id i = 0; w && i < r->parts; i++) {
+		struct weight *x = &w[innermost(r, i)];
+
+		x->peak += (double)r->part[i].at_peak_bytes;
+		x->brief += (double)r->part[i].brief;
+	}
+	return w;
+}
+
 static int add_parts(struct tabling *x, const struct usage_query *q)
 {
 	/* No more rows than parts. */
 	uint64_t *best = mem_array(x->r->parts, sizeof(*best));
-	int e = best ? 0 : -ENOMEM;
+	struct weight *w = weigh_calls(x->r);
+	int e = best && w ? 0 : -ENOMEM;
 
-	for (part_id i = 0; i < x->r->parts && !e; i++)
-		if (!made_nothing(x->r, i) && usage_asked(q, x->r, x->p, i))
+	for (part_id i = 0; i < x->r->parts && !e; i++) {
+		const struct weight *all = &w[innermost(x->r, i)];
+
+		if (all->peak >= q->least_peak && all->brief >= q->least_brief &&
+		    !made_nothing(x->r, i) && usage_asked(q, x->r, x->p, i))
 			e = add_part(x, i, best);
+	}
+	mem_free(w);
 	mem_free(best);
 	return e ? e : x->p->failed ? -ENOMEM : 0;
 }

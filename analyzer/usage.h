@@ -49,8 +49,11 @@ struct usage_query {
 	const char *module;		/* loaded file, or file of an interpreter    */
 	const char *type;
 	uint32_t thread;
-	double least_peak;		/* parts with less than so many bytes at the peak are left out, */
-	double least_brief;		/* ... and with fewer temporary blocks       */
+	/*
+	 * Innermost calls below which less than so many bytes at the peak, or fewer temporary
+	 * blocks, were made are left out of a table, and need not be named.
+	 */
+	double least_peak, least_brief;
 };
 
 struct usage_row {

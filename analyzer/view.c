@@ -1,6 +1,7 @@
 #include "view.h"
 
 #include "command.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -155,6 +156,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 	*v = (struct view){ .limit = takes & VIEW_TREE ? 0 : 3, .paths = 3,
 		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE,
 		.whatif = WHATIF_DEFAULT };
+	v->whatif.wanted = takes & VIEW_WHATIF;
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -202,4 +204,22 @@ int view_close(struct report *r)
 	if (fflush(stdout) || ferror(stdout))
 		return complain(STATUS_TRACE, "the output could not be written: %s", strerror(errno));
 	return STATUS_DONE;
+}
+
+int view_run(int argc, char **argv, unsigned takes, const char *help,
+	     int (*answer)(const struct view *v, struct report *r))
+{
+	struct view v;
+	struct report r;
+	int e, status = view_parse(&v, argc, argv, takes, help);
+
+	if (status < 0)
+		status = view_open(&v, &r);
+	if (status >= 0)
+		return status;
+	e = answer(&v, &r);
+	status = view_close(&r);
+	if (e < 0)
+		return complain(STATUS_TRACE, "%s: %s", v.path, strerror(-e));
+	return e ? e : status;
 }

@@ -31,6 +31,7 @@ struct view {
 #define VIEW_QUERY	1		/* the command takes a second word         */
 #define VIEW_CSV	2		/* ... and --format csv                    */
 #define VIEW_TREE	4		/* ... and --tree; a limit is not set then */
+#define VIEW_WHATIF	8		/* it tells what other settings would do   */
 
 /* How code is named, for parsers of their own: options of getopt_long, and what one does. */
 enum { VIEW_SYSROOT = 512, VIEW_NO_DEMANGLE, VIEW_DEBUGINFOD };
@@ -50,6 +51,13 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 
 /* Reads the trace; on failure says why and returns the exit status, else -1. */
 int view_open(const struct view *v, struct report *r);
+
+/*
+ * A whole command: parses, opens, has `answer` written to stdout, closes; the exit
+ * status.  `answer` returns an exit status and has told what is wrong, or -errno.
+ */
+int view_run(int argc, char **argv, unsigned takes, const char *help,
+	     int (*answer)(const struct view *v, struct report *r));
 
 /* stdout as a terminal, with paths relative to where one stands; false: it could not be written. */
 struct term view_term(FILE *out);

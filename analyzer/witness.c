@@ -40,6 +40,21 @@ static void lower(struct witness *w, uint64_t limit, enum ouro_limit kind)
 	w->kind = kind;
 }
 
+/* Those of the groups around it hold for it, too; the outermost is at `root` in folder. */
+static void look_at_limits(struct witness *w, char *folder, size_t root, const char *name)
+{
+	char *last;
+	uint64_t v;
+
+	do {
+		if (number_in(folder, name, "", &v))
+			lower(w, v, OURO_LIMIT_GROUP);
+		last = strrchr(folder + root, '/');
+		if (last)
+			*last = 0;
+	} while (last);
+}
+
 /* One line of /proc/self/cgroup: "4:memory:/path", or "0::/path" of version 2. */
 static void look_at_group(struct witness *w, const char *sys, char *line)
 {
@@ -55,11 +70,13 @@ static void look_at_group(struct witness *w, const char *sys, char *line)
 	second = names[1] == 0;
 	if (!second && strcmp(names + 1, "memory"))
 		return;
-	snprintf(folder, sizeof(folder), "%s/fs/cgroup%s%s", sys, second ? "" : "/memory", path);
+	if (snprintf(folder, sizeof(folder), "%s/fs/cgroup%s%s", sys, second ? "" : "/memory", path) >=
+	    (int)sizeof(folder))
+		return;
 	if (number_in(folder, second ? "memory.events" : "memory.oom_control", "oom_kill", &v))
 		w->kills_group += v;
-	if (number_in(folder, second ? "memory.max" : "memory.limit_in_bytes", "", &v))
-		lower(w, v, OURO_LIMIT_GROUP);
+	look_at_limits(w, folder, strlen(folder) - strlen(path),
+		second ? "memory.max" : "memory.limit_in_bytes");
 }
 
 void witness_look(struct witness *w, const char *proc, const char *sys)

@@ -7,18 +7,12 @@
 
 static void count(struct work *w, struct work_count *c, const struct replay *r)
 {
-	struct site_sums *sums = replay_site_sums(r);
-	uint64_t *blocks = mem_array(r->sites, sizeof(*blocks));
+	uint64_t *blocks = replay_site_blocks(r);
 
-	if (!blocks || !sums) {
+	if (!blocks) {
 		w->failed = true;
-		mem_free(blocks);
-		mem_free(sums);
 		return;
 	}
-	for (uint32_t i = 0; i < r->sites; i++)
-		blocks[i] = sums[i].blocks;
-	mem_free(sums);
 	mem_free(c->blocks);
 	*c = (struct work_count){ blocks, r->sites };
 }
@@ -87,27 +81,27 @@ static uint8_t maker(const struct replay *r, uint8_t *known, stack_id id)
 int work_total(const struct work *w, const struct replay *r, double *ret)
 {
 	bool lines = has_lines(r);
-	struct site_sums *sums;
+	uint64_t *blocks;
 	uint8_t *known;
 	double sum = 0;
 
 	if (w->failed)
 		return -ENOMEM;
-	sums = replay_site_sums(r);
+	blocks = replay_site_blocks(r);
 	known = mem_array(r->stacks.count, sizeof(*known));
-	if (!known || !sums) {
-		mem_free(sums);
+	if (!known || !blocks) {
+		mem_free(blocks);
 		mem_free(known);
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < r->sites; i++) {
 		uint64_t before = blocks_of(&w->before, i);
-		uint64_t until = w->at_exit.blocks ? blocks_of(&w->at_exit, i) : sums[i].blocks;
+		uint64_t until = w->at_exit.blocks ? blocks_of(&w->at_exit, i) : blocks[i];
 
 		if (until > before && (!lines || maker(r, known, r->site[i].stack) == PROGRAM))
 			sum += (double)(until - before);
 	}
-	mem_free(sums);
+	mem_free(blocks);
 	mem_free(known);
 	if (r->trace->head.sample_bytes && r->total.blocks)
 		sum *= r->scaled.made.n / (double)r->total.blocks;

@@ -15,6 +15,7 @@
 #include "real.h"
 #include "ring.h"
 #include "resident.h"
+#include "revive.h"
 #include "runtime.h"
 #include "sample.h"
 #include "scan.h"
@@ -88,6 +89,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 	if (trouble)
 		define_note(OURO_NOTE_WARNING, trouble);
 	scan_setup();
+	revive_setup();
 	hooks_allocator = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");

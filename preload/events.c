@@ -148,25 +148,46 @@ static inline uint8_t *put_field(uint8_t *p, uint64_t v, unsigned code)
 	return p + ouro_code_bytes(code);
 }
 
+/* Codes of 7 stand for 8 bytes; all others for themselves. */
+static uint8_t *put_long_fields(uint8_t *p, uint64_t dt, uint64_t step, uint64_t arg,
+	uint16_t *ret_codes)
+{
+	unsigned codes[] = { ouro_code_for(dt), ouro_code_for(step), ouro_code_for(arg) };
+
+	*ret_codes = (uint16_t)OURO_HEAD(0, codes[0], codes[1], codes[2], 0);
+	return put_field(put_field(put_field(p, dt, codes[0]), step, codes[1]), arg, codes[2]);
+}
+
+/* Bytes of v < 2^48: its code, too. */
+static inline unsigned bytes_of(uint64_t v)
+{
+	return (unsigned)(63 - __builtin_clzll(2 * v + 1) + 7) / 8;
+}
+
 /* All of a record but its stack and tail. */
 static inline uint8_t *put_fields(struct event_writer *w, enum ouro_kind kind, uint64_t now,
 	uint64_t addr, uint64_t arg, enum ouro_stack_form form)
 {
 	uint64_t dt = now > w->ticks ? now - w->ticks : 0;
 	uint64_t step = ouro_zigzag((int64_t)(addr - w->addr) >> 3);
-	unsigned dt_code = ouro_code_for(dt), step_code = ouro_code_for(step),
-		arg_code = ouro_code_for(arg);
-	uint16_t head = OURO_HEAD((unsigned)kind, dt_code, step_code, arg_code,
-		(unsigned)form);
+	unsigned dt_bytes = bytes_of(dt), step_bytes = bytes_of(step), arg_bytes = bytes_of(arg);
+	uint16_t head;
 	uint8_t *p = w->at;
 
-	memcpy(p, &head, 2);
-	p = put_field(p + 2, dt, dt_code);
-	p = put_field(p, step, step_code);
-	p = put_field(p, arg, arg_code);
 	w->ticks += dt;
 	w->addr = addr & ~(uintptr_t)7;		/* as a reader will have it */
-	return p;
+	if (__builtin_expect((dt | step | arg) >> 48, 0)) {
+		p = put_long_fields(p + 2, dt, step, arg, &head);
+		head |= OURO_HEAD((unsigned)kind, 0, 0, 0, (unsigned)form);
+		memcpy(w->at, &head, 2);
+		return p;
+	}
+	head = OURO_HEAD((unsigned)kind, dt_bytes, step_bytes, arg_bytes, (unsigned)form);
+	memcpy(p, &head, 2);
+	memcpy(p += 2, &dt, 8);
+	memcpy(p += dt_bytes, &step, 8);
+	memcpy(p += step_bytes, &arg, 8);
+	return p + arg_bytes;
 }
 
 /*
@@ -178,14 +199,15 @@ static inline uint8_t *put_fields(struct event_writer *w, enum ouro_kind kind, u
  */
 static inline uint64_t stamp(struct thr *t, enum ouro_kind kind)
 {
-	/* What another thread hands us, it hands us after it has set this. */
-	bool exact = __atomic_load_n(&thr_several, __ATOMIC_ACQUIRE);
+	bool pool = kind >= OURO_POOL_ALLOC && kind <= OURO_DEATH, asked = t->pool_asked;
 
-	if (kind >= OURO_POOL_ALLOC && kind <= OURO_DEATH) {
-		exact &= t->pool_asked || !interpreter || !interpreter->serial;
+	if (pool)
 		t->pool_asked = false;
-	}
-	return exact ? clock_now() : clock_about_now();
+	/* What another thread hands us, it hands us after it has set this. */
+	if (!__atomic_load_n(&thr_several, __ATOMIC_ACQUIRE)
+	    || (pool && !asked && interpreter && interpreter->serial))
+		return clock_about_now();
+	return clock_now();
 }
 
 void event(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg)

@@ -43,8 +43,12 @@ static void add_number(struct strbuf *t, const char *key, uint64_t n, unsigned b
 
 static void add_snapshot(struct strbuf *t)
 {
+	if (options.snapshot_collection == COLLECTIONS_WHEN_SMALL)
+		return;			/* nobody said when: the new program decides alike */
 	strbuf_add(t, ",snapshot=");
 	strbuf_add(t, options.snapshot_exit ? "exit" : "never");
+	if (options.snapshot_collection == COLLECTIONS_ANY)
+		strbuf_add(t, "+collection");
 	if (options.snapshot_signal) {
 		strbuf_add(t, "+signal:");
 		strbuf_add_number(t, (unsigned)options.snapshot_signal, 10);
@@ -74,6 +78,10 @@ static bool write_options(char *to, size_t room, unsigned preload)
 	if (options.runtimes[0]) {
 		strbuf_add(&t, ",runtimes=");
 		strbuf_add(&t, options.runtimes);
+	}
+	if (options.watch[0]) {
+		strbuf_add(&t, ",watch=");
+		strbuf_add(&t, options.watch);
 	}
 	if (options.debug[0]) {
 		strbuf_add(&t, ",debug=");

@@ -1,10 +1,12 @@
 #include "maps.h"
 
+#include "revive.h"
 #include "snapshot.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ouro/revive.h>
 #include <sys/syscall.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,7 +135,8 @@ int maps_read(struct maps *maps, struct snapshot *s)
 	char buffer[4096], line[LINE_MAX_BYTES];
 	size_t cap = 0, used = 0;
 	uintptr_t image = 0;
-	long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	long fd = revive_is() ? OURO_REVIVE_MAPS :
+		syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	long n;
 	int err = 0;
 

@@ -36,6 +36,11 @@ void own_early(uintptr_t end)
 	core.early_brk = end;
 }
 
+void own_entry(uintptr_t entry)
+{
+	core.entry = entry;
+}
+
 void own_add(uintptr_t start, size_t bytes)
 {
 	for (unsigned i = 0; i < PLACES; i++) {

@@ -16,6 +16,9 @@
 /* Blocks that were made before anything is recorded end here in brk's heap. */
 void own_early(uintptr_t end);
 
+/* By what a process made from a core file is entered (ouro/revive.h). */
+void own_entry(uintptr_t entry);
+
 void own_add(uintptr_t start, size_t bytes);
 void own_remove(uintptr_t start);	/* nothing, when it is not there */
 

@@ -10,6 +10,7 @@
 #include "thr.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define RESIDENT_EVERY 10000000		/* ns                                        */
 
@@ -17,5 +18,8 @@ void resident_start(void);		/* from now on                               */
 
 /* There is room for its record; `always`: also when it was told just before. */
 void resident_tell(struct thr *t, bool always);
+
+/* Bytes of this process that are in memory; 0: not to be had. */
+uint64_t resident_bytes(void);
 
 #endif

@@ -18,7 +18,8 @@ enum {
 
 static struct rules *table_new(uint32_t bits)
 {
-	size_t size = sizeof(struct rules) + (sizeof(struct rule_slot) << bits);
+	size_t size = sizeof(struct rules) + (sizeof(struct rule_slot) << bits)
+		+ sizeof(struct rule_slot);	/* rules_peek looks there; nothing is put there */
 	long at = machine_syscall(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct rules *t = (struct rules *)at;

@@ -53,26 +53,33 @@ static inline uint64_t rules_hash(uint64_t key, uint32_t mask)
 	return key * 0x9e3779b97f4a7c15ull >> 32 & mask;
 }
 
-static inline struct rule_slot *rules_slot(struct rules *t, uint64_t hash)
+static inline struct rule_slot *rules_slot(const struct rules *t, uint64_t hash)
 {
 	return (struct rule_slot *)((uint64_t *)t->slot + hash);
 }
 
 /*
  * key: the address (below RULES_EXACT) + RULES_EXACT if it is no return address + rules_tag.
+ * False: it is not known yet.
  */
+static inline bool rules_peek(const struct rules *t, uint64_t key, uint64_t *ret_word)
+{
+	const struct rule_slot *s = rules_slot(t, rules_hash(key, t->mask));
+
+	/* In its place, or in the next one: there is one behind the last. */
+	if (__builtin_expect(atomic_load_explicit(&s->key, memory_order_acquire) != key, 0)
+	    && atomic_load_explicit(&(++s)->key, memory_order_acquire) != key)
+		return false;
+	*ret_word = atomic_load_explicit(&s->word, memory_order_acquire);
+	/* Still ours?  Generations only grow, so equal twice is equal between. */
+	return atomic_load_explicit(&s->key, memory_order_relaxed) == key;
+}
+
 static inline uint64_t rules_get(struct rules *t, uint64_t key, struct cfi_work *w)
 {
-	struct rule_slot *s = rules_slot(t, rules_hash(key, t->mask));
 	uint64_t word;
 
-	if (atomic_load_explicit(&s->key, memory_order_acquire) == key) {
-		word = atomic_load_explicit(&s->word, memory_order_acquire);
-		/* Still ours?  Generations only grow, so equal twice is equal between. */
-		if (atomic_load_explicit(&s->key, memory_order_relaxed) == key)
-			return word;
-	}
-	return rules_miss(key, w);
+	return rules_peek(t, key, &word) ? word : rules_miss(key, w);
 }
 
 #endif

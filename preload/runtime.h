@@ -59,6 +59,12 @@ struct runtime {
 	/* Ask for `request` to be called soon, in a thread and state where it may; signal-safe. */
 	void (*call_soon)(void (*request)(void));
 
+	/*
+	 * Has this thread the lock?  In a process made from a core file it can be taken, if no
+	 * thread had it: nobody else runs.  NULL: there is none.
+	 */
+	bool (*attached)(bool take);
+
 	/* In the forked child: write all objects, edges and roots. */
 	int (*snapshot)(struct snapshot *s);
 

@@ -404,7 +404,6 @@ int scan_write(struct snapshot *s)
 		c->pool = file->origin == OURO_ORIGIN_FORK ? NULL : interpreter->pool;
 	}
 	c->threads = snapshot_threads(s);
-	threads_look_again(c->threads, sys_getppid());
 	c->page = snapshot_memory(s, WINDOW * sizeof(*c->page));
 	if (!c->page)
 		return -ENOMEM;

@@ -6,12 +6,14 @@
 #include "file.h"
 #include "options.h"
 #include "resident.h"
+#include "revive.h"
 #include "runtime.h"
 #include "sample.h"
 #include "scan.h"
 #include "sys.h"
 #include "threads.h"
 
+#include <ouro/revive.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -144,6 +146,13 @@ static void start_chunk(struct snapshot *s)
 	s->fresh = true;
 }
 
+static bool append(const struct ouro_chunk *c)
+{
+	if (revive_is())
+		return SYS(SYS_write, OURO_REVIVE_OUT, c, OURO_CHUNK_SIZE, 0, 0, 0) == OURO_CHUNK_SIZE;
+	return !file_append(c);
+}
+
 static void flush(struct snapshot *s)
 {
 	struct ouro_chunk *c = s->chunk;
@@ -152,7 +161,7 @@ static void flush(struct snapshot *s)
 	if (!c->used)
 		return;
 	/* A snapshot with a hole is worth nothing: after a failure it is left without its end. */
-	if (!s->failed && file_append(c))
+	if (!s->failed && !append(c))
 		s->failed = true;
 	c->seq++;
 	start_chunk(s);
@@ -376,7 +385,7 @@ static void finish(struct snapshot *s)
 	p = ouro_put_varint(p, s->nodes);
 	p = ouro_put_varint(p, s->edges);
 	p = ouro_put_varint(p, s->roots);
-	s->at = ouro_put_varint(p, (clock_ns(CLOCK_MONOTONIC) - s->start_ns) / 1000);
+	s->at = ouro_put_varint(p, revive_is() ? 0 : (clock_ns(CLOCK_MONOTONIC) - s->start_ns) / 1000);
 	flush(s);
 }
 
@@ -446,8 +455,12 @@ static void offer_to_oom(void)
 
 static int write_all(struct snapshot *s)
 {
-	int r = interpreter ? interpreter->snapshot(s) : 0;
+	int r;
 
+	/* At once: when a large heap is walked, the program is long gone. */
+	if (s->threads)
+		threads_look_again(s->threads, sys_getppid());
+	r = interpreter ? interpreter->snapshot(s) : 0;
 	if (r || !s->threads)
 		return r;
 	r = scan_write(s);
@@ -455,6 +468,33 @@ static int write_all(struct snapshot *s)
 		return r;
 	snapshot_note(s, "who holds the blocks of C code is not known: no memory to look for it");
 	return 0;
+}
+
+static void write_stream(struct snapshot *s, uint32_t number)
+{
+	s->chunk = snapshot_memory(s, OURO_CHUNK_SIZE);
+	if (!s->chunk)
+		return;
+	s->chunk->magic = OURO_CHUNK_MAGIC;
+	s->chunk->kind = OURO_CHUNK_SNAPSHOT;
+	s->chunk->stream = number;
+	start_chunk(s);
+	if (!write_all(s))
+		finish(s);
+	else
+		flush(s);
+}
+
+void snapshot_revived(uintptr_t sp)
+{
+	long r = SYS(SYS_mmap, 0, sizeof(struct snapshot), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct snapshot *s = (struct snapshot *)r;
+
+	if (r < 0 && r > -4096)
+		return;
+	s->stack = s->frames = sp;
+	write_stream(s, 1);
 }
 
 static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number, int fd)
@@ -470,17 +510,7 @@ static void __attribute__((noreturn)) child(struct snapshot *s, uint32_t number,
 	SYS(SYS_setpriority, PRIO_PROCESS, 0, NICE, 0, 0, 0);
 	offer_to_oom();
 
-	s->chunk = snapshot_memory(s, OURO_CHUNK_SIZE);
-	if (s->chunk) {
-		s->chunk->magic = OURO_CHUNK_MAGIC;
-		s->chunk->kind = OURO_CHUNK_SNAPSHOT;
-		s->chunk->stream = number;
-		start_chunk(s);
-		if (!write_all(s))
-			finish(s);
-		else
-			flush(s);
-	}
+	write_stream(s, number);
 	file_count32(&file->snapshots_done, 1);
 	for (;;)
 		SYS(SYS_exit_group, 0, 0, 0, 0, 0, 0);

@@ -27,6 +27,9 @@ bool snapshot_idle(void);	/* none is under way */
 bool snapshot_can(void);	/* is there something to be written? */
 bool snapshot_wanted(enum ouro_snapshot_reason reason);	/* as the user's options say */
 
+/* In a process made from a core file: the runtime's heap, to its descriptor.  sp: as `stack`. */
+void snapshot_revived(uintptr_t sp);
+
 /* For the runtime, in the child. ------------------------------------------------- */
 
 /* Memory that lives until the child ends: zeroed, 16-byte aligned.  NULL: none. */

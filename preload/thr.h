@@ -115,6 +115,18 @@ static inline bool guard_enter(struct guard *g, uintptr_t frame)
 	return true;
 }
 
+/*
+ * This thread, where guard_enter would take no detour; NULL elsewhere.  For hooks that look
+ * or take a note, write no event and leave errno alone.
+ */
+static inline struct thr *thr_here(void)
+{
+	struct thr *t = thr_self;
+
+	return __builtin_expect(t && __atomic_load_n(&recording, __ATOMIC_RELAXED) && !t->inside
+		&& t->epoch == *process_epoch, 1) ? t : NULL;
+}
+
 static inline void guard_leave(struct guard *g)
 {
 	struct thr *t = g->t;

@@ -23,7 +23,7 @@ enum {
 void unwind_forget(struct unwind *u)
 {
 	u->n = u->kept = 0;
-	u->linked = false;
+	u->linked = u->ready = false;
 }
 
 /* --- the stored stack ----------------------------------------------------------------- */
@@ -69,25 +69,37 @@ static inline struct unwind_link *link_frames(struct unwind_link *l,
 	return link_to(l, outer->sp - 8);
 }
 
-/* The innermost of links 0 .. n-1 that no longer holds, or -1. */
+/* Does one of these eight no longer hold?  Their loads do not wait for one another. */
+static inline bool broken_eight(const struct unwind_link *l)
+{
+	uintptr_t diff;
+
+	diff = bounds_word(l[0].slot) ^ l[0].value;
+	diff |= bounds_word(l[1].slot) ^ l[1].value;
+	diff |= bounds_word(l[2].slot) ^ l[2].value;
+	diff |= bounds_word(l[3].slot) ^ l[3].value;
+	diff |= bounds_word(l[4].slot) ^ l[4].value;
+	diff |= bounds_word(l[5].slot) ^ l[5].value;
+	diff |= bounds_word(l[6].slot) ^ l[6].value;
+	diff |= bounds_word(l[7].slot) ^ l[7].value;
+	return diff;
+}
+
+/*
+ * The innermost of links 0 .. n-1 that no longer holds, or -1.  The last eight may be some
+ * that were looked at before: a loop over the odd ones costs more, as their number can't be
+ * predicted.
+ */
 static inline int64_t broken_link(const struct unwind_link *link, int64_t n)
 {
 	int64_t i = n;
-	uintptr_t diff;
 
-	for (; i >= 8; i -= 8) {
-		const struct unwind_link *l = &link[i - 8];
-
-		diff = bounds_word(l[0].slot) ^ l[0].value;
-		diff |= bounds_word(l[1].slot) ^ l[1].value;
-		diff |= bounds_word(l[2].slot) ^ l[2].value;
-		diff |= bounds_word(l[3].slot) ^ l[3].value;
-		diff |= bounds_word(l[4].slot) ^ l[4].value;
-		diff |= bounds_word(l[5].slot) ^ l[5].value;
-		diff |= bounds_word(l[6].slot) ^ l[6].value;
-		diff |= bounds_word(l[7].slot) ^ l[7].value;
-		if (diff)
-			break;
+	if (likely(n >= 8)) {
+		for (; i > 8 && !broken_eight(&link[i - 8]); i -= 8)
+			;
+		if (likely(i <= 8 && !broken_eight(link)))
+			return -1;
+		i = i < 8 ? 8 : i;
 	}
 	while (i-- > 0)
 		if (bounds_word(link[i].slot) != link[i].value)
@@ -198,7 +210,7 @@ static struct found walk_to_stored(struct unwind *u, struct walk *w)
 			walk_note(&f[--at.tail], &p, word);
 			u->walked++;
 		}
-		at.how = walk_step(w, &p, word >> 32);
+		at.how = walk_step(w, &p, word >> 32, 0);
 		/* On another stack the stored one can't be found by its addresses. */
 		if (unlikely(w->switches))
 			at.base = 0;
@@ -224,13 +236,13 @@ static void take_anew(struct unwind *u, struct walk *w)
 	struct unwind_frame *old = u->frames, *f = u->frame;
 	uint32_t top = u->n && old >= &f[half] ? half : UNWIND_DEPTH, i = top;
 	uint32_t old_n = u->n < half ? u->n : half;
-	enum walk_how how = walk_plainly(w, f, &i, top - half);
+	enum walk_how how = walk_plainly(w, f, &i, top - half, old, old_n);
 
 	if (unlikely(how == WALK_ON)) {
 		old_n = 0;
 		memmove(&f[half], &f[i], half * sizeof(*f));
 		i = top = half;
-		how = walk_plainly(w, f, &i, 0);
+		how = walk_plainly(w, f, &i, 0, NULL, 0);
 		top = UNWIND_DEPTH;
 	}
 	u->walked += top - i;
@@ -340,44 +352,108 @@ static void adapt(struct unwind *u, uint32_t walked)
  * are, and loops that allocate: if the way out of it is the same and so are the words on
  * that way, all but the address of the call is.  False: nothing was done.
  */
-static inline bool take_sibling(struct unwind *u, uintptr_t tp, uintptr_t ip, uintptr_t sp,
-	uintptr_t bp)
+static inline bool take_sibling(struct unwind *u, const struct rules *t, uintptr_t ip,
+	uintptr_t sp, uintptr_t bp)
 {
-	struct rules *t = atomic_load_explicit(&rules_table, memory_order_acquire);
-	uint64_t tag = atomic_load_explicit(&rules_tag, memory_order_acquire), word;
-	struct unwind_frame *f;
-	struct rule_slot *s;
+	struct unwind_frame *f = &u->frame[u->n - 1];
+	uint32_t n = u->end[u->n - 1];
+	uint64_t word;
 
-	if (!u->n || !u->linked || u->busy || u->plain || u->tag != tag || !t
-			|| u->bounds.thread != tp
-			|| sp - u->bounds.own_lo >= u->bounds.own_hi - u->bounds.own_lo)
-		return false;
-	f = &u->frame[u->n - 1];
-	if (f->sp != sp || f->bp != bp || ip >> MACHINE_IP_BITS)
-		return false;
-	s = rules_slot(t, rules_hash(ip + tag, t->mask));
-	if (atomic_load_explicit(&s->key, memory_order_acquire) != ip + tag)
-		return false;
-	word = atomic_load_explicit(&s->word, memory_order_acquire);
-	if (atomic_load_explicit(&s->key, memory_order_relaxed) != ip + tag
+	/* What differs most often is asked first. */
+	if (f->sp != sp || (f->bp != bp && f->rule & CFI_RULE_LIVE)
+			|| (n && bounds_word(u->link[n - 1].slot) != u->link[n - 1].value)
+			|| !rules_peek(t, ip + u->tag, &word)
 			|| (f->rule ^ word >> 32) & ~CFI_RULE_LIVE
-			|| broken_link(u->link, u->end[u->n - 1]) >= 0)
+			|| broken_link(u->link, n) >= 0)
 		return false;
 	u->kept = u->n - (f->ip != ip);
 	f->ip = ip;
+	f->bp = bp;
 	f->loc = (uint32_t)word;
 	u->takes++;
 	u->fruitless = 0;
 	return true;
 }
 
+/* One frame more, around which the stored ones are base frames deep; with its links. */
+static inline struct unwind_link *put_frame(struct unwind_frame *f, const struct unwind_frame *n,
+	struct unwind_link *l)
+{
+	uint32_t rule = n->rule;
+
+	rule |= live(rule, f[-1].rule & CFI_RULE_LIVE);
+	/* By words, as they were written: see walk_note. */
+	f->ip = n->ip;
+	f->sp = n->sp;
+	f->bp = n->bp;
+	f->rule = rule;
+	f->loc = n->loc;
+	return link_frames(l, f, f - 1);
+}
+
+/*
+ * The usual case, without the rest of this file: a few frames with simple rules that are
+ * known lead to the stored stack, which stands.  False: nothing was done.
+ */
+static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t ip,
+	uintptr_t sp, uintptr_t bp)
+{
+	struct unwind_frame *fresh = u->fresh, *f = u->frame, *at = &f[u->n - 1];
+	uint32_t base, n = 0, i;
+	uintptr_t hi = u->bounds.own_hi;
+	struct point p = { ip, sp, bp, 0 };
+	struct unwind_link *l;
+	uint64_t word;
+
+	for (;;) {
+		while (at->sp < p.sp)
+			if (at-- == f)
+				return false;
+		if (same_state(at, &p))
+			break;
+		if (n == UNWIND_NEAR || !rules_peek(t, p.ip + u->tag, &word))
+			return false;
+		walk_note(&fresh[n++], &p, word);
+		if (!walk_by_rule(&p, word >> 32, hi, 0) || p.ip - 1 >= (1ul << MACHINE_IP_BITS) - 1)
+			return false;
+	}
+	base = (uint32_t)(at - f) + 1;
+	if (base + n > UNWIND_DEPTH || u->end[base - 1] + 2 * n > 2 * UNWIND_DEPTH
+			|| broken_link(u->link, u->end[base - 1]) >= 0)
+		return false;
+
+	u->ready = false;
+	u->busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	u->kept = base;
+	u->takes++;
+	u->walked += n;
+	l = &u->link[u->end[base - 1]];
+	for (i = base; n--; i++) {
+		if (u->kept == i && i < u->n && same_code(&f[i], &fresh[n]))
+			u->kept++;
+		l = put_frame(&f[i], &fresh[n], l);
+		u->end[i] = (uint16_t)(l - u->link);
+	}
+	u->n = i;
+	adapt(u, i - base);
+	atomic_signal_fence(memory_order_seq_cst);
+	u->busy = false;
+	u->ready = !u->plain;
+	return true;
+}
+
 void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
+	const struct rules *t = atomic_load_explicit(&rules_table, memory_order_acquire);
 	uintptr_t tp = machine_thread_pointer();
 	struct walk w;
 	uint32_t fresh, first;
 
-	if (take_sibling(u, tp, ip, sp, bp))
+	if (likely(u->ready && u->bounds.thread == tp && !(ip >> MACHINE_IP_BITS)
+			&& u->tag == atomic_load_explicit(&rules_tag, memory_order_acquire)
+			&& sp - u->bounds.own_lo < u->bounds.own_hi - u->bounds.own_lo)
+			&& (take_sibling(u, t, ip, sp, bp) || take_near(u, t, ip, sp, bp)))
 		return;
 	w.bounds = &u->bounds;
 	w.full = &u->full;
@@ -387,6 +463,7 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 		bounds_init(&u->bounds, tp);
 		unwind_forget(u);
 	}
+	u->ready = false;
 	u->busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
 	walk_begin(&w, ip, sp, bp);
@@ -418,4 +495,5 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	u->busy = false;
+	u->ready = u->linked && u->n && !u->plain;
 }

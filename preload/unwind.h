@@ -20,6 +20,8 @@
 
 #define UNWIND_DEPTH 4096		/* frames; of a deeper stack the inner half or more */
 
+#define UNWIND_NEAR 8			/* frames beyond the stored stack that need no further care */
+
 struct unwind_frame {
 	uintptr_t ip;			/* return address; interrupted instruction above a signal frame */
 	uintptr_t sp;			/* ... as it is when the callee has returned        */
@@ -53,6 +55,8 @@ struct unwind {
 	uint32_t plain;			/* takes to come that do not even look for it       */
 	bool linked;			/* links tell all that the stack rests on           */
 	bool busy;			/* in a take, or one was left by siglongjmp         */
+	bool ready;			/* the next take may go on from this one: linked, not busy, ... */
+	struct unwind_frame fresh[UNWIND_NEAR];	/* of a take that goes on from the stored stack */
 	struct bounds bounds;
 	struct fullwalk full;
 	struct cfi_work work;
@@ -96,6 +100,7 @@ struct unwind_plain {
 	struct unwind_frame *frames;	/* outermost first                                  */
 	uint32_t n;
 	enum unwind_cut cut;
+	struct unwind_frame fresh[UNWIND_NEAR];	/* of a take that goes on from the stored stack */
 	struct bounds bounds;
 	struct fullwalk full;
 	struct cfi_work work;

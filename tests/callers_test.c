@@ -78,6 +78,19 @@ START_TEST(constructors_are_known_by_a_word_of_their_names)
 }
 END_TEST
 
+START_TEST(functions_that_count_are_known_by_the_last_word_of_their_names)
+{
+	ck_assert(callers_counts("ref"));
+	ck_assert(callers_counts("node_unref"));
+	ck_assert(callers_counts("Node::Release"));
+	ck_assert(callers_counts("Py_INCREF"));
+	ck_assert(!callers_counts("href"));
+	ck_assert(!callers_counts("ref_node"));
+	ck_assert(!callers_counts("prefer"));
+	ck_assert(!callers_counts(""));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("callers");
@@ -88,6 +101,7 @@ int main(void)
 	tcase_add_test(c, ways_part_in_the_last_function_they_share);
 	tcase_add_test(c, the_programs_innermost_frame_is_blamed);
 	tcase_add_test(c, functions_are_named_after_their_types);
+	tcase_add_test(c, functions_that_count_are_known_by_the_last_word_of_their_names);
 	tcase_add_test(c, constructors_are_known_by_a_word_of_their_names);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);

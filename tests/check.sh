@@ -1,13 +1,16 @@
 #!/bin/bash
-# Runs the test programs named as arguments (Check binaries, or end-to-end tests in Python) and
-# ends with one line, "N passed, N failed"; status 1 when any failed or did not say how it went.
+# Runs the test programs named as arguments (Check binaries, or end-to-end tests in Python), as
+# many at a time as there are processors (JOBS says otherwise), and ends with one line,
+# "N passed, N failed"; status 1 when any failed or did not say how it went.
 set -u
-passed=0 failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+jobs=${JOBS:-$(nproc)}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'kill $(jobs -pr) 2>/dev/null; exit 130' INT TERM
 
-for test in "$@"; do
-	began=$SECONDS
+# Leaves "passed failed" in the folder, and prints a line, with the end of what a failure said.
+run() {
+	local test=$1 log=$folder/$2.log began=$SECONDS status good bad
 	case $test in
 	*.py) /usr/bin/python3 "$test" >"$log" 2>&1 ;;
 	*)    "$test" >"$log" 2>&1 ;;
@@ -29,10 +32,25 @@ for test in "$@"; do
 	if [ "$status" != 0 ] && [ "$bad" = 0 ] || [ $((good + bad)) = 0 ]; then
 		bad=$((bad + 1))	# crashed, or ran nothing
 	fi
-	passed=$((passed + good)) failed=$((failed + bad))
-	printf '  %-44s %4d passed %3d failed  %3d s\n' "${test##*/}" "$good" "$bad" \
-		$((SECONDS - began))
-	[ "$bad" = 0 ] || tail -n 60 "$log"
+	echo "$good $bad" >"$folder/$2.result"
+	{
+		flock 9
+		printf '  %-44s %4d passed %3d failed  %3d s\n' "${test##*/}" "$good" "$bad" \
+			$((SECONDS - began))
+		[ "$bad" = 0 ] || tail -n 60 "$log"
+	} 9>"$folder/lock"
+}
+
+n=0
+for test in "$@"; do
+	while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do
+		wait -n
+	done
+	run "$test" $n &
+	n=$((n + 1))
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+wait
+if [ $n -gt 0 ]; then
+	cat "$folder"/*.result
+fi | awk -v tests=$n '{ good += $1; bad += $2 }
+	END { bad += tests - NR; print good + 0 " passed, " bad " failed"; exit bad > 0 }'

@@ -1,7 +1,7 @@
 /*
  * decode_test.c - every record comes back as it was written, or its damage is noted
  */
-#include "decode.h"
+#include "merge.h"
 
 #include "trace_writer.h"
 
@@ -310,6 +310,103 @@ START_TEST(fourteen_thousand_events_of_seven_streams_are_in_time)
 }
 END_TEST
 
+/* What is said of all events, in one number; of the stacks what they are, not their numbers. */
+static uint64_t read_all(int ahead, unsigned *ret_events, char first_damage[200])
+{
+	const struct event *e;
+	uint64_t h = 0;
+
+	*ret_events = 0;
+	*first_damage = 0;
+	merge_ahead = ahead;
+	ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, NULL), 0);
+	ck_assert_int_eq(defs_load(&d, &t), 0);
+	ck_assert_int_eq(stacks_init(&s, &d), 0);
+	ck_assert_int_eq(merge_init(&m, &t, &s), 0);
+	while (merge_next(&m, &e) > 0) {
+		h = ouro_hash(ouro_hash(ouro_hash(h, e->ticks), e->addr), e->arg + e->kind);
+		for (unsigned i = 0; e->kind == OURO_EXT && i < EXT_ARGS; i++)
+			h = ouro_hash(h, e->ext_arg[i]);
+		ck_assert_uint_lt(e->stack, s.count);
+		ck_assert_uint_le(s.count, s.room);
+		for (stack_id x = e->stack; x; x = stack_parent(&s, x))
+			h = ouro_hash(h, s.node[x].location);
+		if (t.damages && !*first_damage)	/* ... and before which event */
+			snprintf(first_damage, 200, "%u %.180s", *ret_events, t.damage[0].text);
+		++*ret_events;
+	}
+	merge_ahead = 0;
+	h = ouro_hash(ouro_hash(h, t.damages), s.count);
+	merge_fini(&m);
+	stacks_fini(&s);
+	defs_free(&d);
+	trace_close(&t);
+	return h;
+}
+
+/* Thousands of events with and without stacks, EXTs among them, in seven streams. */
+static void write_many(unsigned seed, unsigned events)
+{
+	char *text = calloc(events, 64), *p = text;
+
+	srand(seed);
+	for (unsigned i = 0; i < events; i++) {
+		int x = rand();
+
+		p += sprintf(p, "thread %d; ", 1 + x % 7);
+		if (x / 7 % 100 == 0)
+			p += sprintf(p, "snapshot %d; ", x % 1000);
+		else if (x / 7 % 3)
+			p += sprintf(p, "pbirth a 64 16 list main>f%d>eval1|!g:%d; ", x / 90 % 50,
+				x / 900 % 90 + 1);
+		else
+			p += sprintf(p, "pfree a; ");
+		if (x / 7 % 500 == 7)
+			p += sprintf(p, "chunk; ");
+	}
+	write_trace(&w, text);
+	free(text);
+}
+
+START_TEST(a_thread_that_reads_ahead_changes_nothing)
+{
+	for (unsigned seed = 0; seed < 4; seed++) {
+		char damage[2][200];
+		unsigned n[2];
+		uint64_t h[2];
+
+		write_many(seed, 9000);
+		if (seed & 1)		/* the same of a trace that is damaged */
+			memset(events() + 4 * seed, 0xff, 20);
+		for (int i = 0; i < 2; i++)
+			h[i] = read_all(i ? 1 : -1, &n[i], damage[i]);
+		ck_assert_uint_eq(h[0], h[1]);
+		ck_assert_uint_eq(n[0], n[1]);
+		ck_assert_uint_gt(n[0], seed & 1 ? 1000 : 8999);
+		ck_assert_str_eq(damage[0], damage[1]);
+		ck_assert_int_eq(!*damage[0], !(seed & 1));
+		writer_fini(&w);
+	}
+}
+END_TEST
+
+/* It may stop anywhere: the thread has many more batches to read. */
+START_TEST(who_has_seen_enough_may_leave_while_the_thread_reads_on)
+{
+	const struct event *e;
+
+	write_many(1, 9000);
+	merge_ahead = 1;
+	start("");
+	for (int i = 0; i < 3000; i++)
+		ck_assert_int_eq(merge_next(&m, &e), 1);
+	merge_fini(&m);
+	merge_ahead = 0;
+	ck_assert_uint_gt(s.count, 100);
+	ck_assert_uint_ne(stacks_push(&s, STACK_EMPTY, 12345), STACK_EMPTY);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("decode");
@@ -319,6 +416,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, NULL, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_thread_that_reads_ahead_changes_nothing);
+	tcase_add_test(tc, who_has_seen_enough_may_leave_while_the_thread_reads_on);
 	tcase_add_test(tc, fields_of_all_lengths_come_back);
 	tcase_add_test(tc, random_events_come_back);
 	tcase_add_test(tc, a_stack_is_what_the_deltas_make_of_it);

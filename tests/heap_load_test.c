@@ -61,6 +61,22 @@ START_TEST(a_snapshot_meets_the_births_of_its_moment)
 }
 END_TEST
 
+/* Room goes with what differs: a deep stack with many innermost lines is kept once. */
+START_TEST(stacks_share_their_outer_calls)
+{
+	struct report r = report_of(LISTS);
+	const struct heap *h = &r.heap;
+	uint32_t a = h->site[h->node[0].site].here, b = h->site[h->node[1].site].here;
+
+	ck_assert_uint_ne(a, b);
+	ck_assert_uint_eq(h->call[a].outer, h->call[b].outer);
+	ck_assert_uint_ne(h->call[a].outer, 0);
+	ck_assert_uint_eq(heap_place(h, h->node[0].site)->line, 8);
+	ck_assert_uint_eq(heap_place(h, h->node[1].site)->line, 9);
+	report_close(&r);
+}
+END_TEST
+
 START_TEST(what_was_made_before_the_runtime_was_ready_is_the_start_up_s)
 {
 	struct report r = report_of(
@@ -184,6 +200,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, a_snapshot_meets_the_births_of_its_moment);
+	tcase_add_test(t, stacks_share_their_outer_calls);
 	tcase_add_test(t, what_was_made_before_the_runtime_was_ready_is_the_start_up_s);
 	tcase_add_test(t, an_object_the_events_do_not_know_has_no_place);
 	tcase_add_test(t, only_memory_in_use_speaks_for_a_holder_in_c);

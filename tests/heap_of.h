@@ -60,7 +60,7 @@ static inline uint32_t heap_of_site(struct heap *h, const char *at, const char *
 {
 	struct heap_frame f[8];
 	char copy[512], *save, *s;
-	uint32_t n = 0;
+	uint32_t site, n = 0;
 
 	snprintf(copy, sizeof(copy), "%s", at);
 	for (s = strtok_r(copy, ";", &save); s && n < 8; s = strtok_r(NULL, ";", &save)) {
@@ -71,7 +71,9 @@ static inline uint32_t heap_of_site(struct heap *h, const char *at, const char *
 		f[n++] = (struct heap_frame){ texts_add0(&h->texts, function),
 			texts_add0(&h->texts, file), .line = line, .interpreted = true };
 	}
-	return (uint32_t)heap_add_site(h, f, n, texts_add0(&h->texts, var));
+	site = (uint32_t)heap_add_site(h, 0, texts_add0(&h->texts, var));
+	heap_set_frames(h, site, f, n);
+	return site;
 }
 
 static inline void heap_of_object(struct heap_drawing *d, char *line)

@@ -66,6 +66,29 @@ static const char *left_of(const char *script)
 	return text;
 }
 
+/* As samples/runtime/tiny.c does it: `list` returns what it took, a pair holds it, `keep` forgets. */
+START_TEST(a_holder_that_was_told_gives_back_what_was_taken_before_it_held)
+{
+	ck_assert_str_eq(left_of("alloc a 8; alloc b 8; birth b +P |main:1>eval:1>cons:1;"
+		"birth a +T |main:1>eval:1>args:1>make:1;"
+		"incref a 2 |main:1>eval:1>args:2>eval:2>apply:1>list:1;"
+		"decref a 1 |main:1>eval:1>args:2>eval:3; hold b a car 0 |main:1>eval:1>args:3>cons:1;"
+		"incref a 2 |main:1>eval:2>apply:1>keep:1;"
+		"unhold b a; decref a 1 |main:1>eval:3>set:1; decref b 0 |main:1>eval:3; death b"),
+		"keep+1");
+}
+END_TEST
+
+/* ... but what comes first after that is another's. */
+START_TEST(a_release_is_a_holder_s_only_just_after_it_let_go)
+{
+	ck_assert_str_eq(left_of("alloc a 8; alloc b 8; birth b +P |main:1>cons:1;"
+		"birth a +T |main:1>make:1; hold b a car 0 |main:1>cons:2; unhold b a;"
+		"incref a 2 |main:2>take:1; decref a 1 |main:2>take:2;"
+		"decref b 0 |main:1>cons:3; death b"), "make+1");
+}
+END_TEST
+
 static const char *bad(uint32_t i)
 {
 	static char text[256];
@@ -206,6 +229,8 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(c, NULL, teardown);
 	tcase_add_loop_test(c, what_is_left_is_the_path_that_keeps_more_than_it_gives_back, 0,
 		sizeof(cases) / sizeof(*cases));
+	tcase_add_test(c, a_holder_that_was_told_gives_back_what_was_taken_before_it_held);
+	tcase_add_test(c, a_release_is_a_holder_s_only_just_after_it_let_go);
 	tcase_add_test(c, a_million_events_leave_no_more_rows_than_ways_of_calls);
 	tcase_add_test(c, a_release_of_the_dead_names_both_and_the_one_too_many);
 	tcase_add_test(c, releases_of_the_dead_are_folded);

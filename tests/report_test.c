@@ -1,4 +1,5 @@
 #include "report_json.h"
+#include "report_holders.h"
 #include "report_text.h"
 
 #include "buf.h"

@@ -48,9 +48,20 @@ static struct lives all(void)
 {
 	struct lives l = { 0 };
 
-	for (uint32_t i = 0; i < s.n; i++)
-		lives_add(&l, &s.row[i].lives);
+	for (uint32_t i = 1; i < s.n; i++) {
+		struct lives one = survival_lives(&s, i);
+
+		lives_add(&l, &one);
+	}
 	return l;
+}
+
+static const struct lives *row(uint32_t i)
+{
+	static struct lives l;
+
+	l = survival_lives(&s, i);
+	return &l;
 }
 
 #define COLLECTION(g) "collect 255; told " #g " 1 0 0 0 0; collected 0;"
@@ -59,7 +70,7 @@ START_TEST(one_that_dies_before_any_collection_was_young)
 {
 	play("runtime cpython; pbirth a 64 16 list main; death a+16");
 	ck_assert_uint_eq(all().died[DEATH_BY_COUNT][0], 1);
-	ck_assert_uint_eq(lives_living(&s.row[0].lives), 0);
+	ck_assert_uint_eq(lives_living(row(1)), 0);
 }
 END_TEST
 
@@ -98,7 +109,7 @@ START_TEST(what_dies_in_another_thread_meanwhile_is_no_garbage)
 {
 	play("runtime cpython; thread 1; pbirth a 64 16 list main; collect 255;"
 	     "thread 2; pfree a; thread 1; told 0 1 0 0 0 0; collected 0");
-	ck_assert_uint_eq(lives_died(&s.row[0].lives, DEATH_BY_COUNT), 1);
+	ck_assert_uint_eq(lives_died(row(1), DEATH_BY_COUNT), 1);
 }
 END_TEST
 
@@ -120,11 +131,9 @@ START_TEST(the_time_of_automatic_collections_is_shared_by_their_garbage)
 	     "pfree b; pfree c; at 1100; told 0 1 3 0 0 0; collected 3;"
 	     "collect 255; pfree e; at 9000; told 0 2 1 0 0 0; collected 1");
 	whole = 1000 * s.tick_ns / 1e9;
-	for (uint32_t i = 0; i < s.n; i++) {
-		uint64_t n = s.row[i].lives.births;
-
-		l = s.row[i].lives;
-		if (n == 2)
+	for (uint32_t i = 1; i < s.n; i++) {
+		l = survival_lives(&s, i);
+		if (l.births == 2)
 			ck_assert_double_eq_tol(l.collecting, whole * 2 / 3, 1e-12);
 	}
 	ck_assert_double_eq_tol(all().collecting, whole, 1e-12);
@@ -152,7 +161,7 @@ START_TEST(a_block_that_moves_is_the_same_block)
 {
 	play("alloc a 8 main; release a; place b 16 main; free b; release z; place c 8 main");
 	ck_assert_uint_eq(all().births, 2);
-	ck_assert_uint_eq(lives_died(&s.row[0].lives, DEATH_BY_COUNT), 1);
+	ck_assert_uint_eq(lives_died(row(1), DEATH_BY_COUNT), 1);
 }
 END_TEST
 
@@ -175,15 +184,34 @@ static void books_balance(void)
 	struct lives l = all();
 
 	while ((o = replay_each_object(&r, &at)))
-		for (uint32_t i = 0; i < s.n; i++)
+		for (uint32_t i = 1; i < s.n; i++)
 			living[i] += s.row[i].site == o->site && s.row[i].type == o->type;
-	for (uint32_t i = 0; i < s.n; i++)
-		ck_assert_uint_eq(living[i], lives_living(&s.row[i].lives));
+	for (uint32_t i = 1; i < s.n; i++)
+		ck_assert_uint_eq(living[i], lives_living(row(i)));
 	free(living);
 	ck_assert_uint_eq(l.births, r.total.births);
 	ck_assert_uint_eq(lives_living(&l), r.total.live_objects);
 	ck_assert_uint_eq(l.births - lives_living(&l), r.total.deaths);
 }
+
+START_TEST(a_place_shows_the_stack_that_most_came_by)
+{
+	struct heap h = { 0 };
+	struct heap_loader l;
+	struct survival_table fold;
+
+	play("runtime cpython; pbirth a 64 16 list main>eval|!start:1>make:9;"
+	     "pbirth b 64 16 list main>eval|!serve:2>make:9; pbirth c 64 16 list main>eval|!serve:2>make:9;");
+	ck_assert_int_eq(heap_loader_init(&l, &h, &r, NULL, NULL), 0);
+	ck_assert_int_eq(survival_fold(&s, &l, false, &fold), 0);
+	ck_assert_uint_eq(fold.n, 1);
+	ck_assert_uint_eq(fold.place[0].lives.births, 3);
+	ck_assert_uint_eq(heap_frame(&h, h.call[h.site[fold.place[0].site].here].outer)->line, 2);
+	survival_table_fini(&fold);
+	heap_loader_fini(&l);
+	heap_fini(&h);
+}
+END_TEST
 
 START_TEST(deaths_by_site_generation_and_kind_are_births_less_the_living)
 {
@@ -227,7 +255,7 @@ START_TEST(deaths_by_site_generation_and_kind_are_births_less_the_living)
 	}
 	play(text);
 	free(text);
-	ck_assert_uint_gt(lives_died(&s.row[0].lives, DEATH_BY_COLLECTOR), 0);
+	ck_assert_uint_gt(lives_died(row(1), DEATH_BY_COLLECTOR), 0);
 	ck_assert_uint_gt(r.total.deaths, 1000);
 	books_balance();
 }
@@ -251,6 +279,7 @@ int main(void)
 	tcase_add_test(c, without_a_runtime_blocks_are_told_and_generations_simulated);
 	tcase_add_test(c, a_block_that_moves_is_the_same_block);
 	tcase_add_test(c, ages_are_classes_of_powers_of_two);
+	tcase_add_test(c, a_place_shows_the_stack_that_most_came_by);
 	tcase_add_test(c, deaths_by_site_generation_and_kind_are_births_less_the_living);
 	suite_add_tcase(suite, c);
 	srunner_run_all(runner, CK_NORMAL);

@@ -84,6 +84,20 @@ START_TEST(settling_twice_is_settling_once_and_life_goes_on)
 }
 END_TEST
 
+/* What is tidied up in many segments has no part in it. */
+START_TEST(the_end_is_when_what_was_left_is_counted)
+{
+	change(100, 64);
+	settle(300);
+	ck_assert_int_eq(trend_left(&t), 0);
+	change(350, 0);
+	settle(400);
+	ck_assert_uint_eq(t.end, 30);
+	ck_assert_uint_eq(t.now, 40);
+	ck_assert_uint_eq(t.low[series][30], 64);
+}
+END_TEST
+
 START_TEST(a_run_longer_than_it_promised_ends_in_the_last_segment)
 {
 	change(3, 100);
@@ -164,6 +178,7 @@ int main(void)
 	tcase_add_test(c, the_least_of_each_segment_is_kept);
 	tcase_add_test(c, what_comes_and_goes_within_segments_needs_no_series);
 	tcase_add_test(c, settling_twice_is_settling_once_and_life_goes_on);
+	tcase_add_test(c, the_end_is_when_what_was_left_is_counted);
 	tcase_add_test(c, a_run_longer_than_it_promised_ends_in_the_last_segment);
 	tcase_add_test(c, bins_say_what_was_there_at_their_end_and_the_most_between);
 	tcase_add_test(c, ages_of_one_class_need_no_row_and_those_of_two_lose_nothing);

@@ -124,6 +124,18 @@ START_TEST(rows_add_up_to_the_totals)
 }
 END_TEST
 
+/* A line that many ways lead to has a part for each, all of them small. */
+START_TEST(what_is_too_small_to_name_is_so_for_all_stacks_together)
+{
+	play("palloc a 60 main>eval|!run:1>make:5; palloc b 60 main>eval|!run:2>make:5;"
+	     "palloc c 60 main>eval|!run:3>make:5; palloc d 70 main>eval|!run:4>once:9");
+	ck_assert_str_eq(table((struct usage_query){ .least_peak = 100 }, USAGE_SORT_PEAK),
+		"make:5=3/180/180");
+	ck_assert_str_eq(table((struct usage_query){ .least_peak = 70 }, USAGE_SORT_PEAK),
+		"make:5=3/180/180 once:9=1/70/70");
+}
+END_TEST
+
 /* "run=288 load=160 ...", each under its parent: "run>load". */
 static const char *branches(bool top_down, double least)
 {
@@ -175,6 +187,7 @@ int main(void)
 	tcase_add_test(c, rows_are_by_what_was_asked);
 	tcase_add_test(c, rows_have_what_was_asked_for);
 	tcase_add_test(c, rows_add_up_to_the_totals);
+	tcase_add_test(c, what_is_too_small_to_name_is_so_for_all_stacks_together);
 	tcase_add_test(c, a_tree_grows_from_either_end);
 	tcase_add_test(c, what_is_small_is_folded_and_still_counted);
 	suite_add_tcase(suite, c);

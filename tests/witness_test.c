@@ -73,7 +73,11 @@ START_TEST(a_group_of_version_2_has_its_limit_and_kills)
 	ck_assert_uint_eq(w.kills_group, 7);
 	ck_assert_uint_eq(w.limit, 64 << 20);
 	ck_assert_int_eq(w.kind, OURO_LIMIT_GROUP);
+	say("sys/fs/cgroup/a/memory.max", "33554432\n");
+	ck_assert_uint_eq(look().limit, 32 << 20);
 	say("sys/fs/cgroup/a/b/memory.max", "max\n");
+	ck_assert_uint_eq(look().limit, 32 << 20);
+	say("sys/fs/cgroup/a/memory.max", "max\n");
 	ck_assert_uint_eq(look().limit, 0);
 }
 END_TEST

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define OURO_CORE_MAGIC_0 0x2e65726f632e6f72u
-#define OURO_CORE_MAGIC_1 0x9d1c5a7f4be02683u
+#define OURO_CORE_MAGIC_1 0x9d1c5a7f4be02684u	/* the last digit counts layouts */
 #define OURO_CORE_PLACES  4096
 
 struct ouro_own {
@@ -27,6 +27,7 @@ struct ouro_core {
 	uint64_t start, end;		/* of the library itself                     */
 	uint64_t own;			/* address of struct ouro_own [PLACES]       */
 	uint64_t early_brk;		/* brk's heap held blocks up to here before anything was recorded */
+	uint64_t entry;			/* a revive_fn (ouro/revive.h); 0: none      */
 };
 
 /* --- glibc's allocator, as the search of memory must know it ------------------------- */

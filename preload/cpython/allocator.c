@@ -84,7 +84,7 @@ static inline void record_given(enum ouro_kind kind, void *p, uintptr_t frame)
 	guard_leave(&g);
 }
 
-static void *pool_malloc(void *ctx, size_t size)
+static __attribute__((noinline)) void *pool_malloc(void *ctx, size_t size)
 {
 	const struct py_allocator *in = &((struct domain *)ctx)->inner;
 	struct thr *t = pool_enter();
@@ -175,7 +175,7 @@ static void *pool_realloc(void *ctx, void *old, size_t size)
 	return p;
 }
 
-static void pool_free(void *ctx, void *p)
+static __attribute__((noinline)) void pool_free(void *ctx, void *p)
 {
 	const struct py_allocator *in = &((struct domain *)ctx)->inner;
 	struct thr *t;
@@ -187,13 +187,48 @@ static void pool_free(void *ctx, void *p)
 	pool_leave(t);
 }
 
+/*
+ * While samples are taken nearly every call ends here: what is neither picked nor followed
+ * is counted down and handed on.  What is, goes the way above, by a jump, so that the
+ * caller is seen there as it is here.
+ */
+static void *sampled_malloc(void *ctx, size_t size)
+{
+	const struct py_allocator *in = &((struct domain *)ctx)->inner;
+	struct thr *t = thr_self;
+	void *p;
+
+	if (__builtin_expect(!t || control_wanted || t->sample_left <= (int64_t)(size + !size), 0))
+		return pool_malloc(ctx, size);
+	t->sample_left -= (int64_t)(size + !size);
+	t->pool_depth++;
+	p = in->malloc(in->ctx, size);
+	t->pool_depth--;
+	t->sample_passed = (uintptr_t)p;
+	return p;
+}
+
+static void sampled_free(void *ctx, void *p)
+{
+	const struct py_allocator *in = &((struct domain *)ctx)->inner;
+
+	if (__builtin_expect(sample_maybe((uintptr_t)p), 0))
+		pool_free(ctx, p);
+	else
+		in->free(in->ctx, p);
+}
+
 static void install(struct domain *d)
 {
 	struct py_allocator ours = { d, pool_malloc, pool_calloc, pool_realloc, pool_free };
 	struct py_allocator now = { 0 };
 
+	if (sampling) {
+		ours.malloc = sampled_malloc;
+		ours.free = sampled_free;
+	}
 	api.get_allocator(d->number, &now);
-	if (now.malloc == pool_malloc || !now.malloc)
+	if (now.malloc == ours.malloc || !now.malloc)
 		return;
 	d->inner = now;
 	api.set_allocator(d->number, &ours);

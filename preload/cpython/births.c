@@ -129,19 +129,11 @@ static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
 	}
 }
 
-/* Most births: neither picked nor of a kind to be noted.  It costs no stack frame's address. */
-static inline bool passes(uintptr_t op)
+/* From a free list, or in a block that is followed. */
+static __attribute__((noinline)) bool passes_again(uintptr_t op, uintptr_t type, struct thr *t)
 {
-	struct thr *t = thr_self;
-	uintptr_t type = py_ptr(op, OB_TYPE);
 	size_t size;
 
-	if (!sampling || !t || !seen_one || types_kind(type))
-		return false;
-	if (op - t->sample_passed < 64) {
-		t->sample_passed = 0;
-		return true;
-	}
 	if (sample_maybe(op) || sample_maybe(op - 2 * PY_GC_HEAD)
 	    || op - py_thread(t)->placed < 64)
 		return false;
@@ -149,6 +141,23 @@ static inline bool passes(uintptr_t op)
 	if (t->sample_left <= (int64_t)size)
 		return false;
 	t->sample_left -= (int64_t)size;
+	return true;
+}
+
+/* Most births: neither picked nor of a kind to be noted. */
+static inline bool passes(uintptr_t op)
+{
+	struct thr *t = thr_self;
+	uintptr_t type;
+
+	if (!sampling || !t || !seen_one)
+		return false;
+	type = py_ptr(op, OB_TYPE);
+	if (types_kind(type))
+		return false;
+	if (op - t->sample_passed >= 64)
+		return passes_again(op, type, t);
+	t->sample_passed = 0;
 	return true;
 }
 
@@ -196,10 +205,17 @@ out:
 
 static int (*helper_original)(void *op);	/* NULL: it could not be moved */
 
+static __attribute__((noinline)) int announced(void *op)
+{
+	birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
+	return tracemalloc_running && helper_original ? helper_original(op) : 0;
+}
+
+/* What need not be looked at costs no frame; the rest is jumped to, so its caller is ours. */
 static int new_reference(void *op)
 {
 	if (births_wanted && !passes((uintptr_t)op))
-		birth((uintptr_t)op, (uintptr_t)__builtin_frame_address(0), CALLER());
+		return announced(op);
 	return tracemalloc_running && helper_original ? helper_original(op) : 0;
 }
 

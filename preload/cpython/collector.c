@@ -192,14 +192,28 @@ static uint64_t statistic(uintptr_t gc, int generation, int which)
 
 enum { OBJECTS_MAX = 1 << 24 };
 
+static uintptr_t link_of(uintptr_t at, int which)
+{
+	return py_ptr(at, which * 8) & ~(uintptr_t)3;
+}
+
+/* From both ends: each step waits for memory, and so two of them do at a time. */
 static uint64_t length(uintptr_t list)
 {
-	uintptr_t at = py_ptr(list, 0) & ~(uintptr_t)3;
+	uintptr_t first = link_of(list, 0), last = link_of(list, 1);
 	uint64_t n = 0;
 
-	for (; at != list && n < OBJECTS_MAX; at = py_ptr(at, 0) & ~(uintptr_t)3)
-		n++;
-	return n;
+	if (first == list)
+		return 0;
+	for (; first != last && n < OBJECTS_MAX; n += 2) {
+		uintptr_t next = link_of(first, 0);
+
+		if (next == last)
+			return n + 2;
+		first = next;
+		last = link_of(last, 1);
+	}
+	return n + 1;
 }
 
 static void look_before(struct run *r)

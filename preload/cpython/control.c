@@ -38,6 +38,7 @@ static void leave(void)
 	stage = EXITING;
 	if (GUARD_ENTER(&g)) {
 		collector_tell(&g);
+		watch_tell();
 		event_ext(&g, OURO_EXT_EXITING, NULL, 0);
 		if (sound && snapshot_wanted(OURO_SNAPSHOT_EXIT))
 			snapshot_take(&g, OURO_SNAPSHOT_EXIT, 0);

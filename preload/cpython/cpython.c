@@ -103,6 +103,29 @@ static void forked(void)
 	frames_define_evaluator();
 }
 
+/* Functions of the interpreter look at their thread's state, and find none without the lock. */
+static bool attach(uintptr_t state)
+{
+	void *(*swap)(uintptr_t) = (void *(*)(uintptr_t))cpython_find("PyThreadState_Swap");
+
+	if (py.runtime_tstate >= 0)
+		*(uintptr_t *)(layout_runtime() + (uintptr_t)py.runtime_tstate) = state;
+	else if (swap)
+		swap(state);
+	return layout_thread() == state;
+}
+
+static bool attached(bool take)
+{
+	uintptr_t state = py_ptr(layout_interp(), py.interp_threads);
+
+	if (layout_thread() || !take)
+		return layout_thread() != 0;
+	while (state && py_ptr(state, py.tstate_thread_id) != (uintptr_t)__builtin_thread_pointer())
+		state = py_ptr(state, py.tstate_next);
+	return state && attach(state);
+}
+
 const struct runtime cpython_runtime = {
 	.name = "cpython",
 	.start = start,
@@ -111,6 +134,7 @@ const struct runtime cpython_runtime = {
 	.frames = frames_take,
 	.quiescent = control_quiescent,
 	.call_soon = control_call_soon,
+	.attached = attached,
 	.snapshot = heap_snapshot,
 	.has = heap_has,
 	.pool = pool_is,

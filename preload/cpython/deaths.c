@@ -52,35 +52,61 @@ static void tell(struct guard *g, const struct py_dying *d)
 }
 
 /* Only of a block that is followed will it be told when it is given back. */
-static bool passes(uintptr_t op)
+static inline __attribute__((always_inline)) bool passes(uintptr_t op)
 {
-	return sampling && !((sample_maybe(op) || sample_maybe(op - PY_GC_HEAD))
-		&& sample_has(block_of(op)));
+	return sampling && !__builtin_expect((sample_maybe(op) || sample_maybe(op - PY_GC_HEAD))
+		&& sample_has(block_of(op)), 0);
 }
 
-static uint32_t begin(void *op, uintptr_t frame)
+/*
+ * Notes need no guard: no event is written, errno stays, and a signal handler that makes
+ * notes of its own has taken them back when it returns.  A note's words are
+ * written one by one: a pair would be read by word before it has left for the cache.
+ */
+static inline uint32_t note(struct py_thread *own, uintptr_t op)
 {
-	struct py_dying note = { .op = (uintptr_t)op };
+	uint32_t at = own->dying_n;
+
+	own->dying_n = at + 1;
+	own->dying[at].op = op;
+	if (sampling)
+		own->dying[at].block = block_of(op);
+	return at;
+}
+
+/* The first event of a thread or of a child; notes have run out; or nothing is recorded. */
+static __attribute__((noinline)) uint32_t begin_slowly(uintptr_t op, uintptr_t frame)
+{
+	struct py_dying untold = { .op = op };
+	uint32_t at = PY_DYING_MAX;
 	struct py_thread *own;
 	struct guard g;
-	uint32_t at = PY_DYING_MAX;
 
-	if (passes((uintptr_t)op) || !guard_enter(&g, frame))
+	if (!guard_enter(&g, frame))
 		return at;
 	own = py_thread(g.t);
-	if (sampling)
-		note.block = block_of((uintptr_t)op);
 	if (own->dying_n < PY_DYING_MAX) {
-		at = own->dying_n++;
-		own->dying[at] = note;
+		at = note(own, op);
 	} else {
-		tell(&g, &note);
+		if (sampling)
+			untold.block = block_of(op);
+		tell(&g, &untold);
 	}
 	guard_leave(&g);
 	return at;
 }
 
-static void finish(void *op, uint32_t at, uintptr_t frame)
+static inline uint32_t begin(void *op, uintptr_t frame)
+{
+	struct thr *t = thr_here();
+
+	if (__builtin_expect(!t || py_thread(t)->dying_n >= PY_DYING_MAX, 0))
+		return begin_slowly((uintptr_t)op, frame);
+	return note(py_thread(t), (uintptr_t)op);
+}
+
+/* Its memory was kept, or the note went with others. */
+static __attribute__((noinline)) void finish_slowly(uintptr_t op, uint32_t at, uintptr_t frame)
 {
 	struct py_thread *own;
 	struct guard g;
@@ -88,11 +114,23 @@ static void finish(void *op, uint32_t at, uintptr_t frame)
 	if (at == PY_DYING_MAX || !guard_enter(&g, frame))
 		return;
 	own = py_thread(g.t);
-	if (own->dying_n > at && own->dying[at].op == (uintptr_t)op)
+	if (own->dying_n > at && own->dying[at].op == op)
 		tell(&g, &own->dying[at]);
 	if (own->dying_n > at)
 		own->dying_n = at;
 	guard_leave(&g);
+}
+
+static inline void finish(void *op, uint32_t at, uintptr_t frame)
+{
+	struct thr *t = thr_here();
+	struct py_thread *own = t ? py_thread(t) : NULL;
+
+	/* The usual end: the block was given back, which said it all. */
+	if (__builtin_expect(own && own->dying_n == at + 1 && !own->dying[at].op, 1))
+		own->dying_n = at;
+	else
+		finish_slowly((uintptr_t)op, at, frame);
 }
 
 void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
@@ -107,13 +145,20 @@ void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
 
 #define DEALLOC(name) \
 	static void (*name##_original)(void *op); \
-	static void name##_dealloc(void *op) \
+	static __attribute__((noinline)) void name##_noted(void *op) \
 	{ \
 		uintptr_t frame = (uintptr_t)__builtin_frame_address(0); \
 		uint32_t at = begin(op, frame); \
 \
 		name##_original(op); \
 		finish(op, at, frame); \
+	} \
+	static void name##_dealloc(void *op) \
+	{ \
+		if (passes((uintptr_t)op)) \
+			name##_original(op); \
+		else \
+			name##_noted(op); \
 	}
 
 DEALLOC(list)

@@ -435,6 +435,11 @@ static void opaque_words(struct walk *w, const struct type *t, uintptr_t op)
 	}
 }
 
+void edges_guessed(struct walk *w, const struct type *t, uintptr_t op)
+{
+	opaque_words(w, t, op);
+}
+
 /* All there is to say about these stands in their shape: traverse is not asked. */
 static bool fully_known(const struct type *t)
 {

@@ -126,6 +126,66 @@ static void locate(struct interp_stack *s, const struct state *st, size_t i)
 	s->loc[i + s->cut] = codes_location(f->number, f->code, unit_of(f), f->entry);
 }
 
+static inline uintptr_t word_at(const char *p)
+{
+	return *(const uintptr_t *)p;
+}
+
+/*
+ * The usual answer of check(), for less: frames 0 to `top` are as they were, but that the
+ * innermost one may have come to another instruction.  From the inside out, because only
+ * a link that still leads to a frame proves that its memory is there.
+ *
+ * A link that is no shim's leads to a frame whose code is compared next, and a shim's is
+ * none of ours; of a shim, its own link is looked at.
+ */
+static inline __attribute__((always_inline)) bool unchanged(const struct state *st, size_t top,
+	bool pointer, bool flag, bool shims)
+{
+	const intptr_t back = py.frame_back, code = py.frame_code, entry = py.frame_is_entry,
+		       owner = py.frame_owner,
+		       instr = pointer ? py.frame_instr : py.frame_lasti;
+	const struct seen *f = &st->seen[top];
+	uintptr_t diff = st->epoch ^ __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		const char *frame = (const char *)f->frame;
+
+		if (word_at(frame + back) != f->link)
+			return false;
+		if (shims && f->shim && (*(const uint8_t *)(f->link + (uintptr_t)owner) != PY_FRAME_CSTACK ||
+		    word_at((const char *)f->link + back) != (f > st->seen ? f[-1].frame : 0)))
+			return false;
+		diff |= word_at(frame + code) ^ f->code;
+		if (flag)
+			diff |= *(const uint8_t *)(frame + entry) ^ (uintptr_t)f->entry;
+		if (f-- == st->seen)
+			return !diff;
+		frame = (const char *)f->frame;
+		diff |= (pointer ? word_at(frame + instr)
+			 : (uintptr_t)(intptr_t)*(const int32_t *)(frame + instr)) ^ f->instr;
+	}
+}
+
+static bool check_quickly(struct interp_stack *s, struct state *st, size_t top, uint32_t *ret_kept)
+{
+	struct seen *f = &st->seen[top];
+	uintptr_t instr;
+
+	if (!(py.minor >= 12 ? unchanged(st, top, true, false, true)
+	    : py.minor == 11 ? unchanged(st, top, true, true, false)
+	    : unchanged(st, top, false, false, false)))
+		return false;
+	instr = instr_of(f->frame);
+	*ret_kept = (uint32_t)top + 1;
+	if (instr != f->instr) {
+		f->instr = instr;
+		locate(s, st, top);
+		*ret_kept = (uint32_t)top;
+	}
+	return true;
+}
+
 /*
  * Frames 0 to `top` against memory.  False when the chain is another one.
  * *ret_kept: how many, from the outermost on, are as they were.
@@ -215,11 +275,15 @@ void frames_take(struct thr *t, struct interp_stack *s)
 
 		if (i < st->n && st->seen[i].frame == frame) {
 			/* The new ones must not lie over what is still to be checked. */
-			if (s->cut || i + 1 + n > SEEN_MAX || !check(s, st, i, &kept))
+			if (s->cut || i + 1 + n > SEEN_MAX
+			    || !(check_quickly(s, st, i, &kept) || check(s, st, i, &kept)))
 				break;
 			s->kept = kept;
 			st->epoch = __atomic_load_n(&codes_epoch, __ATOMIC_ACQUIRE);
-			add(s, st, top, i + 1, n);
+			if (n)
+				add(s, st, top, i + 1, n);
+			st->n = (uint32_t)(i + 1 + n);
+			s->n = st->n + s->cut;
 			return;
 		}
 		frame = real_frame(py_ptr(frame, py.frame_back));

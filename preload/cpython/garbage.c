@@ -11,10 +11,8 @@
 #include "live.h"
 
 #include "../options.h"
+#include "../resident.h"
 #include "../snapshot.h"
-#include "../sys.h"
-
-#include <fcntl.h>
 
 enum {
 	FREED_FIRST = 100, FREED_TIMES = 10,
@@ -29,30 +27,10 @@ static struct {
 } of[3] = { { 0, FREED_FIRST }, { 0, FREED_FIRST }, { 0, FREED_FIRST } };
 static unsigned taken;
 
-/* The second number of /proc/self/statm; 0: not to be had. */
-static uint64_t resident(void)
-{
-	char text[128], *p = text;
-	int fd = sys_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
-	long n = fd < 0 ? -1 : sys_pread(fd, text, sizeof text - 1, 0);
-	uint64_t pages = 0;
-
-	if (fd >= 0)
-		sys_close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	while (*p && *p != ' ')
-		p++;
-	for (p += *p == ' '; *p >= '0' && *p <= '9'; p++)
-		pages = pages * 10 + (uint64_t)(*p - '0');
-	return pages * 4096;
-}
-
 static bool small_enough(void)
 {
 	return options.snapshot_collection == COLLECTIONS_ANY ||
-	       (options.mode == MODE_STREAM && resident() - 1 < RESIDENT_MAX);
+	       (options.mode == MODE_STREAM && resident_bytes() - 1 < RESIDENT_MAX);
 }
 
 /* `freed`: by all collections of this generation so far, by the statistics. */

@@ -1,5 +1,6 @@
 #include "heap.h"
 
+#include "../revive.h"
 #include "layout.h"
 #include "roots.h"
 #include "shapes.h"
@@ -11,6 +12,9 @@
 #define NODES_FIRST	(1u << 16)
 #define QUEUE_BLOCK	4094
 #define GC_HEAD		16u	/* bytes before an object the collector knows */
+#define DAMAGED_MOST	50	/* one of so many: where more are, what is left says nothing */
+#define OBJECT_SECONDS	10	/* in a process made from a core file: what takes longer goes round */
+#define LISTS_SECONDS	200
 #define STRINGS_MAX	(1u << 20)	/* names; more would be larger than the rest */
 
 struct queue_block {
@@ -274,24 +278,44 @@ static void mark_parts(struct walk *w, const struct type *t, uintptr_t op)
 	}
 }
 
+/* An object on a list of the collector. */
+struct listed {
+	struct walk *w;
+	uintptr_t at, next;
+	unsigned generation;
+	bool again;			/* it was on one before: this is no ring any more */
+};
+
 /* Only `next` is followed: during a collection `prev` holds counts. */
+static void take_listed(void *arg)
+{
+	struct listed *x = arg;
+	uintptr_t op = x->at - (uintptr_t)(intptr_t)GC_NEXT, next = py_ptr(x->at, 0) & ~(uintptr_t)3;
+	struct heap_node *n = heap_object(x->w, op);
+	const struct type *t;
+
+	if (!n)
+		return;
+	x->again = n->generation;
+	if (x->again)
+		return;
+	__builtin_prefetch((const void *)next);
+	x->next = next;
+	n->generation = x->generation & 7;
+	t = type_of(x->w, op);
+	if (t && (t->shape == SHAPE_MODULE || t->shape == SHAPE_TYPE || t->shape == SHAPE_FUNCTION))
+		mark_parts(x->w, t, op);
+}
+
 static void take_list(struct walk *w, uintptr_t list, unsigned generation)
 {
-	uintptr_t at = py_ptr(list, 0) & ~(uintptr_t)3;
+	struct listed x = { .w = w, .at = py_ptr(list, 0) & ~(uintptr_t)3, .generation = generation };
 
-	for (; at && at != list; at = py_ptr(at, 0) & ~(uintptr_t)3) {
-		uintptr_t op = at - (uintptr_t)(intptr_t)GC_NEXT, next = py_ptr(at, 0) & ~(uintptr_t)3;
-		struct heap_node *n = heap_object(w, op);
-		const struct type *t;
-
-		if (!n)
-			return;
-		__builtin_prefetch((const void *)next);
-		n->generation = generation & 7;
-		t = type_of(w, op);
-		if (t && (t->shape == SHAPE_MODULE || t->shape == SHAPE_TYPE ||
-			  t->shape == SHAPE_FUNCTION))
-			mark_parts(w, t, op);
+	for (; x.at && x.at != list; x.at = x.next) {
+		x.next = 0;
+		/* Of one whose type is damaged the next is known all the same. */
+		if (!revive_attempt(take_listed, &x, OBJECT_SECONDS) || x.again)
+			w->damaged_lists += !x.next;
 	}
 }
 
@@ -379,37 +403,65 @@ static void keep_opaque(struct walk *w, uintptr_t op)
 	w->opaque[w->nopaque++] = op;
 }
 
+/* One object's turn: what is known of it when a step of it meets memory that is not there. */
+struct turn {
+	struct walk *w;
+	uintptr_t op;
+	const struct type *t;		/* NULL: not even that                       */
+	bool now;			/* opaque ones, too                          */
+	bool written;			/* its node is                               */
+};
+
+static void write_object(void *arg)
+{
+	struct turn *x = arg;
+
+	x->t = type_of(x->w, x->op);
+	if (!x->t) {
+		x->w->incomplete = true;
+		return;
+	}
+	if (x->t->shape == SHAPE_OPAQUE && !x->now) {
+		heap_object(x->w, x->t->address);
+		keep_opaque(x->w, x->op);
+		return;
+	}
+	write_node(x->w, x->t, x->op);
+	x->written = true;
+	edges_of(x->w, x->t, x->op);
+}
+
+static void write_words(void *arg)
+{
+	struct turn *x = arg;
+
+	edges_guessed(x->w, x->t, x->op);
+}
+
+/* What a damaged one may hold is held: its words are looked at instead. */
+static void write_one(struct walk *w, uintptr_t op, bool now)
+{
+	struct turn x = { w, op, 0, now, false };
+
+	if (revive_attempt(write_object, &x, OBJECT_SECONDS))
+		return;
+	w->damaged++;
+	if (x.written)
+		revive_attempt(write_words, &x, OBJECT_SECONDS);
+}
+
 static void write_all(struct walk *w)
 {
 	uintptr_t op;
 
-	while ((op = queue_take(w))) {
-		const struct type *t = type_of(w, op);
-
-		if (!t) {
-			w->incomplete = true;
-			return;
-		}
-		if (t->shape == SHAPE_OPAQUE) {
-			heap_object(w, t->address);
-			keep_opaque(w, op);
-			continue;
-		}
-		write_node(w, t, op);
-		edges_of(w, t, op);
-	}
+	while ((op = queue_take(w)))
+		write_one(w, op, false);
 }
 
 static void write_opaque(struct walk *w)
 {
-	for (size_t i = 0; i < w->nopaque; i++) {
-		const struct type *t = type_of(w, w->opaque[i]);
-
-		if (!t)
-			return;
-		write_node(w, t, w->opaque[i]);
-		edges_of(w, t, w->opaque[i]);
-	}
+	for (size_t i = 0; i < w->nopaque; i++)
+		write_one(w, w->opaque[i], true);
 }
 
 static const struct walk *walked;
@@ -427,6 +479,46 @@ bool heap_has(uintptr_t word)
 	return n && n->queued && n->generation;
 }
 
+static void find_running(void *w)
+{
+	roots_running(w);		/* first: says which frames' locals are roots */
+}
+
+static void find_roots(void *w)
+{
+	roots_write(w);
+}
+
+static void find_more_roots(void *w)
+{
+	roots_write_maybe(w);		/* words that may be left over: they need the full table */
+}
+
+static void find_words(void *w)
+{
+	words_write(w);
+}
+
+static void try_all(struct walk *w, revive_step *step)
+{
+	w->damaged_lists += !revive_attempt(step, w, LISTS_SECONDS);
+}
+
+static void note_damage(struct walk *w)
+{
+	struct text t;
+
+	text_init(&t);
+	text_add_int(&t, (int64_t)w->damaged);
+	text_add(&t, w->damaged == 1 ? " object is" : " objects are");
+	text_add(&t, " damaged, or of a type whose file is not here: all that they may hold "
+		     "counts as held");
+	if (w->damaged)
+		snapshot_note(w->s, t.s);
+	if (w->damaged_lists)
+		snapshot_note(w->s, "lists of the interpreter are damaged: objects are missing");
+}
+
 int heap_snapshot(struct snapshot *s)
 {
 	struct walk *w = snapshot_memory(s, sizeof *w);
@@ -442,16 +534,19 @@ int heap_snapshot(struct snapshot *s)
 	if (snapshot_reason(s) != OURO_SNAPSHOT_COLLECTION &&
 	    py_int(layout_gc(layout_interp()), py.gc_collecting))
 		snapshot_note(s, "taken during a collection: what it has put aside may be missing");
-	roots_running(w);		/* first: says which frames' locals are roots */
+	try_all(w, find_running);
 	take_lists(w);
-	roots_write(w);
+	try_all(w, find_roots);
 	write_all(w);
 	write_opaque(w);		/* may name new ones only through their types */
 	write_all(w);
-	roots_write_maybe(w);		/* words that may be left over: they need the full table */
-	words_write(w);
+	try_all(w, find_more_roots);
+	try_all(w, find_words);
+	note_damage(w);
 	if (w->incomplete)
 		snapshot_note(s, "memory ran out: objects or references are missing");
+	if (w->damaged > w->nodes.n / DAMAGED_MOST)
+		return -EFAULT;
 	walked = w;
 	return 0;
 }

@@ -70,6 +70,8 @@ struct walk {
 	uint64_t roots;
 	uint32_t interned;		/* strings made for object names              */
 	bool incomplete;		/* memory ran out                             */
+	uint64_t damaged;		/* objects that could not be read             */
+	unsigned damaged_lists;		/* ... and parts of the walk                  */
 };
 
 static inline size_t heap_hash(uintptr_t address)

@@ -106,11 +106,35 @@ extern int births_wanted;
 /* What the objects of a type are. */
 enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH = 8 };
 void types_start(void);
-uint32_t types_number(uintptr_t type, unsigned *ret_flags);
+uint32_t types_number_slowly(uintptr_t type, unsigned *ret_flags);
 void types_retire(uintptr_t type);
 void types_forget(void);		/* a trace of its own begins */
 
 extern uintptr_t types_of_code, types_of_modules;
+
+#define TYPES_SLOTS (1 << 14)
+extern struct type_slot {
+	uintptr_t type;			/* released last                               */
+	uint32_t number, flags;
+} *types_slots;				/* NULL: no memory                             */
+
+static inline size_t types_home(uintptr_t type)
+{
+	return (size_t)((type >> 4) * 0x9e3779b97f4a7c15u >> 50);
+}
+static_assert(TYPES_SLOTS == 1 << (64 - 50), "types_home() gives 14 bits");
+
+/* Its number, and in *ret_flags which of the kinds above it is. */
+static inline uint32_t types_number(uintptr_t type, unsigned *ret_flags)
+{
+	const struct type_slot *s = &types_slots[types_home(type)];
+
+	if (__builtin_expect(!types_slots ||
+	    __atomic_load_n(&s->type, __ATOMIC_ACQUIRE) != type, 0))
+		return types_number_slowly(type, ret_flags);
+	*ret_flags = s->flags;
+	return s->number;
+}
 
 /* Those of the flags that can be had without a look at names. */
 static inline unsigned types_kind(uintptr_t type)
@@ -172,6 +196,7 @@ void watch_location(uint32_t location, uintptr_t code, int line);
 void watch_born(struct guard *g, uintptr_t op);
 bool watch_type(uintptr_t type);
 void watch_forked(void);
+void watch_tell(void);
 
 /* references.c */
 void references_start(void);

@@ -53,5 +53,6 @@ void extents_of(struct walk *w, const struct type *t, uintptr_t op);
 /* edges.c: all edges of an object, after its node; what it is called, 0: nothing */
 uint32_t label_of(struct walk *w, const struct type *t, uintptr_t op);
 void edges_of(struct walk *w, const struct type *t, uintptr_t op);
+void edges_guessed(struct walk *w, const struct type *t, uintptr_t op);	/* of one that is damaged */
 
 #endif

@@ -15,32 +15,23 @@
 #include <sys/mman.h>
 
 enum {
-	SLOTS = 1 << 14, PROBES = 64,
+	PROBES = 64,
 	EMPTY = 0, CLAIMED = 1, RETIRED = 2,	/* no type has these addresses */
 };
 
-static struct slot {
-	uintptr_t type;			/* released last                               */
-	uint32_t number, flags;
-} *slots;
+struct type_slot *types_slots;
 
 uintptr_t types_of_code, types_of_modules;
 
 void types_start(void)
 {
-	void *p = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE,
+	void *p = mmap(NULL, TYPES_SLOTS * sizeof *types_slots, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	slots = p == MAP_FAILED ? NULL : p;
+	types_slots = p == MAP_FAILED ? NULL : p;
 	types_of_code = (uintptr_t)cpython_find("PyCode_Type");
 	types_of_modules = (uintptr_t)cpython_find("PyModule_Type");
 }
-
-static inline size_t home(uintptr_t type)
-{
-	return (size_t)((type >> 4) * 0x9e3779b97f4a7c15u >> 50);
-}
-static_assert(SLOTS == 1 << (64 - 50), "home() gives 14 bits");
 
 static unsigned flags_of(uintptr_t type)
 {
@@ -62,46 +53,46 @@ static uint32_t add(uintptr_t type, unsigned *ret_flags)
 	const char *name = (const char *)py_ptr(type, TP_NAME);
 	uint32_t number = define_type(RUNTIME_CPYTHON | about(type),
 				      name ? define_cstring(name) : 0, type);
-	size_t at = home(type);
+	size_t at = types_home(type);
 
 	*ret_flags = flags_of(type);
-	for (unsigned n = 0; n < PROBES; n++, at = (at + 1) % SLOTS) {
-		uintptr_t was = __atomic_load_n(&slots[at].type, __ATOMIC_RELAXED);
+	for (unsigned n = 0; n < PROBES; n++, at = (at + 1) % TYPES_SLOTS) {
+		uintptr_t was = __atomic_load_n(&types_slots[at].type, __ATOMIC_RELAXED);
 
 		if (was != EMPTY && was != RETIRED)
 			continue;
-		if (!__atomic_compare_exchange_n(&slots[at].type, &was, CLAIMED, false,
+		if (!__atomic_compare_exchange_n(&types_slots[at].type, &was, CLAIMED, false,
 						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
-		slots[at].number = number;
-		slots[at].flags = *ret_flags;
-		__atomic_store_n(&slots[at].type, type, __ATOMIC_RELEASE);
+		types_slots[at].number = number;
+		types_slots[at].flags = *ret_flags;
+		__atomic_store_n(&types_slots[at].type, type, __ATOMIC_RELEASE);
 		break;
 	}
 	return number;		/* without a slot: defined again next time, which is legal */
 }
 
-static struct slot *look(uintptr_t type)
+static struct type_slot *look(uintptr_t type)
 {
-	size_t at = home(type);
+	size_t at = types_home(type);
 
-	for (unsigned n = 0; n < PROBES; n++, at = (at + 1) % SLOTS) {
-		uintptr_t is = __atomic_load_n(&slots[at].type, __ATOMIC_ACQUIRE);
+	for (unsigned n = 0; n < PROBES; n++, at = (at + 1) % TYPES_SLOTS) {
+		uintptr_t is = __atomic_load_n(&types_slots[at].type, __ATOMIC_ACQUIRE);
 
 		if (is == type)
-			return &slots[at];
+			return &types_slots[at];
 		if (is == EMPTY)
 			return NULL;
 	}
 	return NULL;
 }
 
-uint32_t types_number(uintptr_t type, unsigned *ret_flags)
+uint32_t types_number_slowly(uintptr_t type, unsigned *ret_flags)
 {
-	struct slot *s;
+	struct type_slot *s;
 
 	*ret_flags = 0;
-	if (!slots)
+	if (!types_slots)
 		return 0;
 	s = look(type);
 	if (!s)
@@ -112,7 +103,7 @@ uint32_t types_number(uintptr_t type, unsigned *ret_flags)
 
 void types_retire(uintptr_t type)
 {
-	struct slot *s = slots ? look(type) : NULL;
+	struct type_slot *s = types_slots ? look(type) : NULL;
 
 	if (s)
 		__atomic_store_n(&s->type, RETIRED, __ATOMIC_RELEASE);
@@ -120,6 +111,6 @@ void types_retire(uintptr_t type)
 
 void types_forget(void)
 {
-	if (slots)
-		madvise(slots, SLOTS * sizeof *slots, MADV_DONTNEED);
+	if (types_slots)
+		madvise(types_slots, TYPES_SLOTS * sizeof *types_slots, MADV_DONTNEED);
 }

@@ -7,6 +7,11 @@
  * watchpoint until it dies; one that has been quiet for a while gives it up when another
  * is born, so that all of the run is looked at and not only its beginning.
  *
+ * The budget: CREDIT changes are free at once, so that of a program with few objects all
+ * are seen, and a mistake that one of a thousand meets is met, however fast or slow the
+ * machine.  After that they are paid for out of a third of the time that passes, at the
+ * price that was measured on this machine.
+ *
  *     option watch=type:NAME+function:NAME+place:FILE:LINE, all that are given must agree
  */
 #include "live.h"
@@ -21,11 +26,17 @@
 
 enum {
 	PLACES = 64,			/* locations that match; more are not needed         */
-	QUIET_MS = 250,			/* then a watchpoint may be taken away               */
 	HITS_MAX = 20000,		/* of one object: it is known well enough            */
-	HIT_NS = 15000,			/* the price of a hit                                */
-	SHARE = 2,			/* so many times the price passes before the next    */
+	CREDIT = 100000,		/* changes that are free                             */
+	SHARE = 3,			/* one part of the time in so many pays for more     */
+	MANY = 20,			/* when one object in so many was seen: too few to be sure */
 };
+
+/*
+ * So long a watchpoint is quiet before it may be taken away.  Objects that stay must not keep
+ * all four from those that come, nor may all be so hasty that no long life is seen to its end.
+ */
+static const unsigned quiet_ms[WATCHPOINTS] = { 250, 250, 25, 5 };
 
 bool watch_wanted;
 
@@ -45,7 +56,13 @@ static struct watched {
 } watched[WATCHPOINTS];
 
 static bool started, refused;
-static uint64_t spent_until;		/* ticks: hits so far are paid for then      */
+
+static struct {
+	uint64_t price;			/* ticks of one change; 0: not measured yet  */
+	int64_t credit;			/* ticks; below 0: owed                      */
+	uint64_t spent, asked;		/* ticks of the processor; ticks when that was asked */
+	uint64_t fit, taken, early;	/* objects: that are meant, that were watched, not to their end */
+} budget;
 
 /* --- who is meant --------------------------------------------------------------------- */
 
@@ -175,6 +192,7 @@ static void changed(unsigned slot, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 		return;
 	now = count_of(w->op);
 	w->hits++;
+	budget.credit -= (int64_t)budget.price;
 	/* The maker's own, which the birth stands for. */
 	if (w->fresh) {
 		w->fresh = false;
@@ -187,7 +205,6 @@ static void changed(unsigned slot, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	if (GUARD_ENTER(&g)) {
 		w->last = event_ticks();
 		record(&g, w, now, ip, sp, bp);
-		spent_until = w->last + SHARE * HIT_NS * (ticking.per_second / 1000000) / 1000;
 		guard_leave(&g);
 	}
 	w->count = now;
@@ -197,21 +214,53 @@ static void changed(unsigned slot, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 
 /* --- births --------------------------------------------------------------------------- */
 
+static uint64_t processor_ticks(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1000 * (ticking.per_second / 1000) / 1000;
+}
+
+/* A third of the processor's time, as a machine that is busy with others gives no more of that. */
+static bool affordable(uint64_t now)
+{
+	uint64_t spent;
+
+	if (budget.credit > 0)
+		return true;
+	if (now < budget.asked + budget.price)
+		return false;
+	budget.asked = now;
+	spent = processor_ticks();
+	budget.credit += (int64_t)((spent - budget.spent) / SHARE);
+	budget.spent = spent;
+	return budget.credit > 0;
+}
+
+static int start(void)
+{
+	int r = watchpoint_start(changed, &budget.price);
+
+	started = true;
+	budget.credit = (int64_t)(CREDIT * budget.price);
+	budget.spent = processor_ticks();
+	return r;
+}
+
 static void end_early(struct guard *g, struct watched *w)
 {
 	const uint64_t arg[] = { OURO_REFERENCE_UNWATCHED, w->count };
 
 	event_ext_from(g, OURO_EXT_REFERENCE, w->op, arg, 2, 0, 0, 0);
 	over(w);
+	budget.early++;
 }
 
 static struct watched *room(struct guard *g, uint64_t now)
 {
-	uint64_t quiet = QUIET_MS * (ticking.per_second / 1000);
 	struct watched *best = NULL;
 
 	for (unsigned i = 0; i < WATCHPOINTS; i++) {
 		struct watched *w = &watched[i];
+		uint64_t quiet = quiet_ms[i] * (ticking.per_second / 1000);
 
 		if (!w->op)
 			return w;
@@ -252,12 +301,11 @@ void watch_born(struct guard *g, uintptr_t op)
 		if (watched[i].op == op)
 			over(&watched[i]);
 	now = event_ticks();
-	if (now < spent_until)
+	budget.fit++;
+	if (!started)
+		r = start();
+	if (!r && !affordable(now))
 		return;
-	if (!started) {
-		r = watchpoint_start(changed);
-		started = true;
-	}
 	w = r ? NULL : room(g, now);
 	if (w) {
 		*w = (struct watched){ .op = op, .count = 1, .last = now, .fresh = py.minor < 13 };
@@ -267,6 +315,7 @@ void watch_born(struct guard *g, uintptr_t op)
 		else {
 			const uint64_t arg[] = { OURO_REFERENCE_WATCHED, 1 };
 
+			budget.taken++;
 			event_ext_from(g, OURO_EXT_REFERENCE, op, arg, 2, 0, 0, 0);
 		}
 	}
@@ -280,6 +329,33 @@ void watch_forked(void)
 	memset(watched, 0, sizeof watched);
 	places = 0;			/* a new trace has new numbers               */
 	started = false;
+	memset(&budget, 0, sizeof budget);
+}
+
+/* The program ends: how much was seen of what was asked for. */
+void watch_tell(void)
+{
+	char text[300];
+	struct strbuf t = strbuf_in(text, sizeof text);
+
+	if (!watch_wanted || refused)
+		return;
+	if (!budget.fit) {
+		define_note(OURO_NOTE_WARNING, "no object was watched: none of the type, function and place "
+			"asked for was made");
+		return;
+	}
+	strbuf_add(&t, "reference counts of ");
+	strbuf_add_number(&t, budget.taken, 10);
+	strbuf_add(&t, " of the ");
+	strbuf_add_number(&t, budget.fit, 10);
+	strbuf_add(&t, " objects that fit were watched, ");
+	strbuf_add_number(&t, budget.early, 10);
+	strbuf_add(&t, " of them not to the end");
+	if (budget.taken * MANY < budget.fit)
+		strbuf_add(&t, ": a mistake that few objects meet may be among the others "
+			"(a narrower --place or --function makes it likelier to be seen)");
+	define_note(budget.taken * MANY < budget.fit ? OURO_NOTE_WARNING : OURO_NOTE_INFO, text);
 }
 
 void watch_start(void)

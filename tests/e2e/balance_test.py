@@ -57,7 +57,7 @@ class Balance(unittest.TestCase):
         if "gtk" in PROGRAMS[name].get("needs", ""):
             if not shutil.which("xvfb-run"):
                 self.skipTest("xvfb is not installed")
-            command = ["xvfb-run", "-a", program]
+            command = ["xvfb-run", "-a", "-n", "150", program]
         recording = Recording(command, env=clean_environment(NO_AT_BRIDGE="1", GSETTINGS_BACKEND="memory"))
         self.addCleanup(recording.folder.cleanup)
         if command[0] != program:
@@ -184,7 +184,9 @@ class Balance(unittest.TestCase):
                     ["valgrind", "--leak-check=full", "--show-leak-kinds=definite", self.build(name)],
                     capture_output=True, text=True, env=clean_environment(G_SLICE="always-malloc"))
                 lost = [int(n) for n in re.findall(r"in (\d+) blocks? are definitely lost", run.stderr)]
-                self.assertEqual(sum(lost), int(facts["objects"]), run.stderr[-3000:])
+                # To valgrind any word is a holder: there it has nothing to say.
+                count = 0 if "reached" in facts else int(facts["objects"])
+                self.assertEqual(sum(lost), count, run.stderr[-3000:])
 
 
 def add_program(name):

@@ -1,13 +1,15 @@
 """Programs that died: explained with their core file, and with nothing but the trace."""
 import glob
 import os
+import re
 import resource
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
-from harness import OURO, TOP, Recording, main
+from harness import OURO, TOP, Recording, clean_environment, main
 
 
 def unlimited():
@@ -88,9 +90,9 @@ class Died(unittest.TestCase):
         self.assertEqual(len(chain), 100)
         self.assertEqual([h["name"] for h in chain[0]["holders"]], ["global `cache` of crash (crash.c:19)"])
         self.assertEqual((chain[0]["retained_blocks"], chain[0]["retained_bytes"]), (100, 4800))
-        self.assertRegex(chain[1]["holders"][0]["name"], r"^\+0 of a block of 48 bytes made in fill\(\)")
+        self.assertRegex(chain[1]["holders"][0]["name"], r"^\+0 \(next\) of a block of 48 bytes \(struct node\) made in fill\(\)")
         self.assertEqual(chain[1]["holders"][0]["id"], chain[0]["id"])
-        self.assertRegex(chain[1]["paths"][0], r"^global `cache` .* -> a block .* \+0 -> it$")
+        self.assertRegex(chain[1]["paths"][0], r"^global `cache` .* -> a block .* \+0 \(next\) -> it$")
         worker = dict(self.held(self.trace, "function:worker", *core))
         self.assertRegex(" ".join(worker[100]), r"^the stack of thread \d+, in worker\(\) \(crash\.c:\d+\)$")
         self.assertRegex(" ".join(worker[200]), r"^thread-local memory of thread \d+$")
@@ -151,6 +153,131 @@ class Died(unittest.TestCase):
                                 "ended for want of memory")
         self.assertRegex(notes, r"made in the last quarter of the run: .* by (fill|grow)\(\) \(crash\.c:\d+\)")
         self.assertIn("ulimit -c unlimited", notes)
+
+
+ABORT = """
+#include <stdlib.h>
+static __attribute__((destructor)) void end(void) { abort(); }
+"""
+
+
+class LostInCores(unittest.TestCase):
+    """The programs of tests/leaks, ended by abort(): the core file says what the snapshot says."""
+    def test_a_core_file_and_the_snapshot_lose_the_same_blocks(self):
+        some = ["held_by_halves", "interior", "thread_tls", "cycle_with_tail", "mapped", "last_of_heap"]
+        paths = [os.path.join(TOP, f"tests/leaks/{name}.c") for name in some]
+        with tempfile.TemporaryDirectory(prefix="ouro-core-") as folder:
+            with open(os.path.join(folder, "abort.c"), "w") as file:
+                file.write(ABORT)
+            for path in paths:
+                with self.subTest(os.path.basename(path)):
+                    self.compare(path, folder)
+
+    def compare(self, path, folder):
+        home = tempfile.mkdtemp(dir=folder)
+        program, trace = os.path.join(home, "program"), os.path.join(home, "run.trace")
+        with open(path) as file:
+            head = dict(re.findall(r"^ \* (\w+): +(.*)$", file.read().split("*/")[0], re.M))
+        subprocess.run(["gcc", "-g", "-O0", "-w", path, os.path.join(folder, "abort.c"), "-o", program,
+                        *head.get("flags", "").split()], check=True)
+        subprocess.run([OURO, "run", "-q", "-o", trace, "--", program], cwd=home, preexec_fn=unlimited,
+                       capture_output=True)
+        core = glob.glob(os.path.join(home, "core*"))
+        if not core:
+            self.skipTest("there is no core file")
+        recording = Recording.__new__(Recording)
+        recording.trace = trace
+        alive, dead = recording.ask("leaks"), recording.ask("leaks", "--core", core[0])
+        self.assertEqual(alive["lost"]["direct"], dead["lost"]["direct"], (alive["lost"], dead["lost"]))
+        self.assertEqual(alive["lost"]["reached"], dead["lost"]["reached"])
+
+
+class Group:
+    """A memory cgroup of our own, of either version; enter() is for the child."""
+    def __init__(self, limit):
+        self.home, name = None, f"ouro-test-{os.getpid()}"
+        with open("/proc/self/cgroup") as file:
+            groups = [line.rstrip("\n").split(":", 2) for line in file]
+        for _, controllers, path in groups:
+            first = controllers == "memory"
+            if not first and controllers:
+                continue
+            folder = f"/sys/fs/cgroup{'/memory' if first else ''}{path}/{name}".replace("//", "/")
+            try:
+                os.mkdir(folder)
+            except OSError as error:
+                self.why = str(error)
+                continue
+            try:
+                with open(folder + ("/memory.limit_in_bytes" if first else "/memory.max"), "w") as file:
+                    file.write(str(limit))
+            except OSError as error:
+                self.why = f"there is no memory controller: {error}"
+                os.rmdir(folder)
+                continue
+            self.home = folder
+            return
+
+    def enter(self):
+        no_core()
+        with open(self.home + "/cgroup.procs", "w") as file:
+            file.write("0")
+
+    def leave(self):
+        for _ in range(200):		# until the last process is gone for the kernel, too
+            try:
+                return os.rmdir(self.home)
+            except OSError:
+                time.sleep(0.05)
+
+
+class OutOfMemory(unittest.TestCase):
+    """The kernel's out-of-memory killer, in a cgroup that is too small."""
+    LIMIT = 96 << 20
+
+    def killed(self, *command):
+        group = Group(self.LIMIT)
+        if not group.home:
+            self.skipTest("no memory cgroup may be made here: " + group.why)
+        self.addCleanup(group.leave)
+        folder = tempfile.TemporaryDirectory(prefix="ouro-oom-")
+        self.addCleanup(folder.cleanup)
+        recording = Recording.__new__(Recording)
+        recording.trace = os.path.join(folder.name, "run.trace")
+        run = subprocess.run([OURO, "run", "-o", recording.trace, "--", *command], preexec_fn=group.enter,
+                             capture_output=True, text=True, env=clean_environment())
+        # The command survives, whether or not it had memory enough to read the trace.
+        self.assertEqual(run.returncode, -signal.SIGKILL, run.stderr)
+        self.assertIn("ouro report " + recording.trace, run.stderr)
+        report = recording.ask("report")
+        self.assertEqual(report["trace"]["state"], "was killed by the kernel, out of memory (SIGKILL)")
+        notes = "\n".join(n["text"] for n in report["notes"])
+        self.assertRegex(notes, r"had at most [\d.]+ MiB of memory, and blocks of [\d.]+ MiB when it ended; "
+                                r"the limit of its memory cgroup is 96\.0 MiB, so it ended for want of memory")
+        return report, notes
+
+    def test_a_c_program_is_explained_by_what_grew(self):
+        with tempfile.TemporaryDirectory(prefix="ouro-oom-") as folder:
+            program = os.path.join(folder, "crash")
+            subprocess.run(["cc", "-g", "-O1", "-pthread", "-o", program,
+                            os.path.join(TOP, "tests/guest/crash.c")], check=True)
+            report, notes = self.killed(program, "grow")
+        self.assertRegex(notes, r"were made in the last quarter of the run: .* by (fill|grow)\(\) \(crash\.c:\d+\)")
+        self.assertIn(report["alive"]["sites"][0]["site"]["function"], ("fill", "grow"))
+        self.assertGreater(sum(s["bytes"] for s in report["alive"]["sites"]), self.LIMIT / 2)
+
+    def test_a_python_program_is_explained_by_the_line_that_made_most(self):
+        code = ("kept = {}\n"
+                "def remember(n):\n"
+                "    kept[n] = [n] * 10000\n"
+                "n = 0\n"
+                "while True:\n"
+                "    remember(n)\n"
+                "    n += 1\n")
+        report, notes = self.killed("/usr/bin/python3", "-c", code)
+        self.assertRegex(notes, r"were made in the last quarter of the run: .* by remember\(\) \(<string>:3\)")
+        most = report["alive"]["sites"][0]
+        self.assertEqual((most["site"]["function"], most["site"]["line"]), ("remember", 3))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from harness import BUILD, OURO, TOP, Recording, main, sample
 
 NPM = os.environ.get("OURO_NPM", os.path.join(BUILD, "npm"))
 VALUES = ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space", "peak_objects", "peak_space"]
+FLAMEGRAPH = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 # Killed, so that something is left; two_lists has a dead cycle besides.
 PROGRAM = f"""
 exec(open({sample("two_lists.py")!r}).read())
@@ -113,12 +114,22 @@ class Export(unittest.TestCase):
         self.assertTrue([x for x in lines if re.match(r"(.*;)?main;take \d+$", x)], lines)
 
     def test_flamegraph_draws_them(self):
-        path = shutil.which("flamegraph.pl") or shutil.which("flamegraph")
-        if not path:
-            self.skipTest("flamegraph.pl is not installed")
-        svg = subprocess.run([path, self.export(self.native, "folded", "--value", "alloc_space")],
-                             capture_output=True, text=True, check=True).stdout
-        self.assertIn("main", xml.etree.ElementTree.fromstring(svg).itertext())
+        path = shutil.which("flamegraph.pl") or FLAMEGRAPH
+        if not os.path.exists(path):
+            self.skipTest("flamegraph.pl is not installed (Debian has it in libdevel-nytprof-perl)")
+        for name, run in self.all.items():
+            for value in ("alloc_space", "inuse_objects"):
+                with self.subTest(name, value=value):
+                    svg = subprocess.run(["perl", path, "--countname", "units", "--minwidth", "0",
+                                          self.export(run, "folded", "--value", value)],
+                                         capture_output=True, text=True, check=True).stdout
+                    boxes = [re.match(r"(.*) \(([\d,]+) units, [\d.]+%\)$", e.text) for e in
+                             xml.etree.ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}title")]
+                    boxes = [(b[1], int(b[2].replace(",", ""))) for b in boxes if b]
+                    total = self.totals(run)[value]
+                    self.assertIn(("all", total), boxes)
+                    if name == "native" and value == "alloc_space":
+                        self.assertIn("main", [b[0] for b in boxes])
 
     def test_speedscope_takes_it_by_its_own_schema(self):
         node = self.tool("node")

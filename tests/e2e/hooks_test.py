@@ -180,8 +180,16 @@ class Tiny(unittest.TestCase):
     def test_the_forgotten_reference_is_found(self):
         kept = self.run_.findings("unbalanced")
         self.assertEqual([(f["count"], f["types"][0]["name"]) for f in kept], [(1, "pair")])
-        # Whose it is, of those that took one, the stacks alone can't tell.
-        self.assertRegex(str(kept[0]["paths"]), "f_keep|f_list")
+        with open(TINY) as f:
+            (line,) = [i for i, text in enumerate(f, 1) if text.startswith("\tref(car(a));")]
+        self.assertIn(f"f_keep() (tiny.c:{line}) keeps a reference", kept[0]["headline"])
+
+    def test_history_names_who_kept_it(self):
+        (kept,) = self.run_.findings("unbalanced")
+        told = subprocess.run([harness.OURO, "history", self.run_.trace, kept["members"][0]["id"]],
+                              capture_output=True, text=True).stdout
+        self.assertRegex(told, r"nobody gave it back\n.*\n.* f_keep\(\) ")
+        self.assertEqual(told.count("nobody gave it back"), 1)
 
     def test_what_keep_keeps_is_left_with_one_count_too_many(self):
         kept = [o for o in self.books.alive.values()

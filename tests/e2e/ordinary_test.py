@@ -59,7 +59,7 @@ PROGRAMS = {
     "curl": "curl -s file:///etc/hostname",
     "ssh": "ssh -V 2>&1",
     "static": "printf '%s' '{c}' > h.c && gcc -static -o h h.c && ./h",
-    "gtk under Xvfb": "xvfb-run -a zenity --info --timeout=1 --text hi",
+    "gtk under Xvfb": "xvfb-run -a -n 250 zenity --info --timeout=1 --text hi",
 }
 
 

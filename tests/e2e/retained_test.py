@@ -24,6 +24,11 @@ CLEAN = {
     "itertools": "import itertools as i, functools as f; a, b = i.tee([[1], [2]]); next(a);"
                  "c = i.chain([[1]], [[2]]); next(c); g = f.partial(print, [3]);"
                  "z = f.lru_cache(lambda n: [n]); ls = [z(n) for n in range(50)]",
+    "a thread in a foreign call": "import ctypes, glob, threading, time\nlibc = ctypes.CDLL(None)\n"
+                                  "def wait(): libc.poll(None, ctypes.c_long(0), *[ctypes.c_int(1000000)])\n"
+                                  "threading.Thread(target=wait, daemon=True).start()\n"
+                                  "while not any(open(f).read().startswith('7 ') for f in "
+                                  "glob.glob('/proc/self/task/*/syscall')): time.sleep(0.01)",
     "dataclasses": "import dataclasses, enum, pathlib, typing\n@dataclasses.dataclass\nclass A:\n"
                    "  x: list = dataclasses.field(default_factory=list)\n"
                    "class C(enum.Enum):\n  R = 1\n  G = 2\nas_ = [A() for _ in range(100)]\n"

@@ -30,7 +30,7 @@ def twice():
     x = make()
     y = x
     return len(y)
-for i in range(2000):
+for i in range(500):
     twice()
 """
 
@@ -114,7 +114,15 @@ class Watch(unittest.TestCase):
             if not int(count):
                 lives += 1
                 del counts[at]
-        self.assertGreater(lives, 20)
+        self.assertGreater(lives, 400)
+
+    def test_a_program_that_a_script_starts_is_watched_too(self):
+        trace = os.path.join(self.folder.name, "started.trace")
+        run = subprocess.run([OURO, "watch", "--type", "dict", "--function", "make", "-o", trace,
+                              "--", "/usr/bin/env", "/usr/bin/python3", "-c", DICTS],
+                             capture_output=True, text=True, env=clean_environment())
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("counts of 500 of the 500 objects that fit were watched", run.stderr)
 
     def test_bad_words_are_told(self):
         for words, said in (["--", "true"], "what?"), (["--type"], "needs a word"), \

@@ -50,7 +50,7 @@ static inline void replay_it(struct trace *t, const struct defs *d)
 	}
 	for (site_id i = 0; i < r.sites; i++)
 		stacks_line(&r.stacks, r.site[i].stack);
-	mem_free(replay_site_sums(&r));
+	mem_free(replay_site_blocks(&r));
 	if (live != r.total.live || bytes != r.total.live_bytes || live != r.live.blocks)
 		abort();
 	trace_elapsed(t, r.now);

@@ -4,6 +4,7 @@
  * type: Entry
  * objects: 1
  * blame: cache_fill
+ * reached: by the weak pointer, which holds nothing
  */
 #include "thing.h"
 
