@@ -252,6 +252,7 @@ static int draw_root(struct drawing *d, node_id to, bool inside, uint8_t region)
 static int draw_word(void *arg, const struct block_word *w)
 {
 	struct drawing *d = arg;
+	const struct book *book;
 	uint64_t offset;
 	bool inside;
 
@@ -259,7 +260,8 @@ static int draw_word(void *arg, const struct block_word *w)
 		return 0;
 	if (w->region == OURO_REGION_DATA && tables_word(&d->tables, w->held, w->where))
 		return 0;
-	inside = d->b->row[w->held].book && d->b->row[w->held].book->addr / 8 != w->address / 8;
+	book = blocks_book(d->b, w->held);
+	inside = book && book->addr / 8 != w->address / 8;
 	if (w->holder == NODE_NONE)
 		return draw_root(d, w->held, inside, w->region);
 	offset = w->where - d->b->row[w->holder].addr;
@@ -303,11 +305,26 @@ static int draw(struct blocks *b, const struct replay *replay, const struct snap
 	return r;
 }
 
+int blocks_count(struct blocks *b, node_id v, struct book *book)
+{
+	if (!b->row[v].counted) {
+		if (mem_room(&b->book, b->counted + 1, &b->book_cap, sizeof(*b->book)))
+			return -ENOMEM;
+		b->row[v].counted = ++b->counted;
+		b->book[b->counted] = (struct blocks_counted){ 0 };
+	}
+	b->book[b->row[v].counted].book = book;
+	return 0;
+}
+
 int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 {
 	int result;
 
 	*b = (struct blocks){ 0 };
+	if (mem_room(&b->book, 0, &b->book_cap, sizeof(*b->book)))
+		return -ENOMEM;
+	b->book[0] = (struct blocks_counted){ 0 };
 	result = collect(b, r, s->nodes || s->core);
 	if (!result)
 		result = make_index(b);
@@ -325,6 +342,7 @@ void blocks_fini(struct blocks *b)
 	graph_fini(&b->graph);
 	mem_free(b->page);
 	mem_free(b->low);
+	mem_free(b->book);
 	mem_free(b->row);
 	*b = (struct blocks){ 0 };
 }

@@ -39,13 +39,17 @@
 struct blocks_row {
 	uint64_t addr, size, born;
 	site_id site;
-	bool pool;			/* of the runtime's own allocator            */
-	bool object;			/* an object of the runtime lies in it       */
+	uint32_t counted;		/* row of blocks.counted; 0: no counted object is in it */
 	uint32_t outside;		/* words from outside that lead here; of a counted */
 					/* object those that could be references     */
-	struct book *book;		/* of the counted object in it, as long as the */
-					/* replay stands there; NULL: none           */
-	uint64_t told;			/* address of that object, when a finding tells of it */
+	bool pool;			/* of the runtime's own allocator            */
+	bool object;			/* an object of the runtime lies in it       */
+};
+
+struct blocks_counted {
+	struct book *book;		/* of the object, as long as the replay stands there; */
+					/* [0]: NULL                                 */
+	uint64_t told;			/* its address, when a finding tells of it   */
 };
 
 struct blocks {
@@ -56,7 +60,8 @@ struct blocks {
 	uint64_t object_bytes;
 	struct graph graph;
 	uint64_t roots;			/* words that hold a block from outside      */
-	uint32_t counted;		/* blocks that have a book                 */
+	struct blocks_counted *book;	/* [0] is nobody's                           */
+	uint32_t counted, book_cap;	/* blocks that have a book                   */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
 	uint64_t mask;
 	uint16_t *low;			/* by row: its address within its page       */
@@ -65,6 +70,14 @@ struct blocks {
 /* The replay stands at the snapshot.  0 or -ENOMEM. */
 int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s);
 void blocks_fini(struct blocks *b);
+
+static inline struct book *blocks_book(const struct blocks *b, node_id v)
+{
+	return b->book[b->row[v].counted].book;
+}
+
+/* The block has this counted object in it.  -ENOMEM. */
+int blocks_count(struct blocks *b, node_id v, struct book *book);
 
 /* A word that has a block's address. */
 struct block_word {

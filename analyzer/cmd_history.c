@@ -25,15 +25,18 @@ VIEW_SYMBOLS_HELP
 "  --snapshot N         objects that lived at this one          (the last complete one)\n"
 "  --limit N            so many objects                         (3; --tree: 1000)\n";
 
-/* Addresses of objects that findings tell of; NULL: no memory. */
+/* Addresses of objects that findings tell of, in order; NULL: no memory. */
 static uint64_t *staying(const struct report *r, uint32_t *ret_n)
 {
-	uint64_t *list = mem_array(r->blocks.n, sizeof(*list));
+	uint64_t *list = mem_array(r->blocks.counted, sizeof(*list));
 
 	*ret_n = 0;
-	for (uint32_t i = 0; list && i < r->blocks.n; i++)
-		if (r->blocks.row[i].told)
-			list[(*ret_n)++] = r->blocks.row[i].told;
+	for (uint32_t i = 0; list && i < r->blocks.n; i++) {
+		uint64_t told = r->blocks.book[r->blocks.row[i].counted].told;
+
+		if (told)
+			list[(*ret_n)++] = told;
+	}
 	return list;
 }
 

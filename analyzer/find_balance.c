@@ -137,7 +137,7 @@ static int collect(struct finder *f)
 		return -ENOMEM;
 	for (; f->n < f->s->n; f->n++) {
 		const struct stay *x = &f->s->stay[f->n];
-		const struct book *l = f->s->b->row[x->node].book;
+		const struct book *l = blocks_book(f->s->b, x->node);
 
 		f->row[f->n] = (struct row){ x, l, blamed(f->s->refs, l->born, true),
 			blamed(f->s->refs, x->suspect, x->suspect == l->born), 0, 0, f->n };
@@ -154,20 +154,21 @@ static int collect(struct finder *f)
 static int add_member(struct finder *f, struct finding *x, node_id v, uint32_t *cap)
 {
 	const struct blocks_row *row = &f->s->b->row[v];
-	int64_t site = heap_load_site(f->l, row->book ? row->book->born : row->site);
-	uint64_t address = row->book ? row->book->addr : row->addr;
-	int64_t count = row->book ? book_balance(row->book) : 0;
+	const struct book *book = blocks_book(f->s->b, v);
+	int64_t site = heap_load_site(f->l, book ? book->born : row->site);
+	uint64_t address = book ? book->addr : row->addr;
+	int64_t count = book ? book_balance(book) : 0;
 	struct buf label = { 0 };
 
 	if (site < 0)
 		return (int)site;
 	if (mem_room(&x->member, x->nmembers, cap, sizeof(*x->member)))
 		return -ENOMEM;
-	if (row->book)
-		buf_printf(&label, "%s ", words_type(type_name(f->l, row->book->type)));
+	if (book)
+		buf_printf(&label, "%s ", words_type(type_name(f->l, book->type)));
 	buf_printf(&label, "0x%llx", (unsigned long long)address);
 	x->member[x->nmembers] = (struct finding_member){ .node = v, .label = buf_take(&label),
-		.type = row->book ? type_name(f->l, row->book->type) : "memory block",
+		.type = book ? type_name(f->l, book->type) : "memory block",
 		.address = address, .bytes = row->size, .site = (uint32_t)site,
 		.holders = f->s->b->graph.nin[v] + row->outside,
 		.refcount = (uint64_t)(count > 0 ? count : 0) };
@@ -209,6 +210,7 @@ static uint32_t member_of(const struct finding *x, node_id v)
 static char *edge_name(const struct finder *f, node_id from, uint32_t name)
 {
 	const struct blocks_row *row = &f->s->b->row[from];
+	const struct book *book = blocks_book(f->s->b, from);
 	const struct ties *ties = &f->s->refs->ties;
 	struct buf b = { 0 };
 
@@ -217,8 +219,8 @@ static char *edge_name(const struct finder *f, node_id from, uint32_t name)
 
 		buf_add(&b, t.s, t.length);
 	} else {
-		int64_t offset = (int64_t)(name & BLOCKS_OFFSET) - (row->book ?
-			(int64_t)(row->book->addr - row->addr) : 0);
+		int64_t offset = (int64_t)(name & BLOCKS_OFFSET) - (book ?
+			(int64_t)(book->addr - row->addr) : 0);
 
 		buf_printf(&b, "%+lld", (long long)offset);
 	}
@@ -289,7 +291,7 @@ static int take_types(struct finder *f, struct finding *x, const struct row *run
 		return 0;
 	}
 	for (uint32_t i = 0; i < first->cycle; i++) {
-		const struct book *l = f->s->b->row[f->s->member[first->first + i]].book;
+		const struct book *l = blocks_book(f->s->b, f->s->member[first->first + i]);
 
 		if (l)
 			add_type(x, type_name(f->l, l->type));

@@ -391,7 +391,9 @@ static void judge(struct finder *f, const struct snap *s, const struct trace *t)
 
 static void tell_row(struct blocks *b, node_id v)
 {
-	b->row[v].told = b->row[v].book ? b->row[v].book->addr : 0;
+	const struct book *book = blocks_book(b, v);
+
+	b->book[b->row[v].counted].told = book ? book->addr : 0;
 }
 
 /* Takes what was told of objects out of the dead. */

@@ -102,6 +102,11 @@ struct finding {
 		double objects, bytes;	/* per second of the run                   */
 		double collecting;	/* s of automatic collections: its part    */
 	} rate;
+	struct finding_without {	/* collected-cycle: less, if it were broken  */
+		bool known;
+		double collections[3];	/* by generation                             */
+		double seconds;		/* of the collector                          */
+	} without;
 
 	double per_hour;		/* growth: bytes gained; churn: blocks       */
 	double chance;			/* growth: that a steady program shows this  */

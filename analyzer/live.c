@@ -3,18 +3,24 @@
  */
 #include "live.h"
 
+#include "mem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define TABLE_MIN 64
+#define LARGE     ((size_t)1 << 20)	/* slots: from here on memory is dearer than time */
+#define PAGE      ((uintptr_t)4096)
+#define PASSED    ((size_t)4 << 20)	/* bytes of a table that were copied: given back */
 
 int live_init(struct live *l)
 {
 	*l = (struct live){ .rows = 1, .room = TABLE_MIN,
-		.block_mask = TABLE_MIN - 1, .index_mask = TABLE_MIN - 1 };
-	l->block = calloc(TABLE_MIN, sizeof(*l->block));
-	l->index = calloc(TABLE_MIN, sizeof(*l->index));
+		.block_slots = TABLE_MIN, .index_slots = TABLE_MIN };
+	l->block = mem_array(TABLE_MIN, sizeof(*l->block));
+	l->index = mem_array(TABLE_MIN, sizeof(*l->index));
 	l->object = calloc(TABLE_MIN, sizeof(*l->object));
 	if (l->block && l->index && l->object)
 		return 0;
@@ -24,16 +30,43 @@ int live_init(struct live *l)
 
 void live_fini(struct live *l)
 {
-	free(l->block);
-	free(l->index);
+	mem_free(l->block);
+	mem_free(l->index);
 	free(l->object);
 	*l = (struct live){ 0 };
 }
 
-/* Does something that belongs at `home` stand at `at` because it passed `hole`? */
-static bool passed(size_t home, size_t hole, size_t at, size_t mask)
+static size_t distance(size_t from, size_t to, size_t slots)
 {
-	return ((at - home) & mask) >= ((at - hole) & mask);
+	return to >= from ? to - from : to + slots - from;
+}
+
+/* Does something that belongs at `home` stand at `at` because it passed `hole`? */
+static bool passed(size_t home, size_t hole, size_t at, size_t slots)
+{
+	return distance(home, at, slots) >= distance(hole, at, slots);
+}
+
+static bool is_full(size_t used, size_t slots)
+{
+	return used >= slots / 4 * 3;
+}
+
+static size_t more_slots(size_t slots)
+{
+	return slots < LARGE ? slots * 2 : slots + slots / 4;
+}
+
+/*
+ * So much of an old table was copied.  It was filled in the order in which the new one is, so
+ * what was read need not stay until all is.
+ */
+static void was_read(void *old, size_t bytes)
+{
+	uintptr_t end = (uintptr_t)old + bytes, from = (end - PASSED + PAGE - 1) & -PAGE;
+
+	if (bytes && bytes % PASSED == 0)
+		(void)madvise((void *)from, (end & -PAGE) - from, MADV_DONTNEED);
 }
 
 /* --- blocks ------------------------------------------------------------------------ */
@@ -41,18 +74,20 @@ static bool passed(size_t home, size_t hole, size_t at, size_t mask)
 static int grow_blocks(struct live *l)
 {
 	struct block *old = l->block;
-	size_t n = l->block_mask + 1;
+	size_t n = l->block_slots;
 
-	l->block = calloc(n * 2, sizeof(*l->block));
+	l->block = mem_array(more_slots(n), sizeof(*l->block));
 	if (!l->block) {
 		l->block = old;
 		return -ENOMEM;
 	}
-	l->block_mask = n * 2 - 1;
-	for (size_t i = 0; i < n; i++)
+	l->block_slots = more_slots(n);
+	for (size_t i = 0; i < n; i++) {
 		if (old[i].addr)
 			*live_block_slot(l, old[i].addr) = old[i];
-	free(old);
+		was_read(old, i * sizeof(*old));
+	}
+	mem_free(old);
 	return 0;
 }
 
@@ -61,7 +96,7 @@ struct block *live_add_block(struct live *l, uint64_t addr)
 	struct block *b;
 
 	assert(addr);
-	if (l->blocks >= l->block_mask / 8 * 5 && grow_blocks(l))
+	if (is_full(l->blocks, l->block_slots) && grow_blocks(l))
 		return NULL;
 	b = live_block_slot(l, addr);
 	assert(!b->addr);
@@ -76,11 +111,11 @@ void live_remove_block(struct live *l, struct block *b)
 
 	l->blocks--;
 	for (;;) {
-		at = (at + 1) & l->block_mask;
+		at = at + 1 < l->block_slots ? at + 1 : 0;
 		if (!l->block[at].addr)
 			break;
-		if (!passed(live_place(l->block[at].addr, l->block_mask), hole, at,
-		        l->block_mask))
+		if (!passed(live_place(l->block[at].addr, l->block_slots), hole, at,
+		        l->block_slots))
 			continue;
 		l->block[hole] = l->block[at];
 		hole = at;
@@ -93,18 +128,20 @@ void live_remove_block(struct live *l, struct block *b)
 static int grow_index(struct live *l)
 {
 	struct live_slot *old = l->index;
-	size_t n = l->index_mask + 1;
+	size_t n = l->index_slots;
 
-	l->index = calloc(n * 2, sizeof(*l->index));
+	l->index = mem_array(more_slots(n), sizeof(*l->index));
 	if (!l->index) {
 		l->index = old;
 		return -ENOMEM;
 	}
-	l->index_mask = n * 2 - 1;
-	for (size_t i = 0; i < n; i++)
+	l->index_slots = more_slots(n);
+	for (size_t i = 0; i < n; i++) {
 		if (old[i].row)
 			*live_object_slot(l, old[i].addr) = old[i];
-	free(old);
+		was_read(old, i * sizeof(*old));
+	}
+	mem_free(old);
 	return 0;
 }
 
@@ -134,7 +171,7 @@ int live_land_object(struct live *l, uint32_t row, uint64_t addr)
 {
 	struct live_slot *s;
 
-	if (l->indexed >= l->index_mask / 8 * 5 && grow_index(l))
+	if (is_full(l->indexed, l->index_slots) && grow_index(l))
 		return -ENOMEM;
 	s = live_object_slot(l, addr);
 	assert(!s->row);
@@ -150,11 +187,11 @@ static void take_out(struct live *l, struct live_slot *s)
 
 	l->indexed--;
 	for (;;) {
-		at = (at + 1) & l->index_mask;
+		at = at + 1 < l->index_slots ? at + 1 : 0;
 		if (!l->index[at].row)
 			break;
-		if (!passed(live_place(l->index[at].addr, l->index_mask), hole, at,
-		        l->index_mask))
+		if (!passed(live_place(l->index[at].addr, l->index_slots), hole, at,
+		        l->index_slots))
 			continue;
 		l->index[hole] = l->index[at];
 		hole = at;

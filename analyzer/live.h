@@ -41,14 +41,14 @@ struct object {
 
 struct live {
 	struct block *block;		/* by address; addr 0: free                  */
-	size_t block_mask, blocks;
+	size_t block_slots, blocks;
 	struct object *object;		/* row 0: none; addr 0: free                 */
 	uint32_t rows, room, free;
 	struct live_slot {
 		uint64_t addr;
 		uint32_t row;		/* 0: free                                   */
 	} *index;
-	size_t index_mask, indexed;
+	size_t index_slots, indexed;
 };
 
 int live_init(struct live *l);		/* 0 or -ENOMEM */
@@ -56,22 +56,21 @@ void live_fini(struct live *l);
 
 /*
  * Addresses are multiples of 8, and neighbours are common: the high bits of a product
- * spread both.
+ * spread both.  They are a fraction of the table, whatever its size: a larger one has all in
+ * the same order, so that it is filled from the old one's beginning to its end.
  */
-static inline size_t live_place(uint64_t addr, size_t mask)
+static inline size_t live_place(uint64_t addr, size_t slots)
 {
-	uint64_t h = (addr >> 3) * 0x9e3779b97f4a7c15u;
-
-	return (size_t)(h >> 32 ^ h >> 17) & mask;
+	return ((addr >> 3) * 0x9e3779b97f4a7c15u >> 32) * slots >> 32;
 }
 
 /* Where the block of this address is or would be: its address tells which. */
 static inline struct block *live_block_slot(const struct live *l, uint64_t addr)
 {
-	size_t at = live_place(addr, l->block_mask);
+	size_t at = live_place(addr, l->block_slots);
 
 	while (l->block[at].addr && l->block[at].addr != addr)
-		at = (at + 1) & l->block_mask;
+		at = at + 1 < l->block_slots ? at + 1 : 0;
 	return &l->block[at];
 }
 
@@ -87,9 +86,9 @@ static inline struct block *live_block(const struct live *l, uint64_t addr)	/* N
  * inline functions that do nothing but this.)
  */
 #define live_expect(l, addr) \
-	__builtin_prefetch(&(l)->block[live_place(addr, (l)->block_mask)])
+	__builtin_prefetch(&(l)->block[live_place(addr, (l)->block_slots)])
 #define live_expect_object(l, addr) \
-	__builtin_prefetch(&(l)->index[live_place(addr, (l)->index_mask)])
+	__builtin_prefetch(&(l)->index[live_place(addr, (l)->index_slots)])
 
 /* Where none is; NULL: no memory. */
 struct block *live_add_block(struct live *l, uint64_t addr);
@@ -97,10 +96,10 @@ void live_remove_block(struct live *l, struct block *b);
 
 static inline struct live_slot *live_object_slot(const struct live *l, uint64_t addr)
 {
-	size_t at = live_place(addr, l->index_mask);
+	size_t at = live_place(addr, l->index_slots);
 
 	while (l->index[at].row && l->index[at].addr != addr)
-		at = (at + 1) & l->index_mask;
+		at = at + 1 < l->index_slots ? at + 1 : 0;
 	return &l->index[at];
 }
 

@@ -199,6 +199,7 @@ static void fill(struct merge *m, struct merge_batch *b)
 	b->more = m->failed ? m->failed : m->heads > 0;
 	b->node = m->tree.node;
 	b->nodes = m->tree.count;
+	b->rooms = m->tree.room;
 	b->retired = stacks_retired(&m->tree);
 }
 
@@ -371,6 +372,7 @@ int merge_turn(struct merge *m)
 	b = take(m);
 	m->stacks->node = b->node;
 	m->stacks->count = b->nodes;
+	m->stacks->room = b->rooms;
 	stack_retired_free(b->retired);
 	b->retired = NULL;
 	tell_damages(m, b->damages);

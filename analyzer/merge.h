@@ -36,7 +36,7 @@ struct merge_batch {
 	int more;			/* 1; 0: it is the last one; -ENOMEM         */
 	uint32_t damages;		/* so many were met before it                */
 	struct stack_node *node;	/* the stacks as they are after it           */
-	uint32_t nodes;
+	uint32_t nodes, rooms;
 	struct stack_retired *retired;	/* node arrays that nobody needs after it was taken */
 };
 

@@ -109,15 +109,16 @@ struct living {
 	uint64_t key;			/* type and place                          */
 	uint32_t type;			/* as by type_same(); 0: a block without an object */
 	uint32_t site;
-	uint64_t bytes;
-	double weight;
+	struct weighed sum;		/* of those that live next to one another in the table */
 };
 
 static int by_key(const void *a, const void *b)
 {
 	const struct living *x = a, *y = b;
 
-	return x->key < y->key ? -1 : x->key > y->key;
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->site < y->site ? -1 : x->site > y->site;
 }
 
 struct collecting {
@@ -125,11 +126,31 @@ struct collecting {
 	struct heap_loader *l;
 	struct living *living;
 	uint32_t n, cap;
+	uint32_t *last;			/* by site of the heap: its newest row, counted from 1 */
+	uint32_t lasts;
 };
+
+/* Sites come up as blocks are asked about.  NULL: no memory. */
+static uint32_t *last_of(struct collecting *c, uint32_t site)
+{
+	if (site >= c->lasts) {
+		uint32_t room = site * 2 + 64, *last = mem_array(room, sizeof(*last));
+
+		if (!last)
+			return NULL;
+		if (c->lasts)
+			memcpy(last, c->last, c->lasts * sizeof(*last));
+		mem_free(c->last);
+		c->last = last;
+		c->lasts = room;
+	}
+	return &c->last[site];
+}
 
 static int add_living(struct collecting *c, uint64_t born, uint32_t type, site_id site,
 		      uint64_t bytes, double weight)
 {
+	uint32_t *last;
 	int64_t place;
 
 	place = heap_load_site(c->l, site);
@@ -140,10 +161,16 @@ static int add_living(struct collecting *c, uint64_t born, uint32_t type, site_i
 		return 0;
 	}
 	weigh(&c->o->sum, weight, bytes);
-	if (mem_room(&c->living, c->n, &c->cap, sizeof(*c->living)))
+	last = last_of(c, (uint32_t)place);
+	if (!last)
 		return -ENOMEM;
-	c->living[c->n++] = (struct living){ .type = type, .site = (uint32_t)place,
-		.bytes = bytes, .weight = weight };
+	if (!*last || c->living[*last - 1].type != type) {
+		if (mem_room(&c->living, c->n, &c->cap, sizeof(*c->living)))
+			return -ENOMEM;
+		c->living[c->n++] = (struct living){ .type = type, .site = (uint32_t)place };
+		*last = c->n;
+	}
+	weigh(&c->living[*last - 1].sum, weight, bytes);
 	return 0;
 }
 
@@ -204,15 +231,14 @@ static int add_rows(struct collecting *c)
 		text_id name = t && x->type ? texts_add(&h->texts, t->name.s, t->name.length) : 0;
 
 		if (i && x->key == c->living[i - 1].key) {
-			weigh(&o->row[o->n - 1].sum, x->weight, x->bytes);
+			weighed_add(&o->row[o->n - 1].sum, &x->sum);
 			continue;
 		}
 		if (mem_room(&o->row, o->n, &o->cap, sizeof(*o->row)))
 			return -ENOMEM;
 		o->row[o->n++] = (struct overview_row){
 			.type = name ? heap_text(h, name) : "memory block",
-			.site = tally_site(h, x->site), .at = x->site };
-		weigh(&o->row[o->n - 1].sum, x->weight, x->bytes);
+			.site = tally_site(h, x->site), .at = x->site, .sum = x->sum };
 	}
 	return 0;
 }
@@ -227,6 +253,7 @@ int overview_of_events(struct overview *o, struct heap_loader *l)
 	if (!r)
 		r = add_rows(&c);
 	mem_free(c.living);
+	mem_free(c.last);
 	rank(o);
 	return r;
 }

@@ -2,6 +2,7 @@
  * replay.c - apply events to the living, one after another
  */
 #include "living.h"
+#include "mem.h"
 #include "replay_private.h"
 
 #include "refs.h"
@@ -59,11 +60,11 @@ int replay_init(struct replay *r, struct trace *t, const struct defs *d)
 	struct replay_private *p;
 
 	*r = (struct replay){ .trace = t, .defs = d, .sites = 1, .sites_room = 256 };
-	r->site = calloc(r->sites_room, sizeof(*r->site));
+	r->site = mem_array(r->sites_room, sizeof(*r->site));
 	p = r->private = calloc(1, sizeof(*p));
 	if (p) {
 		p->site_of_room = 256;
-		p->site_of = calloc(p->site_of_room, sizeof(*p->site_of));
+		p->site_of = mem_array(p->site_of_room, sizeof(*p->site_of));
 		p->stream = calloc(t->events + 1, sizeof(*p->stream));
 	}
 	if (!r->site || !p || !p->site_of || !p->stream || live_init(&r->live) ||
@@ -93,13 +94,13 @@ void replay_fini(struct replay *r)
 {
 	if (r->private) {
 		replay_forget_order(r);
-		free(r->private->site_of);
+		mem_free(r->private->site_of);
 		free(r->private->stream);
 	}
 	replay_parts_fini(r);
 	trend_fini(&r->trend);
 	free(r->private);
-	free(r->site);
+	mem_free(r->site);
 	merge_fini(&r->merge);
 	stacks_fini(&r->stacks);
 	live_fini(&r->live);

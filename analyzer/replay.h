@@ -103,7 +103,7 @@ struct replay {
 	struct part_left *left;		/* by part; NULL: that moment has not come   */
 	struct part_left_scaled *left_scaled;	/* the same; NULL: not sampled       */
 	uint32_t parts, parts_left;	/* left is of so many; later ones left nothing */
-	uint32_t parts_room;
+	uint32_t parts_room, scaled_room;
 	struct replay_total total, total_left;
 	uint64_t left_ticks;
 	uint64_t since;			/* counting started at this tick; 0: at the beginning */

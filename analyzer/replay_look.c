@@ -55,7 +55,7 @@ const struct object *replay_object(const struct replay *r, uint64_t addr)
 const struct block *replay_each_block(const struct replay *r, size_t *at)
 {
 	const struct live *l = &r->live;
-	size_t n = l->block_mask + 1, all = n + (size_t)r->trace->events * PENDING;
+	size_t n = l->block_slots, all = n + (size_t)r->trace->events * PENDING;
 
 	while (*at < n) {
 		const struct block *b = &l->block[(*at)++];
@@ -100,7 +100,7 @@ static bool sort_blocks(struct replay *r)
 	if (!p->sorted)
 		return false;
 	p->sorts = 0;
-	for (size_t i = 0; i <= r->live.block_mask; i++)
+	for (size_t i = 0; i < r->live.block_slots; i++)
 		if (r->live.block[i].addr)
 			p->sorted[p->sorts++] = &r->live.block[i];
 	qsort(p->sorted, p->sorts, sizeof(*p->sorted), by_address);

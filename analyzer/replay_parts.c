@@ -3,6 +3,8 @@
  */
 #include "replay_private.h"
 
+#include "mem.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,30 +63,22 @@ static bool add_to_index(struct replay *r, part_id id)
 	return true;
 }
 
-/* Room for one more in an array that goes along with r->part. */
-static bool room_in(void *array, uint32_t used, uint32_t room, size_t size)
-{
-	void **a = array;
-	char *p = realloc(*a, (size_t)room * size);
-
-	if (!p)
-		return false;
-	memset(p + used * size, 0, (room - used) * size);
-	*a = p;
-	return true;
-}
-
+/* A part is written whole when it is made: its room need not be touched before. */
 static bool grow_parts(struct replay *r)
 {
-	uint32_t room = r->parts_room ? r->parts_room * 2 : 256;
 	bool sampled = r->trace->head.sample_bytes;
 
-	if (!room_in(&r->part, r->parts, room, sizeof(*r->part)))
-		return false;
-	if (sampled && !room_in(&r->part_scaled, r->parts, room, sizeof(*r->part_scaled)))
-		return false;
-	r->parts_room = room;
-	return true;
+	return !mem_room(&r->part, r->parts, &r->parts_room, sizeof(*r->part)) &&
+		(!sampled || !mem_room(&r->part_scaled, r->parts, &r->scaled_room,
+			sizeof(*r->part_scaled)));
+}
+
+/* The row is there already. */
+static void new_part(struct replay *r, part_id id, site_id site, uint32_t type, uint32_t thread)
+{
+	r->part[id] = (struct part){ .site = site, .type = type, .thread = thread };
+	if (r->part_scaled)
+		r->part_scaled[id] = (struct part_scaled){ 0 };
 }
 
 int replay_parts_init(struct replay *r)
@@ -92,17 +86,18 @@ int replay_parts_init(struct replay *r)
 	if (!grow_parts(r) || !grow_index(r))
 		return -ENOMEM;
 	r->parts = 1;
+	new_part(r, 0, 0, 0, 0);
 	r->part[0].indexed = true;	/* other parts of site 0 are in the index    */
 	return 0;
 }
 
 void replay_parts_fini(struct replay *r)
 {
-	free(r->part);
+	mem_free(r->part);
 	ages_fini(&r->ages);
-	free(r->part_scaled);
-	free(r->left);
-	free(r->left_scaled);
+	mem_free(r->part_scaled);
+	mem_free(r->left);
+	mem_free(r->left_scaled);
 	if (r->private)
 		free(r->private->part_of);
 }
@@ -122,10 +117,10 @@ int replay_part_find(struct replay *r, site_id site, uint32_t type, uint32_t thr
 	if (others && r->part[last].indexed)
 		id = p->part_of[slot_of(r, site, type, thread)];
 	if (!id) {
-		if (r->parts == r->parts_room && !grow_parts(r))
+		if (!grow_parts(r))
 			return -ENOMEM;
 		id = r->parts++;
-		r->part[id] = (struct part){ .site = site, .type = type, .thread = thread };
+		new_part(r, id, site, type, thread);
 		if (others && (!add_to_index(r, last) || !add_to_index(r, id)))
 			return -ENOMEM;
 	}
@@ -433,19 +428,20 @@ static int take_births(struct replay *r)
 
 int replay_mark_left(struct replay *r)
 {
-	struct part_left *left = calloc(r->parts, sizeof(*left));
-	struct part_left_scaled *scaled = r->part_scaled ? calloc(r->parts, sizeof(*scaled)) : NULL;
+	struct part_left *left = mem_array(r->parts, sizeof(*left));
+	struct part_left_scaled *scaled =
+		r->part_scaled ? mem_array(r->parts, sizeof(*scaled)) : NULL;
 
 	if (!left || (r->part_scaled && !scaled) ||
 	    (r->since && take_young(r, left, scaled))) {
-		free(left);
-		free(scaled);
+		mem_free(left);
+		mem_free(scaled);
 		return -ENOMEM;
 	}
 	if (!r->since)
 		take_all(r, left, scaled);
-	free(r->left);
-	free(r->left_scaled);
+	mem_free(r->left);
+	mem_free(r->left_scaled);
 	r->left = left;
 	r->left_scaled = scaled;
 	r->parts_left = r->parts;

@@ -3,8 +3,9 @@
  */
 #include "replay_private.h"
 
+#include "mem.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int new_site(struct replay *r, stack_id stack, site_id *ret)
@@ -14,11 +15,12 @@ static int new_site(struct replay *r, stack_id stack, site_id *ret)
 	if (stack >= p->site_of_room) {
 		uint32_t room = p->site_of_room * 2 > r->stacks.count ? p->site_of_room * 2
 			: r->stacks.count;
-		site_id *q = realloc(p->site_of, (size_t)room * sizeof(*q));
+		site_id *q = mem_array(room, sizeof(*q));
 
 		if (!q)
 			return -ENOMEM;
-		memset(q + p->site_of_room, 0, (room - p->site_of_room) * sizeof(*q));
+		memcpy(q, p->site_of, p->site_of_room * sizeof(*q));
+		mem_free(p->site_of);
 		p->site_of = q;
 		p->site_of_room = room;
 	}
@@ -26,14 +28,8 @@ static int new_site(struct replay *r, stack_id stack, site_id *ret)
 		*ret = p->site_of[stack];
 		return 0;
 	}
-	if (r->sites == r->sites_room) {
-		struct site *q = realloc(r->site, (size_t)r->sites_room * 2 * sizeof(*q));
-
-		if (!q)
-			return -ENOMEM;
-		r->site = q;
-		r->sites_room *= 2;
-	}
+	if (mem_room(&r->site, r->sites, &r->sites_room, sizeof(*r->site)))
+		return -ENOMEM;
 	r->site[r->sites] = (struct site){ .stack = stack, .segment = r->trend.now };
 	*ret = p->site_of[stack] = r->sites++;
 	return 0;

@@ -10,6 +10,7 @@
 #include "suspects.h"
 #include "warm.h"
 #include "words.h"
+#include "without.h"
 
 #include <ouro/core.h>
 
@@ -405,6 +406,8 @@ static int try_settings(struct report *r, const struct whatif_options *o)
 	}
 	e = whatif_init(&r->whatif, &r->tape, &r->replay, o->wanted ? o : &usual,
 			r->program_seconds);
+	if (!e)
+		e = find_without(&r->analysis.findings, &r->whatif, &r->tape, &r->loader);
 	return e ? e : find_tuning(&r->analysis.findings, &r->whatif, r->program_seconds);
 }
 

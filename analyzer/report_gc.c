@@ -407,6 +407,14 @@ static void json_maybe(struct json *j, const char *key, uint64_t plus_one)
 		json_null(j, key);
 }
 
+/* Objects by generation when it began; NULL: not known. */
+static const struct tape_sizes *sizes_of(const struct report *r, const struct collection *c)
+{
+	uint32_t row = (uint32_t)(c - r->collections.c);
+
+	return row < r->tape.nsizes && !r->tape.refused ? &r->tape.sizes[row] : NULL;
+}
+
 static void json_collection(struct json *j, const struct report *r, const struct collection *c)
 {
 	const struct collections *s = &r->collections;
@@ -434,6 +442,14 @@ static void json_collection(struct json *j, const struct report *r, const struct
 	for (unsigned i = 0; i < GENERATIONS; i++)
 		json_uint(j, NULL, c->threshold[i]);
 	json_close(j, ']');
+	if (sizes_of(r, c)) {
+		json_open(j, "generations", '[');
+		for (unsigned i = 0; i < GENERATIONS; i++)
+			json_uint(j, NULL, sizes_of(r, c)->objects[i]);
+		json_close(j, ']');
+	} else {
+		json_null(j, "generations");
+	}
 	json_uint(j, "live_objects", c->live_objects);
 	json_uint(j, "live_bytes", c->live_bytes);
 	json_close(j, '}');
@@ -507,7 +523,7 @@ int gc_csv(FILE *out, const struct report *r)
 	const struct collections *s = &r->collections;
 
 	fputs("at,seconds,generation,cause,thread,freed,uncollectable,deaths,live_objects,"
-	      "live_bytes,examined,kept\n", out);
+	      "live_bytes,examined,kept,generation_0,generation_1,generation_2\n", out);
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct collection *c = &s->c[i];
 
@@ -520,6 +536,8 @@ int gc_csv(FILE *out, const struct report *r)
 			c->uncollectable, c->deaths, c->live_objects, c->live_bytes);
 		csv_maybe(out, c->examined);
 		csv_maybe(out, c->kept);
+		for (unsigned g = 0; g < GENERATIONS; g++)
+			csv_maybe(out, sizes_of(r, c) ? sizes_of(r, c)->objects[g] + 1 : 0);
 		putc('\n', out);
 	}
 	return 0;

@@ -159,6 +159,22 @@ static void put_edges(struct json *j, const struct finding *f)
 	json_close(j, ']');
 }
 
+/* What breaking the cycle would save. */
+static void put_without(struct json *j, const struct finding_without *w)
+{
+	if (!w->known) {
+		json_null(j, "if_broken");
+		return;
+	}
+	json_open(j, "if_broken", '{');
+	json_open(j, "fewer_collections", '[');
+	for (int i = 0; i < 3; i++)
+		json_real(j, NULL, w->collections[i]);
+	json_close(j, ']');
+	json_real(j, "fewer_seconds", w->seconds);
+	json_close(j, '}');
+}
+
 static void put_numbers(struct json *j, const struct finding *f)
 {
 	json_uint(j, "count", f->count);
@@ -179,6 +195,7 @@ static void put_numbers(struct json *j, const struct finding *f)
 		json_real(j, "objects_per_second", f->rate.objects);
 		json_real(j, "bytes_per_second", f->rate.bytes);
 		json_real(j, "collector_seconds", f->rate.collecting);
+		put_without(j, &f->without);
 	}
 	if (f->kind == FINDING_UNBALANCED)
 		json_uint(j, "unknown", f->unknown);

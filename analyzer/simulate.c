@@ -42,21 +42,42 @@ struct play {
 
 /* ----------------------------------------------------------------------------- garbage */
 
+static void dies(struct play *p, struct sim *s, uint8_t list, uint64_t order)
+{
+	generations_death(&s->heap, list, order);
+	if (list && s->list[list] < p->tape->lists.room[list])
+		s->list[list]++;
+	else
+		s->count[0] -= s->count[0] > 0;
+}
+
+static void becomes_garbage(struct play *p, struct sim *s, const struct waste *x)
+{
+	uint64_t at = x->first;
+	bool broken = x->marks & s->setting->broken;
+
+	for (uint32_t i = 0; i < x->objects; i++) {
+		struct waste_object o = wastes_object(&p->tape->waste, x, &at);
+
+		if (broken) {
+			dies(p, s, o.list, o.order);
+			s->freed_bytes += o.bytes;
+		} else {
+			generations_wait(&s->heap, o.list, o.order, x->oldest, o.bytes);
+		}
+	}
+}
+
 static void garbage_until(struct play *p, struct sim *s, uint64_t clock)
 {
 	const struct wastes *w = &p->tape->waste;
 
 	for (; s->next < w->n; s->next++) {
 		const struct waste *x = wastes_at(w, s->next);
-		uint64_t at = x->first;
 
 		if (waste_clock(x, p->tape->guess) > clock)
 			return;
-		for (uint32_t i = 0; i < x->objects; i++) {
-			struct waste_object o = wastes_object(w, x, &at);
-
-			generations_wait(&s->heap, o.list, o.order, x->oldest, o.bytes);
-		}
+		becomes_garbage(p, s, x);
 	}
 }
 
@@ -165,15 +186,6 @@ static void birth(struct play *p, struct sim *s, const struct tape_op *op, uint6
 			collect_due(p, s, clock, false);
 	}
 	generations_birth(&s->heap, op->list, clock);
-}
-
-static void death(struct play *p, struct sim *s, const struct tape_op *op)
-{
-	generations_death(&s->heap, op->list, op->order);
-	if (op->list && s->list[op->list] < p->tape->lists.room[op->list])
-		s->list[op->list]++;
-	else
-		s->count[0] -= s->count[0] > 0;
 }
 
 /* The recorded one goes by where it was seen to happen. */
@@ -297,10 +309,13 @@ static void step(struct play *p, const struct tape_op *op, uint64_t clock)
 
 		switch (op->kind) {
 		case TAPE_BIRTH:
+			/* What waits counts at collections only, what dies at once. */
+			if (s->setting->broken)
+				garbage_until(p, s, clock - 1);
 			birth(p, s, op, clock - 1);
 			break;
 		case TAPE_DEATH:
-			death(p, s, op);
+			dies(p, s, op->list, op->order);
 			break;
 		case TAPE_RELEASE:
 			s->count[0] -= s->count[0] > 0;

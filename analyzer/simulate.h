@@ -24,6 +24,7 @@ struct setting {
 	bool keep;			/* thresholds as the program sets them       */
 	uint32_t threshold[GENERATIONS];
 	uint64_t freeze;		/* clock; NEVER                              */
+	uint8_t broken;			/* waste with this mark dies by reference count; 0: none */
 };
 
 struct simulated_run {

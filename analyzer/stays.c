@@ -11,7 +11,7 @@
 
 static struct book *book_of(const struct stays *s, node_id v)
 {
-	return s->b->row[v].book;
+	return blocks_book(s->b, v);
 }
 
 /* One of whose references all is known. */

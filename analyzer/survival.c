@@ -398,8 +398,10 @@ struct folding {
 	struct heap_loader *l;
 	struct survival_table *t;
 	uint32_t *site;			/* of the heap, by row                       */
+	bool collected;			/* what the collector freed is asked for     */
 };
 
+/* One stack is shown for a place: the one that most of it came by. */
 static int add_place(void *arg, const struct shaped *run, uint32_t n)
 {
 	struct folding *f = arg;
@@ -407,18 +409,24 @@ static int add_place(void *arg, const struct shaped *run, uint32_t n)
 	const struct def_type *type = first->type ? def_type(f->l->r->defs, first->type) : NULL;
 	struct survival_place *p;
 	text_id name = 0;
+	uint64_t most = 0;
 
 	if (type)
 		name = texts_add(&f->l->h->texts, type->name.s, type->name.length);
 	if (mem_room(&f->t->place, f->t->n, &f->t->cap, sizeof(*p)))
 		return -ENOMEM;
 	p = &f->t->place[f->t->n++];
-	*p = (struct survival_place){ .site = f->site[run[0].at],
+	*p = (struct survival_place){
 		.type = name ? heap_text(f->l->h, name) : "memory block" };
 	for (uint32_t i = 0; i < n; i++) {
 		struct lives l = survival_lives(f->s, run[i].at);
+		uint64_t weight = f->collected ? lives_died(&l, DEATH_BY_COLLECTOR) : l.births;
 
 		lives_add(&p->lives, &l);
+		if (weight > most || !i) {
+			most = weight;
+			p->site = f->site[run[i].at];
+		}
 	}
 	return 0;
 }
@@ -432,7 +440,7 @@ static int most_births_first(const void *a, const void *b)
 	return strcmp(x->type, y->type);
 }
 
-static int fold(struct folding *f, struct shaped *key, bool collected)
+static int fold(struct folding *f, struct shaped *key)
 {
 	struct shapes shapes;
 	uint32_t n = 0;
@@ -444,7 +452,7 @@ static int fold(struct folding *f, struct shaped *key, bool collected)
 		int64_t site;
 
 		lives_add(&f->t->all, &lives);
-		if (collected && !lives_died(&lives, DEATH_BY_COLLECTOR))
+		if (f->collected && !lives_died(&lives, DEATH_BY_COLLECTOR))
 			continue;
 		site = heap_load_site(f->l, row->site);
 		if (site < 0)
@@ -474,9 +482,9 @@ int survival_fold(const struct survival *s, struct heap_loader *l, bool collecte
 		  struct survival_table *ret)
 {
 	struct survival_table t = {0};
-	struct folding f = { s, l, &t, mem_array(s->n, sizeof(*f.site)) };
+	struct folding f = { s, l, &t, mem_array(s->n, sizeof(*f.site)), collected };
 	struct shaped *key = mem_array(s->n, sizeof(*key));
-	int e = f.site && key ? fold(&f, key, collected) : -ENOMEM;
+	int e = f.site && key ? fold(&f, key) : -ENOMEM;
 
 	mem_free(f.site);
 	mem_free(key);

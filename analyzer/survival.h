@@ -106,7 +106,7 @@ unsigned age_class(uint64_t age, unsigned classes);
 
 struct survival_place {
 	const char *type;
-	uint32_t site;			/* of the heap: one of those of this place   */
+	uint32_t site;			/* of the heap: the one that most came by    */
 	struct lives lives;
 };
 

@@ -15,7 +15,6 @@ static int take_books(struct tables *t)
 	while ((o = replay_each_object(t->r, &at))) {
 		struct book *l = refs_of(t->refs, o);
 		node_id v = l ? blocks_at(t->b, o->addr) : NODE_NONE;
-		uint32_t n;
 
 		if (!l)
 			continue;
@@ -24,11 +23,8 @@ static int take_books(struct tables *t)
 				return -ENOMEM;
 			t->weak[t->nweak++] = l->weak[i];
 		}
-		if (v == NODE_NONE)
-			continue;
-		n = !t->b->row[v].book;
-		t->b->row[v].book = l;
-		t->b->counted += n;
+		if (v != NODE_NONE && blocks_count(t->b, v, l))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -83,8 +79,8 @@ static int take_told(struct tables *t)
 			continue;
 		bits_add(&t->told, holder);
 		bits_add(&t->told, held);
-		if (t->b->row[holder].book)
-			r = add_home(t, t->b->row[holder].book);
+		if (blocks_book(t->b, holder))
+			r = add_home(t, blocks_book(t->b, holder));
 	}
 	return r;
 }
@@ -151,7 +147,7 @@ int tables_draw(struct tables *t, struct draft *d)
 	int r = 0;
 
 	for (node_id v = 0; v < t->b->n && t->b->counted && !r; v++)
-		if (t->b->row[v].book && keeps_itself(t, t->b->row[v].book)) {
+		if (blocks_book(t->b, v) && keeps_itself(t, blocks_book(t->b, v))) {
 			t->b->row[v].outside++;
 			r = draft_root(d, v, 1, BLOCKS_OBJECT);
 		}
@@ -183,7 +179,7 @@ static bool in_home(const struct tables *t, uint32_t module)
  */
 static bool is_table(const struct tables *t, node_id v)
 {
-	const struct book *l = t->b->row[v].book;
+	const struct book *l = blocks_book(t->b, v);
 	struct caller path[CALLERS_DEPTH];
 	uint32_t n, out;
 

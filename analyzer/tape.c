@@ -164,5 +164,6 @@ void tape_fini(struct tape *t)
 	wastes_fini(&t->waste);
 	mem_free(t->settings);
 	mem_free(t->moment);
+	mem_free(t->sizes);
 	*t = (struct tape){0};
 }

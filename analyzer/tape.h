@@ -60,6 +60,10 @@ struct tape {
 	} *moment;			/* now and then                              */
 	uint32_t moments, moments_room;
 	uint64_t clock;			/* at the end                                */
+	struct tape_sizes {
+		uint64_t objects[GENERATIONS];	/* the collector knew, by generation */
+	} *sizes;			/* when a collection began, by its row       */
+	uint32_t nsizes, sizes_room;
 	bool is_ready;			/* the program began                         */
 	uint64_t settled;		/* clock: nine of ten that lived at the end were made */
 	uint32_t living;		/* objects, at the end                       */

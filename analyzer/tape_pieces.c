@@ -44,6 +44,20 @@ static uint32_t births_between(uint64_t from, uint64_t to)
 	return to <= from ? 0 : to - from < UINT32_MAX ? (uint32_t)(to - from) : UINT32_MAX;
 }
 
+/* The site of more than half of them, if there is one (R. S. Boyer, J S. Moore, MJRTY, 1981). */
+static site_id majority(const struct dying *d, uint32_t n)
+{
+	site_id site = 0;
+	uint32_t votes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!votes)
+			site = d[i].site;
+		votes += d[i].site == site ? 1 : -1u;
+	}
+	return site;
+}
+
 /*
  * A collection that looked at the oldest looked at all of it: others may have found it held by
  * garbage that they did not look at.
@@ -72,6 +86,7 @@ static void add_piece(struct tape *t, const struct dying *d, uint32_t n, uint64_
 		x.oldest = eldest;
 	else
 		low = last_seen(w, x.oldest);
+	x.site = majority(d, n);
 	x.high = births_between(x.born, w->began);
 	x.low = low ? births_between(x.born, low + 1) : 0;
 	if (x.low > x.high)
@@ -138,7 +153,8 @@ void tape_pieces_end(struct tape *t, unsigned generation)
 	w->carried = 0;
 }
 
-void tape_piece_died(struct tape *t, const struct replay *r, const struct known *k)
+void tape_piece_died(struct tape *t, const struct replay *r, const struct object *o,
+		     const struct known *k)
 {
 	struct tape_writer *w = t->writer;
 
@@ -146,7 +162,8 @@ void tape_piece_died(struct tape *t, const struct replay *r, const struct known 
 		t->failed = true;
 		return;
 	}
-	w->dying[w->dyings++] = (struct dying){ k->order, w->carried, k->place, k->list, k->thread };
+	w->dying[w->dyings++] = (struct dying){ .order = k->order, .bytes = w->carried,
+		.site = o->site, .place = k->place, .list = k->list, .thread = k->thread };
 	w->carried = 0;
 	w->last_death = r->total.events;
 }

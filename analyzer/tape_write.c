@@ -173,6 +173,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	else if (list)
 		direct = is_direct(t, r, before ? before->native : e->native, list);
 	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 40) - 1);
+	generations_birth(&w->heap, k->list, k->order);
 	if (before) {
 		tape_insert_birth(t, before->at, list, direct);
 		w->unborn = false;
@@ -204,9 +205,10 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	if (!k || !k->counted)
 		return;
 	k->counted = false;
+	generations_death(&w->heap, k->list, k->order);
 	w->died = k->list;
 	if (in_collection(w, r) && k->order < w->began)
-		tape_piece_died(t, r, k);
+		tape_piece_died(t, r, o, k);
 	else if (!r->exiting && w->ngone < GONE) {
 		w->gone[w->ngone] = k->order;
 		w->gone_list[w->ngone++] = k->list;
@@ -280,11 +282,29 @@ static void collection_begins(struct tape *t, const struct event *e)
 	w->stream = e->stream;
 	w->unborn = cause == OURO_CAUSE_THRESHOLD && !w->checks;
 	w->began = t->clock;
+	for (unsigned g = 0; g < GENERATIONS; g++)
+		w->sizes.objects[g] = generations_sum(&w->heap, g) - (g ? generations_sum(&w->heap, g - 1) : 0);
+	/* What is born while it runs stays young; of one that was asked for the end says the rest. */
+	w->aged = (e->arg & 255) < GENERATIONS;
+	if (w->aged)
+		generations_age(&w->heap, e->arg & 255, w->began);
 	if (cause == OURO_CAUSE_FINALISATION)
 		return;
 	if (cause == OURO_CAUSE_THRESHOLD && w->checks)
 		tape_put(t, TAPE_CHECK_SEEN, 0, 0);
 	tape_put(t, TAPE_COLLECT, t->collections->n, 0);
+}
+
+/* Rows that the tape saw nothing of have none. */
+static void note_sizes(struct tape *t, uint32_t row)
+{
+	while (t->nsizes <= row && !t->failed)
+		if (mem_room(&t->sizes, t->nsizes, &t->sizes_room, sizeof(*t->sizes)))
+			t->failed = true;
+		else
+			t->sizes[t->nsizes++] = (struct tape_sizes){0};
+	if (!t->failed)
+		t->sizes[row] = t->writer->sizes;
 }
 
 static void collection_ended(struct tape *t, const struct event *e)
@@ -297,6 +317,9 @@ static void collection_ended(struct tape *t, const struct event *e)
 	if (!w->running || e->stream != w->stream || !c)
 		return;
 	w->running = false;
+	note_sizes(t, s->n - 1);
+	if (!w->aged && c->generation < GENERATIONS)
+		generations_age(&w->heap, c->generation, w->began);
 	for (uint32_t i = 0; i < w->dyings; i++)
 		freed += w->dying[i].bytes;
 	if (c->cause == OURO_CAUSE_FINALISATION) {
@@ -328,6 +351,10 @@ static void settings(struct tape *t, const struct event *e)
 		s.count[i] = (uint32_t)e->ext_arg[OURO_SETTINGS_COUNT + i];
 	}
 	t->writer->enabled = s.enabled;
+	if (s.change == OURO_CHANGE_FREEZE)
+		generations_freeze(&t->writer->heap, t->clock);
+	if (s.change == OURO_CHANGE_UNFREEZE)
+		generations_unfreeze(&t->writer->heap);
 	if (s.change == OURO_CHANGE_FREEZE)
 		t->writer->young = t->writer->middle = t->writer->thawed = t->clock;
 	if (s.change == OURO_CHANGE_UNFREEZE)
@@ -454,6 +481,7 @@ int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 		t->refused = "only the collector of CPython 3.8 to 3.13 is known";
 	else if (r->trace->head.sample_bytes)
 		t->refused = "the recording is of a sample";
+	w->heap.start_up = UINT64_MAX;
 	w->checks = t->lists.minor >= 12;
 	w->enabled = true;
 	w->next = r->observer;

@@ -7,6 +7,7 @@
 #ifndef OURO_TAPE_WRITER_H
 #define OURO_TAPE_WRITER_H
 
+#include "generations.h"
 #include "tape.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
 /* One that died in the collection that runs. */
 struct dying {
 	uint64_t order, bytes;
+	site_id site;
 	uint16_t place;
 	uint8_t list, thread;
 	bool ends;			/* a piece                                   */
@@ -49,10 +51,14 @@ struct tape_writer {
 	uint64_t kept[KINDS];		/* recorded: in each list, now               */
 	uint64_t direct[DIRECT_SLOTS];	/* stacks that take new memory though a list has some */
 
+	struct generations heap;	/* what is in each, without any garbage      */
+
 	/* The collection that runs. */
 	bool running, ended;		/* ended: the end's own was seen, too        */
 	uint32_t stream;
 	uint64_t began;			/* clock                                     */
+	struct tape_sizes sizes;	/* ... and what was there                    */
+	bool aged;			/* the heap has it already                   */
 	struct dying *dying;
 	uint32_t dyings, dying_room;
 	uint64_t carried;		/* bytes of blocks that go before their object does */
@@ -90,7 +96,8 @@ void tape_writer_free(struct tape_writer *w);
 void tape_look_for_check(struct tape *t, const struct replay *r, const struct event *e);
 
 /* An object died in the collection that runs. */
-void tape_piece_died(struct tape *t, const struct replay *r, const struct known *k);
+void tape_piece_died(struct tape *t, const struct replay *r, const struct object *o,
+		     const struct known *k);
 
 /* The collection ended: what it freed are pieces of waste. */
 void tape_pieces_end(struct tape *t, unsigned generation);

@@ -40,6 +40,8 @@ struct waste {
 	uint16_t place;			/* where it was made, a hash                 */
 	uint8_t thread;			/* ... and by which, of WASTE_THREADS        */
 	bool goes_on;			/* with what the piece before it began       */
+	uint8_t marks;			/* of the user: bits, whose settings say what they do */
+	uint32_t site;			/* most of it was made there, if there is such a one */
 	uint32_t age[WASTE_GUESSES];	/* births after `born` when it became garbage */
 };
 

@@ -21,6 +21,14 @@ struct weighed {
 void weigh(struct weighed *w, double weight, uint64_t bytes);
 void weigh_off(struct weighed *w, double weight, uint64_t bytes);
 
+static inline void weighed_add(struct weighed *to, const struct weighed *from)
+{
+	to->n += from->n;
+	to->bytes += from->bytes;
+	to->n_variance += from->n_variance;
+	to->bytes_variance += from->bytes_variance;
+}
+
 static inline uint64_t weighed_whole(double x)
 {
 	return x > 0 ? (uint64_t)(x + 0.5) : 0;

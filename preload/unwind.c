@@ -23,7 +23,7 @@ enum {
 void unwind_forget(struct unwind *u)
 {
 	u->n = u->kept = 0;
-	u->linked = false;
+	u->linked = u->ready = false;
 }
 
 /* --- the stored stack ----------------------------------------------------------------- */
@@ -210,7 +210,7 @@ static struct found walk_to_stored(struct unwind *u, struct walk *w)
 			walk_note(&f[--at.tail], &p, word);
 			u->walked++;
 		}
-		at.how = walk_step(w, &p, word >> 32);
+		at.how = walk_step(w, &p, word >> 32, 0);
 		/* On another stack the stored one can't be found by its addresses. */
 		if (unlikely(w->switches))
 			at.base = 0;
@@ -236,13 +236,13 @@ static void take_anew(struct unwind *u, struct walk *w)
 	struct unwind_frame *old = u->frames, *f = u->frame;
 	uint32_t top = u->n && old >= &f[half] ? half : UNWIND_DEPTH, i = top;
 	uint32_t old_n = u->n < half ? u->n : half;
-	enum walk_how how = walk_plainly(w, f, &i, top - half);
+	enum walk_how how = walk_plainly(w, f, &i, top - half, old, old_n);
 
 	if (unlikely(how == WALK_ON)) {
 		old_n = 0;
 		memmove(&f[half], &f[i], half * sizeof(*f));
 		i = top = half;
-		how = walk_plainly(w, f, &i, 0);
+		how = walk_plainly(w, f, &i, 0, NULL, 0);
 		top = UNWIND_DEPTH;
 	}
 	u->walked += top - i;
@@ -414,7 +414,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 		if (n == UNWIND_NEAR || !rules_peek(t, p.ip + u->tag, &word))
 			return false;
 		walk_note(&fresh[n++], &p, word);
-		if (!walk_step_simply(&p, word >> 32, hi))
+		if (!walk_by_rule(&p, word >> 32, hi, 0) || p.ip - 1 >= (1ul << MACHINE_IP_BITS) - 1)
 			return false;
 	}
 	base = (uint32_t)(at - f) + 1;
@@ -422,6 +422,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 			|| broken_link(u->link, u->end[base - 1]) >= 0)
 		return false;
 
+	u->ready = false;
 	u->busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
 	u->kept = base;
@@ -438,6 +439,7 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 	adapt(u, i - base);
 	atomic_signal_fence(memory_order_seq_cst);
 	u->busy = false;
+	u->ready = !u->plain;
 	return true;
 }
 
@@ -448,8 +450,7 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	struct walk w;
 	uint32_t fresh, first;
 
-	if (likely(u->linked && u->n && !u->busy && !u->plain && u->bounds.thread == tp
-			&& !(ip >> MACHINE_IP_BITS)
+	if (likely(u->ready && u->bounds.thread == tp && !(ip >> MACHINE_IP_BITS)
 			&& u->tag == atomic_load_explicit(&rules_tag, memory_order_acquire)
 			&& sp - u->bounds.own_lo < u->bounds.own_hi - u->bounds.own_lo)
 			&& (take_sibling(u, t, ip, sp, bp) || take_near(u, t, ip, sp, bp)))
@@ -462,6 +463,7 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 		bounds_init(&u->bounds, tp);
 		unwind_forget(u);
 	}
+	u->ready = false;
 	u->busy = true;
 	atomic_signal_fence(memory_order_seq_cst);
 	walk_begin(&w, ip, sp, bp);
@@ -493,4 +495,5 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	u->busy = false;
+	u->ready = u->linked && u->n && !u->plain;
 }

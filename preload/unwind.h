@@ -55,6 +55,7 @@ struct unwind {
 	uint32_t plain;			/* takes to come that do not even look for it       */
 	bool linked;			/* links tell all that the stack rests on           */
 	bool busy;			/* in a take, or one was left by siglongjmp         */
+	bool ready;			/* the next take may go on from this one: linked, not busy, ... */
 	struct unwind_frame fresh[UNWIND_NEAR];	/* of a take that goes on from the stored stack */
 	struct bounds bounds;
 	struct fullwalk full;

@@ -134,9 +134,23 @@ static enum walk_how step_epilogue(struct walk *w, uint32_t rule)
 	return w->at.ip ? WALK_ON : WALK_END;
 }
 
+/* A foreign stack is readable as far as it was needed until now: is this frame just beyond? */
+static bool step_after_reach(struct walk *w, uint32_t rule)
+{
+	bool by_bp = cfi_rule_kind(rule) == CFI_RULE_BP;
+	uintptr_t cfa = (by_bp ? w->at.bp : w->at.sp) + cfi_rule_cfa(rule);
+
+	return cfa > w->span.hi && bounds_reach(&w->span, cfa)
+		&& walk_by_rule(&w->at, rule, w->span.hi, 0);
+}
+
 enum walk_how walk_step_rare(struct walk *w, uint32_t rule)
 {
-	switch (cfi_rule_kind(rule)) {
+	enum cfi_kind kind = cfi_rule_kind(rule);
+
+	if ((kind == CFI_RULE_SP || kind == CFI_RULE_BP) && step_after_reach(w, rule))
+		return w->at.ip ? WALK_ON : WALK_END;
+	switch (kind) {
 	case CFI_RULE_SP: return step_epilogue(w, rule);
 	case CFI_RULE_BP: return step_off_stack(w, rule);
 	case CFI_RULE_BP_DEREF: return step_deref(w, rule);
@@ -159,10 +173,25 @@ void walk_begin(struct walk *w, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	bounds_enter(w->bounds, sp, &w->span);
 }
 
-enum walk_how walk_plainly(struct walk *w, struct unwind_frame *f, uint32_t *from,
-	uint32_t limit)
+/* Where the innermost of the frames up to `at` begins that is outside sp; 0: none does. */
+static inline uintptr_t begin_beyond(const struct unwind_frame **at, const struct unwind_frame *old,
+	uintptr_t sp)
 {
+	while (*at > old && (*at)[-1].sp <= sp)
+		--*at;
+	return *at > old ? (*at)[-1].sp : 0;
+}
+
+/*
+ * That the stack shares nothing with the one before does not say that its frames have other
+ * sizes: the same functions, called from other places, begin where they began.
+ */
+enum walk_how walk_plainly(struct walk *w, struct unwind_frame *f, uint32_t *from,
+	uint32_t limit, const struct unwind_frame *old, uint32_t n)
+{
+	const struct unwind_frame *at = old + n;
 	struct point p = w->at;
+	uintptr_t guess = begin_beyond(&at, old, p.sp);
 	uint32_t i = *from;
 	uint64_t word;
 	enum walk_how how = WALK_ON;
@@ -170,7 +199,11 @@ enum walk_how walk_plainly(struct walk *w, struct unwind_frame *f, uint32_t *fro
 	while (how == WALK_ON && i > limit) {
 		word = walk_look_up(w, &p);
 		walk_note(&f[--i], &p, word);
-		how = walk_step(w, &p, word >> 32);
+		how = walk_step(w, &p, word >> 32, guess);
+		if (unlikely(p.sp != guess))
+			guess = begin_beyond(&at, old, p.sp);
+		else
+			guess = --at > old ? at[-1].sp : 0;
 	}
 	*from = i;
 	w->at = p;
@@ -187,7 +220,7 @@ void unwind_take_plain(struct unwind_plain *p, uintptr_t ip, uintptr_t sp, uintp
 	bounds_init(&p->bounds, 0);
 	walk_begin(&w, ip, sp, bp);
 	if (w.rules)
-		how = walk_plainly(&w, p->frame, &tail, 0);
+		how = walk_plainly(&w, p->frame, &tail, 0, NULL, 0);
 	if (how == WALK_ON)
 		unwind_count(UNWIND_CUT_DEPTH);
 	p->frames = &p->frame[tail];

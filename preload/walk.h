@@ -41,60 +41,61 @@ void walk_begin(struct walk *w, uintptr_t ip, uintptr_t sp, uintptr_t bp);
 /* From w->at, of which rule is the rule, where walk_step does not know the way. */
 enum walk_how walk_step_rare(struct walk *w, uint32_t rule);
 
-/* Frames from w->at on into f[*from - 1] and so on down to f[limit].  WALK_ON: there are more. */
+/*
+ * Frames from w->at on into f[*from - 1] and so on down to f[limit].  WALK_ON: there are more.
+ * old: n frames of an earlier stack, for guesses.
+ */
 enum walk_how walk_plainly(struct walk *w, struct unwind_frame *f, uint32_t *from,
-	uint32_t limit);
+	uint32_t limit, const struct unwind_frame *old, uint32_t n);
 
-/* From the frame at p, of which rule is the rule, to its caller. */
-static inline __attribute__((always_inline)) enum walk_how walk_step(struct walk *w,
-	struct point *p, uint32_t rule)
+/*
+ * The step that nearly all rules are: from the frame at p to its caller, on a stack that is
+ * readable up to hi.  False: it is another, and p stands where it stood.
+ *
+ * guess: where the caller's frame may begin, 0 for no idea.  When it is right, the processor
+ * goes on from it before the rule is there, and finds it confirmed later; so it must be a
+ * branch, and the guess must be what is used.
+ */
+static inline __attribute__((always_inline)) bool walk_by_rule(struct point *p, uint32_t rule,
+	uintptr_t hi, uintptr_t guess)
 {
 	enum cfi_kind kind = cfi_rule_kind(rule);
 	uintptr_t bp_below = cfi_rule_bp(rule), cfa, bp_at, bp;
-	enum walk_how how;
 
 	static_assert(CFI_RULE_SP == 1 && CFI_RULE_BP == 2, "tested together");
 	if (likely(kind == CFI_RULE_SP))
 		cfa = p->sp + cfi_rule_cfa(rule);	/* predicted, not waited for */
 	else
 		cfa = p->bp + cfi_rule_cfa(rule);
-	bp_at = cfa - (bp_below ? bp_below : 8);
-	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8
-			|| !bounds_reach(&w->span, cfa))) {
-		w->at = *p;
-		how = walk_step_rare(w, rule);
-		*p = w->at;
-		return how;
+	if (likely(cfa == guess)) {
+		__asm__ volatile("" : "+r"(guess));
+		cfa = guess;
 	}
+	bp_at = cfa - (bp_below ? bp_below : 8);
+	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8 || cfa > hi))
+		return false;
 	p->ip = bounds_word(cfa - 8);
 	bp = bounds_word(bp_at);
 	__asm__("" : "+r"(bp));		/* loaded always: whether it is needed can't be predicted */
 	p->bp = bp_below ? bp : p->bp;
 	p->sp = cfa;
 	p->exact = 0;
-	return likely(p->ip) ? WALK_ON : WALK_END;
+	return true;
 }
 
-/* The same on a stack that is readable up to hi, for the rules of nearly all code. */
-static inline __attribute__((always_inline)) bool walk_step_simply(struct point *p,
-	uint32_t rule, uintptr_t hi)
+/* From the frame at p, of which rule is the rule, to its caller. */
+static inline __attribute__((always_inline)) enum walk_how walk_step(struct walk *w,
+	struct point *p, uint32_t rule, uintptr_t guess)
 {
-	enum cfi_kind kind = cfi_rule_kind(rule);
-	uintptr_t bp_below = cfi_rule_bp(rule), cfa, bp_at, bp;
+	enum walk_how how;
 
-	if (likely(kind == CFI_RULE_SP))
-		cfa = p->sp + cfi_rule_cfa(rule);
-	else
-		cfa = p->bp + cfi_rule_cfa(rule);
-	bp_at = cfa - (bp_below ? bp_below : 8);
-	if (unlikely(kind - 1 > 1u || cfa <= p->sp || bp_at < p->sp || cfa % 8 || cfa > hi))
-		return false;
-	p->ip = bounds_word(cfa - 8);
-	bp = bounds_word(bp_at);
-	__asm__("" : "+r"(bp));		/* as above */
-	p->bp = bp_below ? bp : p->bp;
-	p->sp = cfa;
-	return likely(p->ip - 1 < (1ul << MACHINE_IP_BITS) - 1);
+	if (unlikely(!walk_by_rule(p, rule, w->span.hi, guess))) {
+		w->at = *p;
+		how = walk_step_rare(w, rule);
+		*p = w->at;
+		return how;
+	}
+	return likely(p->ip) ? WALK_ON : WALK_END;
 }
 
 static inline __attribute__((always_inline)) uint64_t walk_look_up(struct walk *w,

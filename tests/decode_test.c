@@ -327,6 +327,8 @@ static uint64_t read_all(int ahead, unsigned *ret_events, char first_damage[200]
 		h = ouro_hash(ouro_hash(ouro_hash(h, e->ticks), e->addr), e->arg + e->kind);
 		for (unsigned i = 0; e->kind == OURO_EXT && i < EXT_ARGS; i++)
 			h = ouro_hash(h, e->ext_arg[i]);
+		ck_assert_uint_lt(e->stack, s.count);
+		ck_assert_uint_le(s.count, s.room);
 		for (stack_id x = e->stack; x; x = stack_parent(&s, x))
 			h = ouro_hash(h, s.node[x].location);
 		if (t.damages && !*first_damage)	/* ... and before which event */

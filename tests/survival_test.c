@@ -194,6 +194,25 @@ static void books_balance(void)
 	ck_assert_uint_eq(l.births - lives_living(&l), r.total.deaths);
 }
 
+START_TEST(a_place_shows_the_stack_that_most_came_by)
+{
+	struct heap h = { 0 };
+	struct heap_loader l;
+	struct survival_table fold;
+
+	play("runtime cpython; pbirth a 64 16 list main>eval|!start:1>make:9;"
+	     "pbirth b 64 16 list main>eval|!serve:2>make:9; pbirth c 64 16 list main>eval|!serve:2>make:9;");
+	ck_assert_int_eq(heap_loader_init(&l, &h, &r, NULL, NULL), 0);
+	ck_assert_int_eq(survival_fold(&s, &l, false, &fold), 0);
+	ck_assert_uint_eq(fold.n, 1);
+	ck_assert_uint_eq(fold.place[0].lives.births, 3);
+	ck_assert_uint_eq(heap_frame(&h, h.call[h.site[fold.place[0].site].here].outer)->line, 2);
+	survival_table_fini(&fold);
+	heap_loader_fini(&l);
+	heap_fini(&h);
+}
+END_TEST
+
 START_TEST(deaths_by_site_generation_and_kind_are_births_less_the_living)
 {
 	enum { EVENTS = 6000, ROOM = 64 };
@@ -260,6 +279,7 @@ int main(void)
 	tcase_add_test(c, without_a_runtime_blocks_are_told_and_generations_simulated);
 	tcase_add_test(c, a_block_that_moves_is_the_same_block);
 	tcase_add_test(c, ages_are_classes_of_powers_of_two);
+	tcase_add_test(c, a_place_shows_the_stack_that_most_came_by);
 	tcase_add_test(c, deaths_by_site_generation_and_kind_are_births_less_the_living);
 	suite_add_tcase(suite, c);
 	srunner_run_all(runner, CK_NORMAL);

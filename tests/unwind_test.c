@@ -834,6 +834,7 @@ START_TEST(a_take_that_was_left_half_way_is_not_believed)
 
 	hook();
 	/* As a signal handler that never returned may have left it. */
+	u->ready = false;
 	u->busy = true;
 	for (i = 0; i + 2 < u->n; i++)
 		u->frame[i].ip += 16;

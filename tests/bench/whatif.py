@@ -19,7 +19,7 @@ from harness import OURO, clean_environment, interpreters  # noqa: E402
 RUN = os.path.join(HERE, "whatif", "run.py")
 # Arguments for about 20 s of work on a machine of 2020.
 PROGRAMS = {"requests": [5500], "service": [200000], "compiler": [500], "heap": [100000],
-            "tasks": [4600], "threads": [100000]}
+            "tasks": [4600], "threads": [100000], "sphinx_build": [150]}
 SETTINGS = {"10000,1000,1000": "coarser", "50,5,5": "finer", "off": "off"}
 
 
@@ -75,6 +75,9 @@ def judge(kind, row, actual):
 
 def compare(python, name, scale, out, counts_alone):
     program = os.path.join(HERE, "whatif", name + ".py")
+    if name == "sphinx_build" and subprocess.run([python, "-c", "import sphinx"],
+                                                 stderr=subprocess.DEVNULL).returncode:
+        return
     arguments = [str(max(1, int(n * scale))) for n in PROGRAMS[name]]
     plain = bare(python, "default", program, arguments)
     words = sum((["--what-if", s] for s in SETTINGS), [])

@@ -109,6 +109,56 @@ class Recorded(unittest.TestCase):
                 self.assertIn("status 2", str(refused.exception))
 
 
+TWO_CYCLES = """
+import gc, sys
+
+class Job:
+    def __init__(self, rows):
+        self.rows = rows
+        self.me = self
+
+class Note:
+    def __init__(self):
+        self.pages = [self]
+
+def work(broken):
+    job = Job([[k] for k in range(20)])
+    if broken:
+        job.me = None
+
+def note():
+    Note()
+
+before = [s["collections"] for s in gc.get_stats()]
+for i in range(3000):
+    work("broken" in sys.argv)
+    if i % 3 == 0:
+        note()
+print([s["collections"] - b for s, b in zip(gc.get_stats(), before)])
+"""
+
+
+class Broken(unittest.TestCase):
+    @on_every_interpreter
+    def test_a_broken_cycle_saves_the_collections_that_are_told(self, python):
+        line = 1 + TWO_CYCLES.split("\n").index("    job = Job([[k] for k in range(20)])")
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
+            program.write(TWO_CYCLES)
+            program.flush()
+            with Recording([python, program.name], "--snapshot", "never") as run:
+                found = [f for f in run.ask("gc")["findings"] if f["kind"] == "collected-cycle"
+                         and any(s["line"] == line for s in f["sites"])]
+            with_it = json.loads(run.stdout.splitlines()[0])
+            out = subprocess.run([python, program.name, "broken"], check=True, text=True,
+                                 env=clean_environment(), stdout=subprocess.PIPE).stdout
+        without = json.loads(out)
+        fewer = found[0]["if_broken"]["fewer_collections"]
+        for now, then, less in zip(with_it, without, fewer):
+            self.assertLessEqual(abs(now - less - then), max(2, 0.05 * now))
+        self.assertGreater(with_it[0], without[0] + 5)
+        self.assertIn("It would have saved this run", found[0]["advice"])
+
+
 class Tuning(unittest.TestCase):
     def test_a_heap_that_stays_is_frozen_or_looked_at_less(self):
         command = ["/usr/bin/python3", os.path.join(PROGRAMS, "heap.py"), "4000", "300000"]
