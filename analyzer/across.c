@@ -166,7 +166,7 @@ static int find_shown(struct across *a)
 		node_id v = a->node[row];
 
 		for (edge_id e = g->out[row]; e < g->out[row + 1] && v != NODE_NONE && !r; e++) {
-			const struct book *l = a->b->row[g->to[e]].book;
+			const struct book *l = blocks_book(a->b, g->to[e]);
 
 			if (l && count_of(l) == 1 && a->b->row[row].addr +
 			    (g->name[e] & BLOCKS_OFFSET) == a->h->node[v].address + WRAPPED_AT)
@@ -205,7 +205,7 @@ static int count_sure(struct across *a)
 /* All its references are known for certain: other words know it, and do not hold it. */
 static bool is_explained(const struct across *a, uint32_t row)
 {
-	const struct book *l = a->b->row[row].book;
+	const struct book *l = blocks_book(a->b, row);
 
 	return l && a->sure[row] >= count_of(l);
 }
@@ -213,7 +213,7 @@ static bool is_explained(const struct across *a, uint32_t row)
 /* Whom a closure tells of its end: { data, function }, which hold nothing. */
 static bool is_notifiers(const struct across *a, uint32_t closure, edge_id e)
 {
-	const struct book *l = a->b->row[closure].book;
+	const struct book *l = blocks_book(a->b, closure);
 	const struct def_type *t = l ? def_type(a->l->r->defs, l->type) : NULL;
 
 	return t && text_is(t->name, "GClosure") && !(a->g->name[e] & BLOCKS_TIE) &&
@@ -311,7 +311,7 @@ static uint64_t words_to(const struct across *a, uint32_t row)
 
 static int add_foreign(struct across *a, uint32_t row)
 {
-	const struct book *l = a->b->row[row].book;
+	const struct book *l = blocks_book(a->b, row);
 	uint64_t count = count_of(l);
 	int64_t type = type_of(a, l->type), site = heap_load_site(a->l, l->born), v;
 
@@ -353,7 +353,7 @@ static int add_nodes(struct across *a)
 
 	a->first = a->h->nnodes;
 	for (uint32_t row = 0; row < a->g->n && !r; row++)
-		if (bits_has(&a->between, row) && a->b->row[row].book && a->sure[row])
+		if (bits_has(&a->between, row) && blocks_book(a->b, row) && a->sure[row])
 			r = add_foreign(a, row);
 	return r;
 }

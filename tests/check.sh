@@ -6,7 +6,7 @@ set -u
 jobs=${JOBS:-$(nproc)}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-trap 'kill $(jobs -pr); exit 130' INT TERM
+trap 'kill $(jobs -pr) 2>/dev/null; exit 130' INT TERM
 
 # Leaves "passed failed" in the folder, and prints a line, with the end of what a failure said.
 run() {
