@@ -4,6 +4,7 @@
  * Built with preload/cpython into a library that tests load with ctypes.PyDLL,
  * so that what the walk says can be compared with what the interpreter says.
  */
+#include "revive.h"
 #include "snapshot.h"
 
 #include "cpython/heap.h"
@@ -93,6 +94,18 @@ void snapshot_release(struct snapshot *s, void *p, size_t bytes)
 {
 	if (bytes > 1 << 16)
 		munmap(p, bytes);
+}
+
+/* This is a living process. */
+bool revive_is(void)
+{
+	return false;
+}
+
+bool revive_attempt(revive_step *step, void *arg, unsigned seconds)
+{
+	step(arg);
+	return true;
 }
 
 bool snapshot_owns(const struct snapshot *s, uintptr_t start, uintptr_t end)
