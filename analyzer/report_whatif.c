@@ -129,6 +129,18 @@ static void put_row(const struct term *t, const struct whatif *w, uint32_t row)
 	buf_fini(&waiting);
 }
 
+static bool any_wide(const struct whatif *w)
+{
+	for (uint32_t i = 1; i < w->n; i++)
+		for (unsigned g = 0; g < GENERATIONS; g++) {
+			const struct range *r = &w->p[i].runs[g];
+
+			if (r->high - r->low > 1 && r->high - r->low > r->likely / 4)
+				return true;
+		}
+	return false;
+}
+
 static void put_notes(const struct term *t, const struct whatif *w)
 {
 	uint64_t recorded = 0, wrong = 0;
@@ -150,6 +162,9 @@ static void put_notes(const struct term *t, const struct whatif *w)
 	}
 	buf_number(&b, recorded);
 	buf_puts(&b, " that were recorded. Ranges: when garbage became so is not known; the truth can lie outside.");
+	if (any_wide(w))
+		buf_puts(&b, " One that is wider than a quarter of its number says little: record under "
+			 "settings nearer to those.");
 	text_line(t, TERM_DIM, 2, buf_text(&b));
 	buf_reset(&b);
 	if (w->freeze_seconds > 0) {

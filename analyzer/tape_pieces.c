@@ -8,6 +8,8 @@
 
 #include "mem.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The first collection after a moment; 0: there was none. */
@@ -97,25 +99,87 @@ static void add_piece(struct tape *t, const struct dying *d, uint32_t n, uint64_
 			d[i].order, d[i].bytes, d[i].list }) != 0;
 }
 
+/* The last of a piece to die, and the oldest of it that the collection looked at. */
+struct end {
+	uint64_t order;
+	uint32_t at;			/* number among the dying                    */
+	uint16_t place;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct end *x = a, *y = b;
+
+	return x->place != y->place ? x->place - y->place : x->order > y->order ? 1 :
+		x->order < y->order ? -1 : 0;
+}
+
+/* The youngest of that place that is older than it; NULL. */
+static const struct end *sibling(const struct end *e, uint32_t n, uint16_t place, uint64_t order)
+{
+	uint32_t low = 0, high = n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (e[mid].place < place || (e[mid].place == place && e[mid].order <= order))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low && e[low - 1].place == place ? &e[low - 1] : NULL;
+}
+
+static int by_owner(const void *a, const void *b)
+{
+	const struct dying *x = a, *y = b;
+
+	return x->end > y->end ? 1 : x->end < y->end ? -1 : x->order > y->order ? 1 : -1;
+}
+
 /*
  * A piece ends with the object whose turn it was: all that the collection looked at and
  * that die later are younger.  What it did not look at goes before what it hung from.
+ * A generation's list is not quite in the order of births, so that a thing made
+ * after another one of its kind can begin to go before it: it keeps what is its own.
  */
-static void add_pieces(struct tape *t, struct dying *d, uint32_t n, uint64_t from)
+static void own_pieces(struct dying *d, uint32_t n, struct end *e, uint64_t from)
 {
 	uint64_t least = UINT64_MAX;
-	uint32_t begin = 0;
+	uint32_t ends = 0, end = n - 1;
 
 	for (uint32_t i = n; i-- > 0;) {
-		d[i].ends = d[i].order >= from && d[i].order <= least;
-		if (d[i].ends)
+		if (d[i].order >= from && d[i].order <= least) {
 			least = d[i].order;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		if (d[i].ends || i + 1 == n) {
-			add_piece(t, d + begin, i + 1 - begin, from);
-			begin = i + 1;
+			end = i;
+			e[ends++] = (struct end){ d[i].order, i, d[i].place };
 		}
+		d[i].end = end;
+	}
+	qsort(e, ends, sizeof(*e), by_place);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct end *own = sibling(e, ends, d[d[i].end].place, d[i].order);
+
+		if (own && own->at > d[i].end)
+			d[i].end = own->at;
+	}
+}
+
+static int add_pieces(struct tape *t, struct dying *d, uint32_t n, uint64_t from)
+{
+	struct end *e = mem_array(n, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	own_pieces(d, n, e, from);
+	mem_free(e);
+	qsort(d, n, sizeof(*d), by_owner);
+	for (uint32_t i = 0, end; i < n; i = end) {
+		for (end = i; end < n && d[end].end == d[i].end; end++)
+			;
+		add_piece(t, d + i, end - i, from);
+	}
+	return 0;
 }
 
 /* Where each thread's begin in ret, and all of them sorted by thread, else as they are. */
@@ -147,7 +211,7 @@ void tape_pieces_end(struct tape *t, unsigned generation)
 	t->failed |= w->dyings && !d;
 	for (unsigned i = 0; d && i < WASTE_THREADS; i++)
 		if (begin[i] < begin[i + 1])
-			add_pieces(t, d + begin[i], begin[i + 1] - begin[i], from);
+			t->failed |= add_pieces(t, d + begin[i], begin[i + 1] - begin[i], from) != 0;
 	mem_free(d);
 	w->dyings = 0;
 	w->carried = 0;

@@ -23,7 +23,7 @@ struct dying {
 	site_id site;
 	uint16_t place;
 	uint8_t list, thread;
-	bool ends;			/* a piece                                   */
+	uint32_t end;			/* number of the last to die of its piece    */
 };
 
 /* An object of the replay, by its row. */

@@ -10,7 +10,7 @@
 
 enum {
 	ROWS = 16,
-	WRONG_LET_PASS = 2, WRONG_PERCENT = 1,	/* collections of a generation       */
+	WRONG_LET_PASS = 1, WRONG_PER_MILLE = 2,	/* collections of a generation */
 	GARBAGE_MAX = 20 * 1000 * 1000,
 };
 
@@ -182,7 +182,7 @@ static bool holds(struct whatif *w)
 	for (unsigned g = 0; g < GENERATIONS; g++) {
 		uint64_t a = k->recorded[g], b = k->simulated[g], d = a > b ? a - b : b - a;
 
-		if (d <= WRONG_LET_PASS || d * 100 <= a * WRONG_PERCENT)
+		if (d <= WRONG_LET_PASS || d * 1000 <= a * WRONG_PER_MILLE)
 			continue;
 		snprintf(w->why, sizeof(w->why), "the model of the collector gives %llu collections of "
 			 "generation %u where %llu were recorded", (unsigned long long)b, g,

@@ -194,6 +194,35 @@ START_TEST(garbage_is_freed_by_the_next_collection_that_looks_at_it)
 }
 END_TEST
 
+START_TEST(garbage_of_a_broken_cycle_counts_down_at_once)
+{
+	struct setting broken = { .threshold = { 10, 10, 10 }, .freeze = NEVER, .broken = 2 };
+
+	births(10);
+	for (uint64_t i = 0; i < 5; i++)
+		garbage(i, 10, 10, 8);
+	births(5);
+	tape_guess(&t, WASTE_LIKELY);
+	ck_assert_uint_eq(under(broken)->runs[0], 1);	/* it is another one's */
+	for (uint32_t i = 0; i < t.waste.n; i++)
+		wastes_at(&t.waste, i)->marks = 2;
+	ck_assert_uint_eq(under(broken)->runs[0], 0);
+	births(1);
+	ck_assert_uint_eq(under(broken)->runs[0], 1);
+}
+END_TEST
+
+START_TEST(memory_that_is_given_back_late_counts_down_then)
+{
+	births(10);
+	tape_put(&t, TAPE_RELEASE, 0, 0);
+	births(1);
+	ck_runs(thresholds(10, 10, 10), 0, 0, 0);
+	births(1);
+	ck_runs(thresholds(10, 10, 10), 1, 0, 0);
+}
+END_TEST
+
 START_TEST(garbage_that_is_in_use_until_later_goes_later)
 {
 	births(5);
@@ -322,6 +351,8 @@ int main(void)
 	tcase_add_test(c, the_start_up_is_as_it_was_recorded);
 	tcase_add_test(c, what_is_frozen_is_not_looked_at_again);
 	tcase_add_test(c, garbage_is_freed_by_the_next_collection_that_looks_at_it);
+	tcase_add_test(c, garbage_of_a_broken_cycle_counts_down_at_once);
+	tcase_add_test(c, memory_that_is_given_back_late_counts_down_then);
 	tcase_add_test(c, garbage_that_is_in_use_until_later_goes_later);
 	tcase_add_test(c, garbage_that_waits_is_memory_at_the_peak);
 	tcase_add_test(c, from_3_12_on_a_collection_waits_for_the_evaluator);

@@ -78,7 +78,7 @@ class Recorded(unittest.TestCase):
         self.assertGreaterEqual(sum(collector["program_collections"]), 1 + sum(said))
         check = collector["what_if"]["self_check"]
         for simulated, recorded in zip(check["simulated"], check["recorded"]):
-            self.assertLessEqual(abs(simulated - recorded), 2)   # as docs/json.md has it
+            self.assertLessEqual(abs(simulated - recorded), 1)   # as docs/json.md has it
 
     @on_every_interpreter
     def test_what_the_program_sets_is_told(self, python):
