@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	 * system when they are freed: glibc would stop that after the first of them.
 	 */
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 1);	/* another thread's takes 64 MB of addresses */
 	if (argc < 2) {
 		help(stderr);
 		return STATUS_USAGE;

@@ -12,6 +12,9 @@
 /* Less than this is read before a thread has begun. */
 #define WORTH_IT (4u << 20)
 
+/* Nothing recurses there; where addresses are limited, 8 MB would be missed. */
+#define STACK_SIZE (256u << 10)
+
 int merge_ahead;
 
 struct merge_head {
@@ -250,11 +253,16 @@ static bool is_worth_it(const struct trace *t)
 /* Without one all is as it is with one. */
 static void start_thread(struct merge *m)
 {
+	pthread_attr_t small;
+
 	m->tree.shared = true;
-	if (!pthread_create(&m->thread, NULL, run, m))
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK_SIZE);
+	if (!pthread_create(&m->thread, &small, run, m))
 		m->ahead = true;
 	else
 		m->tree.shared = false;
+	pthread_attr_destroy(&small);
 }
 
 static int begin(struct merge *m)
