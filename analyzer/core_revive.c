@@ -281,7 +281,7 @@ static void say_missing(const struct planner *x, char why[200])
 	const char *name = x->missing ? strrchr(x->missing, '/') : NULL;
 
 	if (x->missing)
-		snprintf(why, 200, "%.150s is not here, or it is another build", name ? name + 1 : x->missing);
+		snprintf(why, 200, "%.150s is not here, or it is another build", name && name[1] ? name + 1 : x->missing);
 	else
 		snprintf(why, 200, "its heap is damaged");
 }

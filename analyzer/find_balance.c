@@ -646,6 +646,7 @@ int find_over_released(struct findings *s, struct refs *refs, struct heap_loader
 	int r = 0;
 
 	for (uint32_t i = 0; i < refs->nbad && !r; i++)
-		r = tell_bad(&f, &refs->bad[i]);
+		if (refs->bad[i].times)
+			r = tell_bad(&f, &refs->bad[i]);
 	return r;
 }

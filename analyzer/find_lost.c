@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY_BLOCK "memory block"
 #define MEMBERS_MAX	200
 #define CYCLE_TOLD	4		/* members whose edges are told              */
 
@@ -130,6 +131,16 @@ static int take_sites(struct finder *f, struct finding *x, const struct top *run
 
 /* --- who --------------------------------------------------------------------------- */
 
+/* Of counted objects whose references are not told (GSource) that much is known. */
+static const char *type_of(struct finder *f, node_id v)
+{
+	const struct book *book = blocks_book(f->b, v);
+	const struct def_type *t = book ? def_type(f->l->r->defs, book->type) : NULL;
+	text_id name = t ? texts_add(&f->l->h->texts, t->name.s, t->name.length) : 0;
+
+	return name ? heap_text(f->l->h, name) : MEMORY_BLOCK;
+}
+
 static int take_members(struct finder *f, struct finding *x, const struct top *shown)
 {
 	const struct group *g = &f->groups.group[shown->group];
@@ -148,7 +159,7 @@ static int take_members(struct finder *f, struct finding *x, const struct top *s
 			return (int)site;
 		buf_printf(&label, "0x%llx", (unsigned long long)f->b->row[v].addr);
 		x->member[x->nmembers] = (struct finding_member){ .node = v,
-			.label = buf_take(&label), .type = "memory block",
+			.label = buf_take(&label), .type = type_of(f, v),
 			.address = f->b->row[v].addr, .bytes = f->b->row[v].size,
 			.holders = f->b->graph.nin[v], .site = (uint32_t)site };
 		if (!x->member[x->nmembers].label)
@@ -214,6 +225,8 @@ static int take_headline(struct finding *x, const struct top *run, uint32_t cycl
 	} else {
 		put_blocks(&b, "lost ", x->count);
 	}
+	if (x->nmembers && strcmp(x->member[0].type, MEMORY_BLOCK))
+		buf_printf(&b, " (%s)", x->member[0].type);
 	if (*x->site[0].function) {
 		buf_puts(&b, " made in ");
 		words_place(&b, x->site[0].function, x->site[0].file, x->site[0].line);

@@ -3,6 +3,7 @@
  */
 #include "command.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +58,11 @@ static void help(FILE *out)
 
 int main(int argc, char **argv)
 {
+	/*
+	 * Arrays of megabytes grow by moving their pages, not their bytes, and go back to the
+	 * system when they are freed: glibc would stop that after the first of them.
+	 */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	if (argc < 2) {
 		help(stderr);
 		return STATUS_USAGE;

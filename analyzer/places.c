@@ -71,7 +71,8 @@ static void ask(struct places *p, uint32_t location)
 		at = (struct place){ .function = texts_add0(&p->texts, f[n].function),
 			.file = texts_add0(&p->texts, f[n].file),
 			.module = texts_add0(&p->texts, f[n].module), .line = f[n].line,
-			.library = place_serves(f[n].function, f[n].module) };
+			.library = place_serves(f[n].function, f[n].module),
+			.serves = place_serves(NULL, f[n].module) };
 		add(p, location, &at);
 	}
 }
@@ -135,7 +136,7 @@ text_id places_module(struct places *p, const struct stacks *s, stack_id stack)
 		at = places_at(p, s->node[stack].location, &n);
 		if (!at->module)
 			continue;
-		if (!place_serves(NULL, places_text(p, at->module)))
+		if (!at->serves)
 			return at->module;
 		if (!any)
 			any = at->module;

@@ -17,6 +17,7 @@ struct place {
 	uint32_t line;			/* 0: not known                              */
 	bool interp;
 	bool library;			/* the allocator's side: malloc, operator new, std:: */
+	bool serves;			/* ... and so is its module as a whole       */
 };
 
 struct places {

@@ -79,6 +79,40 @@ static int note_thread(struct report *r, const struct core_stack *s, bool first)
 	return e;
 }
 
+/* Each running function is told by one root of this kind and name, the innermost first. */
+static uint32_t put_functions(struct buf *b, struct report *r, uint32_t thread, const char *what)
+{
+	const struct heap *h = &r->heap;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->nroots; i++) {
+		const struct heap_root *x = &h->root[i];
+
+		if (x->kind != OURO_ROOT_FRAME || x->thread != thread || strcmp(heap_text(h, x->what), what))
+			continue;
+		if (n++ >= FRAMES_TOLD)
+			continue;
+		buf_puts(b, n > 1 ? ", called by " : "");
+		words_place(b, heap_text(h, x->function), heap_text(h, x->file), x->line);
+	}
+	return n;
+}
+
+/* The interpreter counts its threads from 1; that is the first one of the process. */
+static int note_functions(struct report *r)
+{
+	struct buf b = { 0 };
+	uint32_t n = put_functions(&b, r, 1, "code");
+	int e = 0;
+
+	if (!n)				/* up to 3.10 */
+		n = put_functions(&b, r, 1, "frame");
+	if (n)
+		e = note_add(r, false, "Its first thread ran %s%s.", buf_text(&b), n > FRAMES_TOLD ? ", ..." : "");
+	buf_fini(&b);
+	return e;
+}
+
 static int note_core(struct report *r)
 {
 	int e = 0;
@@ -92,6 +126,8 @@ static int note_core(struct report *r)
 	for (uint32_t i = 0; i < r->core.nthreads && i < 4 && !e; i++)
 		if (r->stacks[i].n)
 			e = note_thread(r, &r->stacks[i], !i && !taken_alive(&r->core));
+	if (!e && r->graph)
+		e = note_functions(r);
 	return e;
 }
 

@@ -202,23 +202,29 @@ static site_id one_too_many(struct refs *s, const struct tomb *t, const struct e
 	return l.n == 1 && row[0].n == -1 ? row[0].site : 0;
 }
 
-static void tell_bad(struct refs *s, const struct refs_bad *x)
+/* Its row of refs.bad + 1; 0: memory ended. */
+static uint32_t tell_bad(struct refs *s, const struct refs_bad *x)
 {
 	for (uint32_t i = 0; i < s->nbad; i++) {
 		struct refs_bad *b = &s->bad[i];
 
 		if (b->type == x->type && b->bad == x->bad && b->end == x->end &&
 		    b->retain == x->retain && b->alive == x->alive) {
-			b->times++;
-			return;
+			uint64_t times = b->times + 1;
+
+			if (times == 1)		/* those before were made good */
+				*b = *x;
+			b->times = times;
+			return i + 1;
 		}
 	}
 	if (mem_room(&s->bad, s->nbad, &s->bad_cap, sizeof(*s->bad))) {
 		s->failed = true;
-		return;
+		return 0;
 	}
 	s->bad[s->nbad] = *x;
 	s->bad[s->nbad++].times = 1;
+	return s->nbad;
 }
 
 static void touch_dead(struct refs *s, const struct event *e, site_id site)
@@ -239,7 +245,7 @@ static void below_zero(struct refs *s, struct book *l, const struct event *e, si
 	if (l->flags & (BOOK_BAD | BOOK_PARTIAL))
 		return;
 	l->flags |= BOOK_BAD;
-	tell_bad(s, &(struct refs_bad){ .type = l->type, .born = l->born, .bad = site,
+	l->bad = tell_bad(s, &(struct refs_bad){ .type = l->type, .born = l->born, .bad = site,
 		.end = l->released, .alive = true, .addr = l->addr, .nth = l->nth,
 		.ticks = e->ticks });
 }
@@ -333,6 +339,15 @@ static void tie_reference(struct refs *s, const struct event *e)
 		}
 }
 
+static void mark_holder(struct refs *s, uint64_t addr)
+{
+	uint32_t row = live_object(&s->r->live, addr);
+	struct book *l = row ? refs_of(s, &s->r->live.object[row]) : NULL;
+
+	if (l)
+		l->flags |= BOOK_HOLDER;
+}
+
 static int told(struct refs *s, const struct event *e, site_id site)
 {
 	const struct tie *t;
@@ -345,9 +360,11 @@ static int told(struct refs *s, const struct event *e, site_id site)
 		s->let_go.taken = t ? t->taken : 0;
 	}
 	r = ties_event(&s->ties, s->r, e, site);
-	if (!r && e->ext == OURO_EXT_EDGE && e->ext_arg[2] == OURO_HOLD_OWNED)
-		tie_reference(s, e);
-	return r;
+	if (r || e->ext != OURO_EXT_EDGE || e->ext_arg[2] != OURO_HOLD_OWNED)
+		return r;
+	mark_holder(s, e->addr);
+	tie_reference(s, e);
+	return 0;
 }
 
 /* The retain that this release gives back for certain; 0: nobody told. */
@@ -385,6 +402,19 @@ static void sink(struct refs *s, struct book *l, const struct event *e, site_id 
 	l->flags &= (uint8_t)~BOOK_FLOATING;
 	enter(s, l, l->born, -1, e->ticks);
 	enter(s, l, site, 1, e->ticks);
+}
+
+/*
+ * A menu of GTK lets go of the reference that its window counts before its end, and takes it
+ * again in its end's own handler: what was below 0 was made good, and it lived.
+ */
+static void revived(struct refs *s, struct book *l)
+{
+	if (!l->bad || l->releases > l->retains)
+		return;
+	s->bad[l->bad - 1].times--;
+	l->bad = 0;
+	l->flags &= (uint8_t)~BOOK_BAD;
 }
 
 static void add_weak(struct refs *s, struct book *l, uint64_t place)
@@ -447,6 +477,9 @@ static void reference(struct refs *s, struct book *l, const struct event *e, sit
 		break;
 	case OURO_REFERENCE_DISPOSED:
 		l->flags |= BOOK_DISPOSED;
+		break;
+	case OURO_REFERENCE_REVIVED:
+		revived(s, l);
 		break;
 	case OURO_REFERENCE_COUNT:
 		set_count(s, l, e, e->ext_arg[1]);

@@ -33,6 +33,8 @@ enum book_flag {
 	BOOK_UNTOLD   = 1 << 3,	/* its references are not told               */
 	BOOK_PARTIAL  = 1 << 4,	/* not all of its time was seen: rows may lack */
 	BOOK_BAD      = 1 << 5,	/* released too often; told once             */
+	BOOK_HOLDER   = 1 << 6,	/* edges from it were told, though maybe taken back: its runtime's */
+				/* tables know it */
 };
 
 struct book {
@@ -48,6 +50,7 @@ struct book {
 	uint64_t *weak;			/* places that know it and do not count      */
 	uint32_t nweak, weak_cap;
 	site_id released;		/* the last release                          */
+	uint32_t bad;			/* what was told of its count below 0: row of refs.bad + 1; 0 */
 	uint8_t flags;			/* enum book_flag                          */
 };
 

@@ -7,6 +7,7 @@
 #include "demangle.h"
 #include "native_types.h"
 #include "pack.h"
+#include "perfmap.h"
 #include "symbols_private.h"
 
 #include <errno.h>
@@ -161,6 +162,9 @@ static uint32_t look_up(struct symbols *s, struct source *source, uint32_t id,
 		return n;
 	native = open_source(s, source, id);
 	n = native ? native_frames(native, at, found) : 0;
+	/* What a signal handler returns to was not called: nothing needs to be before it. */
+	if (native && (!n || !found[n - 1].function))
+		n = native_frames(native, at + 1, found);
 	if (!n || !found[n - 1].function) {
 		source->lacking = true;
 		complain_about(s, source,
@@ -169,6 +173,19 @@ static uint32_t look_up(struct symbols *s, struct source *source, uint32_t id,
 	if (!n)
 		found[0] = (struct native_frame){ 0 };
 	return n + !n;
+}
+
+/* Of code in no file. */
+static const char *made_name(struct symbols *s, uint64_t address)
+{
+	const struct trace *t = s->defs->trace;
+	const char *name;
+
+	if (!s->made_asked && t)
+		s->made = perfmap_open(s->native.sysroot, t->head.pid, t->head.start_real_ns);
+	s->made_asked = true;
+	name = perfmap_find(s->made, address);
+	return name ? symbols_keep(s, name, strlen(name)) : NULL;
 }
 
 static uint32_t native_places(struct symbols *s, uint32_t location,
@@ -180,7 +197,10 @@ static uint32_t native_places(struct symbols *s, uint32_t location,
 	uint32_t n;
 
 	if (!source) {
-		frame[0].function = keep_print(s, "%#" PRIx64, l->native.address);
+		frame[0].function = made_name(s, l->native.address - 1);
+		frame[0].known = frame[0].function;
+		if (!frame[0].known)
+			frame[0].function = keep_print(s, "%#" PRIx64, l->native.address);
 		return 1;
 	}
 	/* The call ends at the return address: one less lies within it. */
@@ -452,6 +472,7 @@ void symbols_free(struct symbols *s)
 		free(s->kept);
 		s->kept = next;
 	}
+	perfmap_close(s->made);
 	packnames_free(s->packed);
 	free(s->complaint);
 	free(s->source);

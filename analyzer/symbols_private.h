@@ -33,6 +33,8 @@ struct symbols {
 	struct packnames *packed;	/* NULL: the trace was not packed with names     */
 	struct source *source;		/* by module                                     */
 	struct answer *answer;		/* by location                                   */
+	struct perfmap *made;		/* code made at run time; NULL: no names of it   */
+	bool made_asked;
 	struct kept *kept;		/* every string that was handed out              */
 	const char **complaint;
 	uint32_t complaints;

@@ -5,37 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* --- whose block -------------------------------------------------------------------------- */
-
-static int take_books(struct tables *t)
-{
-	const struct object *o;
-	size_t at = 0;
-
-	while ((o = replay_each_object(t->r, &at))) {
-		struct book *l = refs_of(t->refs, o);
-		node_id v = l ? blocks_at(t->b, o->addr) : NODE_NONE;
-
-		if (!l)
-			continue;
-		for (uint32_t i = 0; i < l->nweak; i++) {
-			if (mem_room(&t->weak, t->nweak, &t->weak_cap, sizeof(*t->weak)))
-				return -ENOMEM;
-			t->weak[t->nweak++] = l->weak[i];
-		}
-		if (v != NODE_NONE && blocks_count(t->b, v, l))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 /* --- whose tables ------------------------------------------------------------------------- */
 
 /* The library that makes such objects, unless the program itself does. */
@@ -58,6 +27,44 @@ static int add_home(struct tables *t, const struct book *l)
 	t->home[t->homes][0] = m->start;
 	t->home[t->homes++][1] = m->end;
 	return 0;
+}
+
+/* --- whose block -------------------------------------------------------------------------- */
+
+static int take_books(struct tables *t)
+{
+	const struct object *o;
+	size_t at = 0;
+
+	while ((o = replay_each_object(t->r, &at))) {
+		struct book *l = refs_of(t->refs, o);
+		node_id v = l ? blocks_at(t->b, o->addr) : NODE_NONE;
+
+		if (!l)
+			continue;
+		for (uint32_t i = 0; i < l->nweak; i++) {
+			if (mem_room(&t->weak, t->nweak, &t->weak_cap, sizeof(*t->weak)))
+				return -ENOMEM;
+			t->weak[t->nweak++] = l->weak[i];
+		}
+		if (v == NODE_NONE)
+			continue;
+		if (blocks_count(t->b, v, l))
+			return -ENOMEM;
+		/* GLib's tables keep an entry of an instance whose handlers are gone. */
+		if (l->flags & BOOK_HOLDER)
+			bits_add(&t->told, v);
+		if (l->flags & BOOK_HOLDER && add_home(t, l))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
 }
 
 static node_id block_of(const struct tables *t, uint64_t addr)

@@ -50,7 +50,8 @@ void trend_catch_up(struct trend *t, uint32_t *segment, uint32_t *series, uint64
 	*segment = t->now;
 	if (t->done)
 		return;
-	if (!*series && mass)		/* until now all was 0, as a new row is */
+	/* Until now all was 0, as a new row is: most blocks end in the segment after theirs. */
+	if (!*series && (*low || (mass && t->now > from + 1)))
 		*series = new_series(t);
 	if (*series) {
 		t->low[*series][from] = *low;
@@ -65,7 +66,11 @@ void trend_settle(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t
 {
 	if (*segment != t->now)
 		trend_catch_up(t, segment, series, low, mass);
-	if (*series && !t->done)
+	if (t->done)
+		return;
+	if (!*series && *low)
+		*series = new_series(t);
+	if (*series)
 		t->low[*series][t->now] = *low;
 }
 

@@ -202,6 +202,16 @@ START_TEST(a_count_below_zero_is_told_once)
 }
 END_TEST
 
+/* GTK's menus: the window's reference was never theirs to count, and is given back all the same. */
+START_TEST(what_is_made_good_before_the_end_was_not_released_too_often)
+{
+	play("birth a +T |main:1; decref a 0 |main:2; decref a 0 |main:2>remove:1;"
+	     "incref a 0 |main:2>remove:1>destroy:1; reference a 8 0; death a");
+	ck_assert_uint_eq(s.nbad, 1);
+	ck_assert_uint_eq(s.bad[0].times, 0);
+}
+END_TEST
+
 START_TEST(objects_whose_birth_was_not_seen_are_not_judged)
 {
 	play("alloc a 64; birth b T |main:1; incref b 2 |main:2; decref b 1 |main:3; decref b 0 |main:4");
@@ -236,6 +246,7 @@ static Suite *suite(void)
 	tcase_add_test(c, releases_of_the_dead_are_folded);
 	tcase_add_test(c, a_place_where_another_one_lives_now_is_not_the_dead);
 	tcase_add_test(c, a_count_below_zero_is_told_once);
+	tcase_add_test(c, what_is_made_good_before_the_end_was_not_released_too_often);
 	tcase_add_test(c, objects_whose_birth_was_not_seen_are_not_judged);
 	tcase_add_test(c, what_went_together_in_the_dead_goes_together_in_the_living);
 	suite_add_tcase(suite, c);

@@ -118,7 +118,7 @@ static struct told gstreamer = { "gstreamer", "1", &gst_number };
 static struct hooked libraries[] = {
 	{ "libgobject-2.0.so", &gobject, { objects_hooks, closures_hooks },
 		{ gtypes_start, objects_start, closures_start } },
-	{ "libglib-2.0.so", &gobject, { boxed_hooks }, { boxed_start } },
+	{ "libglib-2.0.so", &gobject, { boxed_hooks, sources_hooks }, { boxed_start } },
 	{ "libgstreamer-1.0.so", &gstreamer, { gst_hooks } },
 };
 

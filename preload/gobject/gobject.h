@@ -27,7 +27,8 @@ struct gobject_hook {
 };
 #define GOBJECT_HOOK(name) { #name, (void *)on_##name, &original.name }
 
-extern const struct gobject_hook objects_hooks[], closures_hooks[], boxed_hooks[], gst_hooks[];
+extern const struct gobject_hook objects_hooks[], closures_hooks[], boxed_hooks[], sources_hooks[],
+	gst_hooks[];
 
 /* The numbers of the runtimes in the trace: "glib" (GObject, closures, boxed) and "gstreamer". */
 extern unsigned gobject_number, gst_number;

@@ -92,6 +92,10 @@ class CoreOfPython(unittest.TestCase):
                     self.assertEqual(report["trace"]["state"], "died by SIGSEGV at address 0x8")
                     self.check_findings(report)
                     self.assertNotIn("damaged", self.notes(report))
+                    if how == "segv":
+                        self.assertRegex(self.notes(report), r"first thread ran string_at\(\) \(ctypes/__init__\.py:\d+\)"
+                                         r"(, called by crash\(\) \(every_shape\.py:\d+\)){3}, called by <module> "
+                                         r"\(every_shape\.py:\d+\)\.")
 
     def test_what_is_damaged_is_counted_and_the_rest_told(self):
         trace, core = self.die(interpreters()[0], "damage")
@@ -122,7 +126,7 @@ class CoreOfPython(unittest.TestCase):
         script = os.path.join(home, "every_shape.py")
         with open(GUEST) as file:
             code = file.read().replace("ctypes.string_at(8)",
-                                       "print(os.getpid(), flush=True); threading.Event().wait()")
+                                       "(print(os.getpid(), flush=True), threading.Event().wait())")
         with open(script, "w") as file:
             file.write(code)
         trace = os.path.join(home, "run.trace")

@@ -71,6 +71,23 @@ class Display:
         self.server.wait()
 
 
+class Inline(unittest.TestCase):
+    """What GLib counts in its own code: born, and dead with its memory."""
+
+    def test_sources_are_known_and_those_that_are_forgotten_are_lost(self):
+        with Recording([build("sources", "glib-2.0")]) as run:
+            self.assertEqual(run.status, 0, run.stderr)
+            found = run.findings()
+            dump = subprocess.run([OURO, "dump", run.trace], capture_output=True, text=True).stdout
+        (number,) = re.findall(r"^type (\d+) .* name=GSource$", dump, re.M)
+        born = re.findall(rf" birth 0x\w+ \d+ object=0x\w+ type={number} ", dump)
+        self.assertEqual(len(born), 53)
+        lost = [f for f in found if f["kind"] == "lost" and f["members"][0]["type"] == "GSource"]
+        self.assertEqual(sum(f["count"] for f in lost), 3, found)
+        self.assertIn("forget", str(lost[0]["stack"]))
+        self.assertEqual([f["headline"] for f in found if f["severity"] == "error" and f not in lost], [])
+
+
 class Balance(unittest.TestCase):
     """What all programs must fulfil."""
 

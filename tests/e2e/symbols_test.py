@@ -1,5 +1,6 @@
 """Names of native code: wherever the debug files are, and never wrong ones."""
 import http.server
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from harness import OURO, Recording, clean_environment, main
+from harness import OURO, TOP, Recording, clean_environment, main
 
 SOURCE = """
 #include <stdlib.h>
@@ -287,6 +288,50 @@ class Packages(Folder):
             f.write(f"/.\n{self.path('app')}\n")
         text = re.sub(r"\s+", " ", self.ask("--sysroot", self.root))
         self.assertIn("Install app-tools-dbgsym (https://wiki.debian.org/", text)
+
+
+
+class CodeInNoFile(Folder):
+    def record_guest(self, name, *words):
+        run("gcc", "-g", "-O0", os.path.join(TOP, f"tests/guest/{name}.c"), "-o", self.path(name))
+        self.record(self.path(name), *words)
+
+    def test_code_made_at_run_time_has_the_name_that_its_maker_left_for_perf(self):
+        self.record_guest("jit", "map")
+        pid = json.loads(self.ask("--format", "json"))["trace"]["pid"]
+        path = f"/tmp/perf-{pid}.map"
+        self.addCleanup(os.unlink, path)
+        self.assertIn("at jitted_taker at script.js:7", self.ask())
+        # one of before the run is another process's, one of somebody else's anybody's
+        os.utime(path, (1, 1))
+        self.assertNotIn("jitted_taker", self.ask())
+        root = self.below_root(path)
+        with open(root, "w") as file, open(path) as original:
+            file.write(original.read())
+        self.assertIn("at jitted_taker at script.js:7", self.ask("--sysroot", self.root))
+
+    def test_code_made_at_run_time_without_a_name_is_an_address(self):
+        self.record_guest("jit")
+        self.assertRegex(self.ask(), r"50 lost blocks made in 0x[0-9a-f]+")
+
+    def test_the_kernels_own_library_is_stepped_through_and_lacks_no_package(self):
+        self.record_guest("in_vdso")
+        sites = json.loads(self.ask("--format", "json"))["findings"]
+        stacks = [[f["module"] for f in x["stack"] if f["module"]] for x in sites]
+        kernel = [x for x in stacks if any("vdso" in m for m in x)]
+        self.assertTrue(kernel, stacks)
+        self.assertTrue(all(any("in_vdso" in m for m in x) for x in kernel), kernel)
+        self.assertNotRegex(self.ask(), "No symbols for .*vdso")
+        if "__GI_" in self.ask():		# libc's symbols are installed: then the way back has its name, too
+            self.assertIn("by __restore_rt() libc.so.6", self.ask())
+
+    def test_a_file_that_was_deleted_while_it_was_used_is_named(self):
+        self.build()
+        self.build("plain", "int main(void) { return 0; }")
+        subprocess.run(["cp", self.path("app"), self.path("gone")], check=True)
+        self.record(self.path("gone"))
+        os.unlink(self.path("gone"))
+        self.assertRegex(self.ask().replace("\n    ", " "), r"gone: .*(no such file|is not here|not there|deleted)|gone\+0x")
 
 
 if __name__ == "__main__":

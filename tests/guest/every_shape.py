@@ -132,7 +132,9 @@ if sys.argv[1] == "damage":		# words that lead nowhere, where a list has its ite
 if sys.argv[1] == "abort":
     os.abort()
 if sys.argv[1] == "segv":
-    ctypes.string_at(8)
+    def crash(n):
+        return crash(n - 1) if n else ctypes.string_at(8)
+    crash(2)
 if sys.argv[1] == "thread":		# it has no state of the interpreter's, and no lock
     libc = ctypes.CDLL(None)
     started = ctypes.c_ulong()
