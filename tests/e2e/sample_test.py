@@ -33,7 +33,8 @@ int main(void)
 """
 # What stays: indices 1 and 3 of each four are as they were made, 2 has grown.
 STAY = [1 + i % 700 if i % 2 else 300 + i % 1000 for i in range(4000) if i % 4]
-MADE = 4000 + 200000
+MADE = [1 + i % 700 for i in range(4000)] + [i % 1000 for i in range(200000)]
+MEAN = 16384
 
 PYTHON = """
 import gc
@@ -51,14 +52,21 @@ kept = make()
 
 
 class Sample(unittest.TestCase):
-    def check(self, estimates, truth, what):
-        """`estimates`: pairs of value and standard error."""
+    def check(self, estimates, sizes, weight, what):
+        """`estimates`: pairs of value and standard error, of the sum of weight(size)."""
         n = len(estimates)
         mean = sum(value for value, _ in estimates) / n
-        error = math.sqrt(sum(error * error for _, error in estimates)) / n
-        self.assertLessEqual(abs(mean - truth), 3.5 * error + 1,
-                             f"{what}: {mean} +- {error}, not {truth}")
-        self.assertLess(error, 0.2 * truth, f"{what}: the sample is of no use")
+        truth = sum(map(weight, sizes))
+        # What one estimate is off by, from the sizes: those of few samples would not do.
+        picked = {size: -math.expm1(-max(size, 1) / MEAN) for size in set(sizes)}
+        error = math.sqrt(sum(weight(s) ** 2 * (1 - picked[s]) / picked[s] for s in sizes))
+        # 5.5 standard errors: once in 20 million
+        self.assertLess(abs(mean - truth), 5.5 * error / math.sqrt(n) + 1,
+                        f"{what}: {mean}, not {truth}")
+        told = math.sqrt(sum(error * error for _, error in estimates) / n)
+        # Estimated from what was picked: a block of a byte or two makes it large, and is rare.
+        self.assertTrue(0.4 * error < told < 3 * error, f"{what}: error {told}, not {error}")
+        self.assertLess(error / math.sqrt(n), 0.2 * truth, f"{what}: the sample is of no use")
 
     def test_estimates_are_right_on_average(self):
         made, live, live_bytes = [], [], []
@@ -71,15 +79,15 @@ class Sample(unittest.TestCase):
                     self.assertEqual(run.status, 0, run.stderr)
                     report = run.ask("report")
                 totals, sampled = report["totals"], report["totals"]["sampled"]
-                self.assertEqual(sampled["mean_bytes"], 16384)
-                self.assertLess(sampled["blocks"], MADE / 10)
+                self.assertEqual(sampled["mean_bytes"], MEAN)
+                self.assertLess(sampled["blocks"], len(MADE) / 10)
                 made.append((totals["blocks"], sampled["blocks_error"]))
                 live.append((totals["live_blocks"], sampled["live_blocks_error"]))
                 live_bytes.append((totals["live_bytes"], sampled["live_bytes_error"]))
                 self.assertTrue(any(n["text"].startswith("Sampled") for n in report["notes"]))
-        self.check(made, MADE, "blocks made")
-        self.check(live, len(STAY), "blocks alive")
-        self.check(live_bytes, sum(STAY), "bytes alive")
+        self.check(made, MADE, lambda size: 1, "blocks made")
+        self.check(live, STAY, lambda size: 1, "blocks alive")
+        self.check(live_bytes, STAY, lambda size: size, "bytes alive")
 
     @on_every_interpreter
     def test_python_objects_are_estimated_too(self, python):
