@@ -130,7 +130,7 @@ $(O)/fuzz/%: tests/fuzz/%.c $(O)/libanalyzer.a | deps-present
 PACKAGES       := gcc libc6-dev make pkg-config python3 libunwind-dev uthash-dev check \
 	libdw-dev libzydis-dev libzstd-dev zlib1g-dev libsqlite3-dev libiberty-dev
 GLIB_PACKAGES  := libglib2.0-dev libgtk-3-dev gtk-3-examples gstreamer1.0-tools \
-	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb python3-gi gir1.2-gstreamer-1.0 \
+	libgstreamer1.0-dev gstreamer1.0-plugins-base xvfb xauth python3-gi gir1.2-gstreamer-1.0 \
 	gir1.2-gtk-3.0
 CHECK_PACKAGES := g++ python3-dev git xz-utils sqlite3 valgrind libxml2-utils binutils dwz libdebuginfod1 musl-tools fakeroot \
 	libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev golang-go graphviz libdevel-nytprof-perl gdb \
