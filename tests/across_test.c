@@ -8,6 +8,7 @@
 #include "across.h"
 
 #include "dead.h"
+#include "snap_words.h"
 #include "trace_writer.h"
 
 #include <check.h>
@@ -41,17 +42,11 @@ static uint64_t address_of(char *s)
 static void add_word(const char *word)
 {
 	char from[32];
-	struct snap_run *r = &x->run[x->nruns];
-	uint8_t *p = x->room[x->nruns];
 
 	snprintf(from, sizeof(from), "%s", word);
-	r->p = p;
-	p = ouro_put_varint(p, 1);
-	*p++ = *word == '*' ? OURO_REGION_DATA : OURO_REGION_HEAP;
-	p = ouro_put_varint(p, address_of(from) / 8);
-	p = ouro_put_varint(p, 0);
-	r->end = ouro_put_varint(p, ouro_zigzag((int64_t)
-		(writer_address(strchr(word, '>') + 1) / 8)));
+	snap_word(&x->run[x->nruns], x->room[x->nruns],
+		  *word == '*' ? OURO_REGION_DATA : OURO_REGION_HEAP, address_of(from),
+		  writer_address(strchr(word, '>') + 1));
 	x->nruns++;
 }
 

@@ -8,6 +8,7 @@
 #include "find_lost.h"
 
 #include "mem.h"
+#include "snap_words.h"
 #include "trace_writer.h"
 
 #include <check.h>
@@ -36,19 +37,13 @@ static struct world *x;
 static void add_word(const char *word)
 {
 	bool variable = *word == '*';
-	const char *to = strchr(word, '>') + 1;
-	struct snap_run *r = &x->run[x->snap.runs];
 	uint64_t where = variable ? 0x8000 + 8 * x->snap.runs :
 		writer_address((char[]){ word[0], 0 }) + 24 + 8 * (x->snap.runs % 4);
-	uint64_t held = writer_address(to);
-	uint8_t *p = x->room[x->snap.runs++];
 
-	r->p = p;
-	p = ouro_put_varint(p, 1);
-	*p++ = variable ? OURO_REGION_DATA : OURO_REGION_HEAP;
-	p = ouro_put_varint(p, where / 8);
-	p = ouro_put_varint(p, 0);
-	r->end = ouro_put_varint(p, ouro_zigzag((int64_t)(held / 8)));
+	snap_word(&x->run[x->snap.runs], x->room[x->snap.runs],
+		  variable ? OURO_REGION_DATA : OURO_REGION_HEAP, where,
+		  writer_address(strchr(word, '>') + 1));
+	x->snap.runs++;
 }
 
 static int find(void)

@@ -9,6 +9,7 @@
 
 #include "found.h"
 #include "mem.h"
+#include "snap_words.h"
 #include "trace.h"
 
 #include <check.h>
@@ -40,23 +41,6 @@ static uint64_t address(char name)
 	return BASE + STEP * (uint64_t)(name - 'a');
 }
 
-static uint8_t *encode(uint8_t *p, uint8_t region, const uint64_t *where, const uint64_t *held,
-	unsigned n)
-{
-	uint64_t at = where[0] / 8, before = 0;
-
-	p = ouro_put_varint(p, n);
-	*p++ = region;
-	p = ouro_put_varint(p, at);
-	for (unsigned i = 0; i < n; i++) {
-		p = ouro_put_varint(p, where[i] / 8 - at);
-		p = ouro_put_varint(p, ouro_zigzag((int64_t)(held[i] / 8 - before)));
-		at = where[i] / 8;
-		before = held[i] / 8;
-	}
-	return p;
-}
-
 static void add_word(struct world *w, const char *word)
 {
 	static const char kinds[] = "*~^%";
@@ -65,11 +49,10 @@ static void add_word(struct world *w, const char *word)
 	const char *kind = strchr(kinds, word[0]);
 	uint64_t where = kind ? 0x8000 : address(word[0]) + 8 * (uint64_t)(word[2] - 'a' + 1) % SIZE;
 	uint64_t held = address(word[2]) + (word[3] == '+' ? strtoull(word + 4, NULL, 10) : 0);
-	struct snap_run *r = &w->run[w->snap.runs];
 
-	r->p = w->room[w->snap.runs++];
-	r->end = encode((uint8_t *)r->p, kind ? region[kind - kinds] : OURO_REGION_HEAP,
-		&where, &held, 1);
+	snap_word(&w->run[w->snap.runs], w->room[w->snap.runs],
+		  kind ? region[kind - kinds] : OURO_REGION_HEAP, where, held);
+	w->snap.runs++;
 }
 
 /* Blocks are those named in `alive`. */
@@ -214,7 +197,7 @@ END_TEST
 START_TEST(words_come_back_as_they_were_written)
 {
 	uint64_t where[] = { 0x7ff0, 0x7ff8, 0x7fff00000000 }, held[] = { 0x20, 0x18, 0x555500001008 };
-	uint8_t room[100], *end = encode(room, OURO_REGION_STACK, where, held, 3);
+	uint8_t room[100], *end = snap_words(room, OURO_REGION_STACK, where, held, 3);
 	struct found f;
 
 	ck_assert_ptr_eq(found_read(room, end, &f), end);
