@@ -26,11 +26,20 @@ static char *copy(struct text t)
 	return buf_take(&b);
 }
 
-/* "python3 -X dev app.py" is app.py to who wrote it. */
+static bool is_python(struct text argv0)
+{
+	const char *slash = memrchr(argv0.s, '/', argv0.length);
+	const char *name = slash ? slash + 1 : argv0.s;
+
+	return argv0.length - (size_t)(name - argv0.s) >= 6 && !memcmp(name, "python", 6);
+}
+
+/* "python3 -X dev app.py" is app.py to who wrote it, "/usr/bin/python3 /usr/bin/hg" is hg. */
 static char *name_program(const struct defs *d)
 {
 	struct text t = d->executable;
 	struct buf b = {0};
+	bool python = d->argc && is_python(d->argv[0]);
 	uint32_t i;
 
 	if (d->argc)
@@ -45,7 +54,7 @@ static char *name_program(const struct defs *d)
 				break;
 			continue;
 		}
-		if (a->length > 3 && !memcmp(a->s + a->length - 3, ".py", 3))
+		if ((python && a->length) || (a->length > 3 && !memcmp(a->s + a->length - 3, ".py", 3)))
 			t = *a;
 		break;
 	}

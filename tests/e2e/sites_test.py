@@ -256,6 +256,17 @@ class Sites(unittest.TestCase):
             self.assertLess(abs(ours[int(line)][1] - size), 0.02 * size + 500, (line, ours))
         self.assertGreaterEqual(temporary, 2900)
 
+    def test_a_script_has_its_own_name(self):
+        script = os.path.join(self.folder, "tool")
+        with open(script, "w") as f:
+            f.write("#! /usr/bin/python3\n[]\n")
+        os.chmod(script, 0o755)
+        for command, name in ([script, "clone"], "tool"), (["/usr/bin/python3", "-X", "dev", script],
+                              "tool"), (["/usr/bin/python3", "-c", "[]", "x.py"], "python3"), \
+                             (["cat", "/dev/null"], "cat"):
+            with Recording(command) as run:
+                self.assertEqual(run.ask("report")["trace"]["program"], name)
+
     def test_what_keeps_growing_is_told_and_what_fills_up_is_not(self):
         program = build(self.folder, "server", SERVER)
         for words, wanted in ([program, "leak"], ["remember"]), ([program], []):
