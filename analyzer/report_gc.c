@@ -276,7 +276,9 @@ static void put_garbage(const struct term *t, const struct report *r, const stru
 		buf_number(&b, lives_died(&p->lives, DEATH_BY_COLLECTOR));
 		buf_puts(&b, " of ");
 		buf_number(&b, p->lives.births);
-		buf_printf(&b, " %s in ", words_type(p->type));
+		buf_putc(&b, ' ');
+		words_put_type(&b, p->type);
+		buf_puts(&b, " in ");
 		put_place(&b, r, p->site);
 		line(t, TERM_PLAIN, 2, &b);
 	}

@@ -66,7 +66,7 @@ static void put_object(const struct term *t, const struct heap *h, const struct 
 	const char *name = n->label ? heap_text(h, n->label) : words_variable(h, x->node);
 	struct buf b = {0};
 
-	buf_printf(&b, "%s", words_type(heap_type_name(h, x->node)));
+	words_put_type(&b, heap_type_name(h, x->node));
 	if (*name)
 		buf_printf(&b, " `%s`", name);
 	buf_printf(&b, " at 0x%llx, ", (unsigned long long)n->address);

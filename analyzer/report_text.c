@@ -396,7 +396,7 @@ static void put_overview(const struct term *t, const struct report *r,
 		buf_bytes(&size, x->bytes);
 		buf_number(&n, x->objects);
 		fprintf(t->out, "%13s %9s  ", buf_text(&size), buf_text(&n));
-		buf_printf(&b, "%s", words_type(x->type));
+		words_put_type(&b, x->type);
 		if (*x->site.function) {
 			buf_puts(&b, " in ");
 			words_place(&b, x->site.function, x->site.file, x->site.line);
