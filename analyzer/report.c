@@ -34,7 +34,10 @@ static bool is_python(struct text argv0)
 	return argv0.length - (size_t)(name - argv0.s) >= 6 && !memcmp(name, "python", 6);
 }
 
-/* "python3 -X dev app.py" is app.py to who wrote it, "/usr/bin/python3 /usr/bin/hg" is hg. */
+/*
+ * "python3 -X dev app.py" is app.py to who wrote it, "/usr/bin/python3 /usr/bin/hg" is hg,
+ * "python3 -m http.server" is http.server.
+ */
 static char *name_program(const struct defs *d)
 {
 	struct text t = d->executable;
@@ -48,10 +51,14 @@ static char *name_program(const struct defs *d)
 		const struct text *a = &d->argv[i];
 
 		if (a->length && a->s[0] == '-') {
+			bool module = python && a->length == 2 && a->s[1] == 'm';
+
+			if (module && i + 1 < d->argc && d->argv[i + 1].length)
+				t = d->argv[i + 1];
+			if (module || (a->length == 2 && a->s[1] == 'c'))
+				break;
 			/* options that take a word: the script is not that word */
 			i += a->length == 2 && (a->s[1] == 'X' || a->s[1] == 'W');
-			if (a->length == 2 && (a->s[1] == 'c' || a->s[1] == 'm'))
-				break;
 			continue;
 		}
 		if ((python && a->length) || (a->length > 3 && !memcmp(a->s + a->length - 3, ".py", 3)))

@@ -263,6 +263,7 @@ class Sites(unittest.TestCase):
         os.chmod(script, 0o755)
         for command, name in ([script, "clone"], "tool"), (["/usr/bin/python3", "-X", "dev", script],
                               "tool"), (["/usr/bin/python3", "-c", "[]", "x.py"], "python3"), \
+                             (["/usr/bin/python3", "-m", "calendar", "2026"], "calendar"), \
                              (["cat", "/dev/null"], "cat"):
             with Recording(command) as run:
                 self.assertEqual(run.ask("report")["trace"]["program"], name)
