@@ -453,12 +453,13 @@ static int tell(struct grower *x, struct candidate *c)
 	return tell_words(x, f, c);
 }
 
-int find_growth(struct findings *f, const struct growth_world *w)
+int find_growth(struct findings *f, const struct growth_world *w, bool *ret_tested)
 {
 	struct grower x = { .f = f, .w = w, .r = w->l->r };
 	int e;
 
-	if (!choose_segments(&x))
+	*ret_tested = choose_segments(&x);
+	if (!*ret_tested)
 		return 0;
 	e = collect(&x);
 	if (!e)

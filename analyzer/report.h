@@ -13,6 +13,7 @@
 #include "garbage.h"
 #include "heap_load.h"
 #include "overview.h"
+#include "program.h"
 #include "refs.h"
 #include "survival.h"
 #include "term.h"
@@ -78,7 +79,9 @@ struct report {
 	struct work work;
 	double allocations;		/* by the program when it was warm: work.h   */
 	double warm_seconds;		/* ... for so long                           */
+	bool growth_tested;		/* the run was long enough to tell           */
 	char *state;			/* "exited with status 0", "was killed"      */
+	struct programs others;		/* the other processes of its run            */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;
 };

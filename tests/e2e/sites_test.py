@@ -268,6 +268,27 @@ class Sites(unittest.TestCase):
             with Recording(command) as run:
                 self.assertEqual(run.ask("report")["trace"]["program"], name)
 
+    def test_the_other_processes_of_a_run_are_named(self):
+        code = ("import os, sys, time\nfor n in 1000, 20000:\n if not os.fork():\n"
+                "  x = [[i] for i in range(n)]; os._exit(0)\n os.wait()\ntime.sleep(2.1)")
+        with Recording(["/usr/bin/python3", "-c", code]) as run:
+            answer = run.ask("report")
+            large, small = answer["processes"]
+            self.assertEqual(large["file"], f"{run.trace}.d/{large['pid']}")
+            self.assertEqual((large["program"], large["bytes"]),
+                             ("python3", os.path.getsize(large["file"])))
+            self.assertGreater(large["bytes"], small["bytes"])
+            self.assertNotEqual(large["pid"], small["pid"])
+            self.assertIn("Also recorded: 2 other processes; the largest trace: python3, pid "
+                          f"{large['pid']}, `ouro report {large['file']}`.",
+                          " ".join(run.stderr.split()))
+            text = " ".join(run.text("report").split())
+            self.assertIn(f"python3, pid {small['pid']}: `ouro report {small['file']}`", text)
+            self.assertFalse(answer["totals"]["growth_tested"])
+            self.assertIn("too short a run to tell what keeps growing", text)
+            refused = subprocess.run([OURO, "report", run.trace + ".d"], capture_output=True, text=True)
+            self.assertIn("a folder: name one of the traces in it", refused.stderr)
+
     def test_what_keeps_growing_is_told_and_what_fills_up_is_not(self):
         program = build(self.folder, "server", SERVER)
         for words, wanted in ([program, "leak"], ["remember"]), ([program], []):
