@@ -189,7 +189,11 @@ static int analyse_objects(struct report *r, bool each)
 		r->loader.blocks = &r->blocks;
 	}
 	if (!e)
+		e = inherited_replay(&r->inherited, &r->heap, r->symbols);
+	r->loader.inherited = &r->inherited;
+	if (!e)
 		e = heap_load(&r->loader);
+	inherited_forget(&r->inherited);
 	if (!e)
 		e = analysis_init(&r->analysis, &r->heap);
 	if (e)
@@ -557,6 +561,8 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		r->work.warm = ticks_at(&r->trace, o->skip_seconds);
 	if (!e)
 		e = programs_list(&r->others, path);
+	if (!e)
+		e = inherited_open(&r->inherited, path, &r->trace, &r->defs);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
@@ -613,6 +619,7 @@ void report_close(struct report *r)
 	core_revive_fini(&r->revived);
 	replay_fini(&r->replay);
 	defs_free(&r->defs);
+	inherited_fini(&r->inherited);
 	trace_close(&r->trace);
 	*r = (struct report){0};
 }

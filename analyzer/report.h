@@ -12,6 +12,7 @@
 #include "find_lost.h"
 #include "garbage.h"
 #include "heap_load.h"
+#include "inherited.h"
 #include "overview.h"
 #include "program.h"
 #include "refs.h"
@@ -46,6 +47,7 @@ struct report {
 	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
+	struct inherited inherited;	/* of a fork                                 */
 	struct heap_loader loader;
 	struct analysis analysis;
 	struct overview overview;

@@ -73,6 +73,8 @@ static void put_object(const struct term *t, const struct heap *h, const struct 
 	buf_bytes(&b, n->bytes);
 	if (n->born == HEAP_BORN_BEFORE)
 		buf_puts(&b, ", made by the start-up");
+	else if (n->born == HEAP_BORN_PARENT)
+		buf_puts(&b, ", made before the fork");
 	else if (n->born == HEAP_BORN_UNKNOWN && h->sampled)
 		buf_puts(&b, ", birth not sampled");
 	putc('\n', t->out);

@@ -412,6 +412,8 @@ static void put_overview(struct json *j, const struct report *r)
 		json_uint(j, "objects_error", o->objects_error);
 		json_uint(j, "bytes_error", o->bytes_error);
 	}
+	json_uint(j, "inherited_objects", o->parent_objects);
+	json_uint(j, "inherited_bytes", o->parent_bytes);
 	json_uint(j, "other_objects", o->other_objects);
 	json_uint(j, "other_bytes", o->other_bytes);
 	json_open(j, "sites", '[');
@@ -474,7 +476,7 @@ static void put_holder(struct json *j, const struct holder *x)
 
 static void put_held(struct json *j, const struct heap *h, const struct held *x)
 {
-	static const char *const born[] = { NULL, "startup", "program" };
+	static const char *const born[] = { NULL, "startup", "program", "parent" };
 	const struct heap_node *n = &h->node[x->node];
 	uint32_t i;
 

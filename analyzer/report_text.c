@@ -390,6 +390,12 @@ static void put_overview(const struct term *t, const struct report *r,
 	buf_number(&b, v->early_objects);
 	buf_puts(&b, ", ");
 	buf_bytes(&b, v->early_bytes);
+	if (v->parent_objects) {
+		buf_printf(&b, "; by its parent, pid %u, before the fork: ", r->trace.head.ppid);
+		buf_number(&b, v->parent_objects);
+		buf_puts(&b, ", ");
+		buf_bytes(&b, v->parent_bytes);
+	}
 	put_buf(t, TERM_BOLD, 0, &b);
 	for (i = 0; i < told; i++) {
 		const struct overview_row *x = &v->row[i];
