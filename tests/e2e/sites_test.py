@@ -116,10 +116,14 @@ sessions, cache = {}, {}
 class Session:
     def __init__(self, user):
         self.basket = [user, "user %d" % user]
+        self.buffer = bytearray()
+def fill(session):	# memory of C that is an object's, and no object
+    session.buffer.extend(b"x" * 600)
 def handle(n):
     data = json.loads(json.dumps({"user": n, "items": list(range(10))}))
     if sys.argv[1] == "leak" and n % 3 == 0:
         sessions[n] = Session(n)
+        fill(sessions[n])
     if sys.argv[1] == "garbage":
         Loop()
     cache.setdefault(random.randrange(50), [n])
@@ -321,7 +325,10 @@ class Sites(unittest.TestCase):
             told = {f["sites"][0]["function"]: f for f in growth}
             self.assertIn("handle", told)
             self.assertRegex(told["handle"]["held_by"], r"sessions\[\d+\]")
-            self.assertTrue(set(told) <= {"handle", "__init__", "<module>"}, set(told))
+            self.assertTrue(set(told) <= {"handle", "fill", "__init__", "<module>"}, set(told))
+            self.assertEqual(told["fill"]["types"], [])
+            self.assertRegex(told["fill"]["held_by"], r"sessions\[\d+\]\.buffer$")
+            self.assertIn(" one of them is held by ", told["fill"]["story"])
 
 
 def run_timeline(command):
