@@ -145,6 +145,16 @@ static __attribute__((noinline)) bool look_for_ending(const struct counted_threa
 	return true;
 }
 
+static __attribute__((noinline)) void tell_change(struct guard g, enum ouro_kind kind,
+	uintptr_t object, uint64_t count, COUNTED_PARAMS)
+{
+	before_record(&g, object);
+	if (__builtin_expect(!g.t->counted->endings, 1)
+	    || look_for_ending(g.t->counted, object, &count))
+		event_counted(&g, kind, object, count, ip, sp, bp);
+	guard_leave(&g);
+}
+
 static inline __attribute__((always_inline)) void change(enum ouro_kind kind,
 	uintptr_t object, uint64_t count, COUNTED_PARAMS)
 {
@@ -152,11 +162,11 @@ static inline __attribute__((always_inline)) void change(enum ouro_kind kind,
 
 	if (!enter(&g, sp))
 		return;
-	before_record(&g, object);
-	if (__builtin_expect(!g.t->counted->endings, 1)
-	    || look_for_ending(g.t->counted, object, &count))
-		event_from(&g, kind, object, count, ip, sp, bp);
-	guard_leave(&g);
+	if (!g.t->counted->makings && !g.t->counted->endings
+	    && event_repeated(g.t, kind, object, count, ip, sp, bp))
+		guard_leave(&g);
+	else
+		tell_change(g, kind, object, count, ip, sp, bp);
 }
 
 void counted_incref(uintptr_t object, uint64_t count, COUNTED_PARAMS)

@@ -60,6 +60,7 @@ static void start_over(struct thr *t, uint64_t seq)
 	w->at = (uint8_t *)(c + 1);
 	w->end = w->at + OURO_CHUNK_ROOM - SLACK;
 	w->last = NULL;
+	w->pair = (struct event_pair){ 0 };
 	w->ticks = now;
 	w->addr = 0;
 	w->lost = 0;
@@ -322,6 +323,66 @@ void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t a
 	commit(w, put_stack(p, t, form));
 }
 
+/* --- pairs of references --------------------------------------------------------- */
+
+/* Written whole, then raised by stores of one byte: killed at any moment, what counts was. */
+bool event_begin_repeats(struct thr *t)
+{
+	const uint16_t head = OURO_HEAD(OURO_REPEAT, 0, 0, 1, OURO_STACK_NONE);
+	struct event_writer *w = &t->out;
+	struct event_pair *pair = &w->pair;
+
+	if (pair->repeats || (size_t)(w->end - w->at) < sizeof head + 1)
+		return false;
+	memcpy(w->at, &head, sizeof head);
+	pair->repeats = w->at + sizeof head;
+	*pair->repeats = 1;
+	commit(w, pair->repeats + 1);
+	pair->last = w->last;
+	pair->turn ^= 1;
+	w->stacks++;
+	return true;
+}
+
+/* before: the last record, before the one that was just written about this. */
+static void note_for_pair(struct thr *t, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	uintptr_t ip, const uint8_t *before)
+{
+	const struct unwind *u = t->unwind;
+	struct event_writer *w = &t->out;
+	struct event_pair *pair = &w->pair;
+	unsigned older = pair->turn, newer = older ^ 1;
+	bool follows = pair->last && pair->last == before && pair->depth == u->n
+		&& u->kept + 1 >= u->n;
+
+	if (w->last == before || !u->ready || u->cut != UNWIND_WHOLE || confined || proof_wanted
+	    || (interpreter && interpreter->frames)) {
+		pair->last = NULL;
+		pair->two = false;
+		return;
+	}
+	pair->of[older].ip = ip;
+	pair->of[older].addr = addr;
+	pair->of[older].arg = arg;
+	pair->of[older].way = unwind_way(u);
+	pair->of[older].kind = (uint8_t)kind;
+	pair->two = follows && pair->of[newer].way == pair->of[older].way;
+	pair->turn = (uint8_t)newer;
+	pair->depth = u->n;
+	pair->repeats = NULL;
+	pair->last = w->last;
+}
+
+void event_counted(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
+	uintptr_t ip, uintptr_t sp, uintptr_t bp)
+{
+	struct thr *t = g->t;
+	const uint8_t *before = t->out.last;
+
+	event_from(g, kind, addr, arg, ip, sp, bp);
+	note_for_pair(t, kind, addr, arg, ip, before);
+}
+
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)
 {
 	struct event_writer *w = &g->t->out;
@@ -414,6 +475,7 @@ void event_thread_start(struct thr *t)
 
 	/* The stacks in the chunk are another thread's, and nothing was checked since. */
 	t->out.native.same = t->out.interp.same = 0;
+	t->out.pair = (struct event_pair){ 0 };
 	event_ext(&g, OURO_EXT_THREAD, &thread, 1);
 }
 

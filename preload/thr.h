@@ -36,6 +36,24 @@ struct written {
 	uint32_t mark;			/* native: the first is OURO_LOC_CUT or _LOST; 0 */
 };
 
+/*
+ * The last two events, where they were changes of counts made by one function (see
+ * event_counted): a third that is as the first is not written but counted.
+ */
+struct event_pair {
+	const uint8_t *last;		/* the stream's last record when the second was told; NULL: none was */
+	uint8_t *repeats;		/* that is a REPEAT, whose number is here; NULL: it is none yet */
+	uint32_t depth;			/* frames of both                                */
+	uint8_t turn;			/* which of[] is the older one                   */
+	bool two;			/* there are two, and their stacks differ in the innermost address at most */
+	struct {
+		uintptr_t ip, addr;
+		uint64_t arg;
+		uint32_t way;		/* unwind_way()                              */
+		uint8_t kind;
+	} of[2];
+};
+
 /* What the events of one stream are written with: events.c's. */
 struct event_writer {
 	struct ouro_chunk *chunk;	/* live chunk, mapped; NULL: none could be had   */
@@ -43,6 +61,7 @@ struct event_writer {
 	uint8_t *last;			/* start of the last record, NULL: none in chunk */
 	uint64_t ticks, addr;		/* of the last record                            */
 	struct written native, interp;
+	struct event_pair pair;
 	struct ouro_recent recent;	/* as a reader of the chunk has it               */
 	uint32_t lost;			/* since the last record that could be written   */
 	uint32_t stacks, cut, full, interp_cut;	/* statistics not yet in the header      */
