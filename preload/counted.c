@@ -145,16 +145,6 @@ static __attribute__((noinline)) bool look_for_ending(const struct counted_threa
 	return true;
 }
 
-static __attribute__((noinline)) void tell_change(struct guard g, enum ouro_kind kind,
-	uintptr_t object, uint64_t count, COUNTED_PARAMS)
-{
-	before_record(&g, object);
-	if (__builtin_expect(!g.t->counted->endings, 1)
-	    || look_for_ending(g.t->counted, object, &count))
-		event_counted(&g, kind, object, count, ip, sp, bp);
-	guard_leave(&g);
-}
-
 static inline __attribute__((always_inline)) void change(enum ouro_kind kind,
 	uintptr_t object, uint64_t count, COUNTED_PARAMS)
 {
@@ -162,11 +152,18 @@ static inline __attribute__((always_inline)) void change(enum ouro_kind kind,
 
 	if (!enter(&g, sp))
 		return;
-	if (!g.t->counted->makings && !g.t->counted->endings
-	    && event_repeated(g.t, kind, object, count, ip, sp, bp))
-		guard_leave(&g);
+	before_record(&g, object);
+	if (__builtin_expect(g.t->counted->endings, 0)
+	    && !look_for_ending(g.t->counted, object, &count))
+		goto leave;
+	if (event_repeated(g.t, kind, object, count, ip, sp, bp))
+		goto leave;
+	if (kind == OURO_DECREF)
+		event_given_back(&g, object, count, ip, sp, bp);
 	else
-		tell_change(g, kind, object, count, ip, sp, bp);
+		event_from(&g, kind, object, count, ip, sp, bp);
+leave:
+	guard_leave(&g);
 }
 
 void counted_incref(uintptr_t object, uint64_t count, COUNTED_PARAMS)

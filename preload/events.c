@@ -344,43 +344,51 @@ bool event_begin_repeats(struct thr *t)
 	return true;
 }
 
-/* before: the last record, before the one that was just written about this. */
-static void note_for_pair(struct thr *t, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	uintptr_t ip, const uint8_t *before)
+/* Is the last record the INCREF to `count` of addr, with a stack and whole? */
+static bool last_took(const struct event_writer *w, uintptr_t addr, uint64_t count)
 {
+	const uint8_t *p = w->last;
+	unsigned code;
+	uint64_t arg;
+	uint16_t head;
+
+	if (!p || w->addr != addr || w->lost)
+		return false;
+	memcpy(&head, p, 2);
+	if ((head & 31) != OURO_INCREF || head >> 14 == OURO_STACK_NONE)
+		return false;
+	p += 2 + ouro_code_bytes(head >> 5 & 7) + ouro_code_bytes(head >> 8 & 7);
+	code = head >> 11 & 7;
+	memcpy(&arg, p, 8);
+	return code < 7 && (arg & ((1ull << 8 * code) - 1)) == count;
+}
+
+void event_given_back(struct guard *g, uintptr_t addr, uint64_t arg, uintptr_t ip,
+	uintptr_t sp, uintptr_t bp)
+{
+	struct thr *t = g->t;
 	const struct unwind *u = t->unwind;
 	struct event_writer *w = &t->out;
 	struct event_pair *pair = &w->pair;
-	unsigned older = pair->turn, newer = older ^ 1;
-	bool follows = pair->last && pair->last == before && pair->depth == u->n
-		&& u->kept + 1 >= u->n;
+	const uint8_t *behind = w->at;
+	bool took = u->ready && last_took(w, addr, arg + 1);
+	uint32_t depth = u->n, way = took ? unwind_way(u) : 0;
+	uintptr_t taken_ip = took ? u->frames[depth - 1].ip : 0;
 
-	if (w->last == before || !u->ready || u->cut != UNWIND_WHOLE || confined || proof_wanted
-	    || (interpreter && interpreter->frames)) {
-		pair->last = NULL;
-		pair->two = false;
+	event_from(g, OURO_DECREF, addr, arg, ip, sp, bp);
+	pair->addr = 0;
+	/* It may have been dropped, or begin another chunk. */
+	if (!took || w->last != behind || !u->ready || u->cut != UNWIND_WHOLE || u->n != depth
+	    || u->kept + 1 < depth || unwind_way(u) != way || proof_wanted
+	    || (interpreter && interpreter->frames))
 		return;
-	}
-	pair->of[older].ip = ip;
-	pair->of[older].addr = addr;
-	pair->of[older].arg = arg;
-	pair->of[older].way = unwind_way(u);
-	pair->of[older].kind = (uint8_t)kind;
-	pair->two = follows && pair->of[newer].way == pair->of[older].way;
-	pair->turn = (uint8_t)newer;
-	pair->depth = u->n;
+	pair->addr = addr;
+	pair->count = arg + 1;
+	pair->ip[0] = taken_ip;
+	pair->ip[1] = ip;
+	pair->turn = 0;
 	pair->repeats = NULL;
 	pair->last = w->last;
-}
-
-void event_counted(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	uintptr_t ip, uintptr_t sp, uintptr_t bp)
-{
-	struct thr *t = g->t;
-	const uint8_t *before = t->out.last;
-
-	event_from(g, kind, addr, arg, ip, sp, bp);
-	note_for_pair(t, kind, addr, arg, ip, before);
 }
 
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)

@@ -39,12 +39,12 @@ static inline __attribute__((always_inline)) void event_at(struct guard *g,
 /*
  * INCREF or DECREF.  Where a function takes a reference and gives it back, again and again, its
  * stack proven to be the same, event_repeated does it for a fraction of the price, by a REPEAT;
- * false: nothing was done.
+ * false: nothing was done.  event_given_back is event_from for a DECREF, and sees such pairs.
  */
 static inline bool event_repeated(struct thr *t, enum ouro_kind kind, uintptr_t addr,
 	uint64_t arg, uintptr_t ip, uintptr_t sp, uintptr_t bp);
-void event_counted(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t arg,
-	uintptr_t ip, uintptr_t sp, uintptr_t bp);
+void event_given_back(struct guard *g, uintptr_t addr, uint64_t arg, uintptr_t ip,
+	uintptr_t sp, uintptr_t bp);
 
 /*
  * The object `op` of `type` was made in the block of the last event_at() of
@@ -71,17 +71,17 @@ static inline __attribute__((always_inline)) bool event_repeated(struct thr *t,
 	enum ouro_kind kind, uintptr_t addr, uint64_t arg, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
 	struct event_pair *pair = &t->out.pair;
-	unsigned older = pair->turn;
+	unsigned turn = kind == OURO_DECREF;
 	uint8_t *n = pair->repeats;
 
-	if (pair->of[older].ip != ip || pair->of[older].addr != addr
-	    || pair->of[older].arg != arg || pair->of[older].kind != kind || !pair->two
-	    || pair->last != t->out.last || !unwind_stands(t->unwind, sp, bp))
+	if (pair->addr != addr || pair->ip[turn] != ip || pair->turn != turn
+	    || pair->count - turn != arg || pair->last != t->out.last
+	    || !unwind_stands(t->unwind, sp, bp))
 		return false;
 	if (__builtin_expect(!n || *n == OURO_REPEATS_MAX, 0))
 		return event_begin_repeats(t);
 	__atomic_store_n(n, *n + 1, __ATOMIC_RELAXED);
-	pair->turn = (uint8_t)(older ^ 1);
+	pair->turn ^= 1;
 	t->out.stacks++;
 	return true;
 }

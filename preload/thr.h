@@ -37,21 +37,16 @@ struct written {
 };
 
 /*
- * The last two events, where they were changes of counts made by one function (see
- * event_counted): a third that is as the first is not written but counted.
+ * The last two events, where one function took a reference and gave it back: if it does so
+ * again, that is not written but counted (event_repeated).
  */
 struct event_pair {
-	const uint8_t *last;		/* the stream's last record when the second was told; NULL: none was */
+	const uint8_t *last;		/* the stream's last record, as long as nothing else was written */
 	uint8_t *repeats;		/* that is a REPEAT, whose number is here; NULL: it is none yet */
-	uint32_t depth;			/* frames of both                                */
-	uint8_t turn;			/* which of[] is the older one                   */
-	bool two;			/* there are two, and their stacks differ in the innermost address at most */
-	struct {
-		uintptr_t ip, addr;
-		uint64_t arg;
-		uint32_t way;		/* unwind_way()                              */
-		uint8_t kind;
-	} of[2];
+	uintptr_t addr;			/* the object; 0: there is no such pair         */
+	uint64_t count;			/* with the reference                           */
+	uintptr_t ip[2];		/* where it is taken, and given back            */
+	unsigned turn;			/* which of ip[] comes next                     */
 };
 
 /* What the events of one stream are written with: events.c's. */

@@ -90,7 +90,7 @@ static inline bool broken_eight(const struct unwind_link *l)
  * that were looked at before: a loop over the odd ones costs more, as their number can't be
  * predicted.
  */
-static inline __attribute__((always_inline)) int64_t broken_link(const struct unwind_link *link, int64_t n)
+static inline int64_t broken_link(const struct unwind_link *link, int64_t n)
 {
 	int64_t i = n;
 
