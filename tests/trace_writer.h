@@ -820,6 +820,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 	else if (!strcmp(word[0], "birth"))
 		writer_event(w, OURO_BIRTH, writer_address(word[1]),
 			writer_type(w, word[2]), word[3], NULL, 0);
+	else if (!strcmp(word[0], "repeat"))
+		writer_event(w, OURO_REPEAT, 0, n, NULL, NULL, 0);
 	else if (!strcmp(word[0], "collect"))
 		writer_event(w, OURO_COLLECT, 0, n, word[2], NULL, 0);
 	else if (!strcmp(word[0], "collected"))
