@@ -37,6 +37,7 @@ struct report_options {
 struct report_note {
 	bool warning;			/* limits what the report can say            */
 	char *text;
+	const char *brief;		/* instead, where not all is wanted; NULL: text */
 };
 
 struct report {
