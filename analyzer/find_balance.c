@@ -164,8 +164,10 @@ static int add_member(struct finder *f, struct finding *x, node_id v, uint32_t *
 		return (int)site;
 	if (mem_room(&x->member, x->nmembers, cap, sizeof(*x->member)))
 		return -ENOMEM;
-	if (book)
-		buf_printf(&label, "%s ", words_type(type_name(f->l, book->type)));
+	if (book) {
+		words_put_type(&label, type_name(f->l, book->type));
+		buf_putc(&label, ' ');
+	}
 	buf_printf(&label, "0x%llx", (unsigned long long)address);
 	x->member[x->nmembers] = (struct finding_member){ .node = v, .label = buf_take(&label),
 		.type = book ? type_name(f->l, book->type) : "memory block",
@@ -619,9 +621,9 @@ static int bad_words(struct finder *f, struct finding *x, const struct refs_bad 
 		if (x->path[i].role == FINDING_SUSPECT)
 			culprit = i;
 	put_place(&t, &x->path[0].place);
-	buf_printf(&t, " %s a %s %s", b->retain ? "retains" : "releases",
-		words_type(type_name(f->l, b->type)), b->alive ?
-		"more often than it was retained" : "that is dead already");
+	buf_puts(&t, b->retain ? " retains a " : " releases a ");
+	words_put_type(&t, type_name(f->l, b->type));
+	buf_puts(&t, b->alive ? " more often than it was retained" : " that is dead already");
 	if (b->times > 1)
 		put_times(&t, ",", b->times);
 	x->headline = buf_take(&t);

@@ -12,6 +12,7 @@
 #ifndef THR_H
 #define THR_H
 
+#include "hidden.h"
 #include "unwind.h"
 
 #include <errno.h>
@@ -68,8 +69,7 @@ struct thr {
 	uint32_t thread;		/* number in the trace                           */
 	uint32_t stream;
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
-	int64_t sample_left;		/* bytes to the next sample; sample.c's, as are these: */
-	uint64_t sample_seed;		/* 0: none drawn yet                         */
+	uint64_t sample_seed;		/* of sample.c's gaps; 0: none drawn yet     */
 	uintptr_t sample_passed;	/* pool block last taken and not picked, until its object is born */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
 	bool pool_asked;		/* ... and it made some since the last POOL event    */
@@ -86,7 +86,7 @@ struct thr {
 
 #define COUNTED_THREAD	2560		/* bytes of it                                   */
 
-extern __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
+extern HIDDEN __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
 
 /* Proof of being inside a hook: what writes events asks for one. */
 struct guard {
@@ -94,9 +94,9 @@ struct guard {
 	int saved_errno;
 };
 
-extern bool thr_several;		/* a second thread has come, ever: set before its first event */
+extern HIDDEN bool thr_several;	/* a second thread has come, ever: set before its first event */
 
-extern int recording;			/* 0: every hook forwards and does nothing else */
+extern HIDDEN int recording;	/* 0: every hook forwards and does nothing else */
 void go_inert(const char *why);		/* for good; the trace says why; any thread */
 
 /*
@@ -104,7 +104,7 @@ void go_inert(const char *why);		/* for good; the trace says why; any thread */
  * that it is one, whatever call made it: the page is wiped at fork.  A child
  * that shares the memory (vfork) shares the page, too, and is the parent.
  */
-extern const volatile uint32_t *process_epoch;
+extern HIDDEN const volatile uint32_t *process_epoch;
 
 /*
  * False: do not record (not started, inert, no memory, or we are our own

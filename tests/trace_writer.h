@@ -31,7 +31,7 @@
  *   applied                        of a ring: what this stream wrote so far is in the rows
  *   collect GENERATION, collected N, ready, exiting, snapshot N, mark NAME
  *   runtime NAME                   a definition: it is recorded
- *   told GENERATION CAUSE FREED EXAMINED KEPT RUNS [TOOK]     just before collected
+ *   told GENERATION CAUSE FREED EXAMINED KEPT RUNS [TOOK [CPU]]   just before collected; CPU: ns + 1
  *   statistics COLLECTIONS FREED   the runtime's own, of generation 0
  *   snap N                         what follows goes to snapshot stream N
  *   node ADDR TYPE SIZE COUNT [FLAGS [GENERATION [LABEL]]]
@@ -539,6 +539,7 @@ static inline void writer_told(struct trace_writer *w, char **word)
 		[OURO_COLLECTED_KEPT] = strtoull(word[5], NULL, 0),
 		[OURO_COLLECTED_RUNS] = strtoull(word[6], NULL, 0),
 		[OURO_COLLECTED_TOOK] = strtoull(word[7], NULL, 0),
+		[OURO_COLLECTED_CPU] = strtoull(word[8], NULL, 0),
 	};
 
 	writer_numbers(w, OURO_EXT_COLLECTED, v, OURO_COLLECTED_FIELDS);
@@ -862,7 +863,7 @@ static inline void write_trace(struct trace_writer *w, const char *script)
 		inner = NULL;
 		for (char *p = strtok_r(s, " \t", &inner); p;
 			p = strtok_r(NULL, " \t", &inner)) {
-			assert(n < 8);
+			assert(n < 9);
 			word[n++] = p;
 		}
 		if (n)

@@ -154,7 +154,8 @@ enum ouro_collected {
 	OURO_COLLECTED_THRESHOLD     = 9,	/* three                                  */
 	OURO_COLLECTED_RUNS          = 12,	/* collections so far, by the runtime's statistics */
 	OURO_COLLECTED_TOOK          = 13,	/* ticks the recorder took just before it */
-	OURO_COLLECTED_FIELDS        = 14,
+	OURO_COLLECTED_CPU           = 14,	/* ns of its thread's processor time + 1; 0: not measured */
+	OURO_COLLECTED_FIELDS        = 15,
 };
 
 /* Indices of the numbers in EXT_SETTINGS; there may be more one day. */
