@@ -25,6 +25,7 @@
  *   hold HOLDER HELD NAME HOW [STACK]        HOW: enum ouro_hold
  *   unhold HOLDER HELD
  *   incref ADDR N [STACK]          also: decref
+ *   repeat N                       a REPEAT of the last two of these
  *   row ADDR SIZE FLAGS OFFSET TYPE [STACK]   of a ring: it lived before (size 0: alone)
  *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
  *   applied                        of a ring: what this stream wrote so far is in the rows
