@@ -110,5 +110,7 @@ void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most
  * counts, and starts nothing.
  */
 void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct);
+/* From 3.12 on: a CHECK there, which is where an op ends. */
+void tape_insert_check(struct tape *t, uint64_t at);
 
 #endif

@@ -12,7 +12,8 @@
 enum {
 	BIRTHS_PER_MOMENT = 1024,
 	BIRTHS_PER_BYTES = 128,
-	DIRECT_FRAMES = 3, PLACE_FRAMES = 2,
+	TAKER_FRAMES = 3, PLACE_FRAMES = 2,
+	TAKES_PAST = 64,		/* one in so many, or it is a mistake        */
 	REACH = 64,			/* bytes from a block's start to its object  */
 };
 
@@ -78,25 +79,39 @@ static uint64_t innermost(const struct replay *r, stack_id native, uint8_t list)
 {
 	uint64_t h = list + 1u;
 
-	for (int i = 0; i < DIRECT_FRAMES && native; i++, native = stack_parent(&r->stacks, native))
+	for (int i = 0; i < TAKER_FRAMES && native; i++, native = stack_parent(&r->stacks, native))
 		h = ouro_hash(h, r->stacks.node[native].location);
 	return h ? h : 1;
 }
 
-/* list() and dict() take new memory at any time, [] and {} when the list is empty. */
-static bool is_direct(struct tape *t, const struct replay *r, stack_id native, uint8_t list)
+static struct tape_taker *taker_of(struct tape_writer *w, uint64_t key)
+{
+	uint32_t at = (uint32_t)(key >> 40) % TAKERS;
+
+	for (unsigned n = 0; n < 64; n++, at = (at + 1) % TAKERS) {
+		if (!w->taker[at].key)
+			w->taker[at].key = key;
+		if (w->taker[at].key == key)
+			return &w->taker[at];
+	}
+	return &w->taker[at];
+}
+
+/*
+ * list() and dict() take new memory at any time, [] and {} when the list is empty: what a stack was
+ * seen to do it does under other settings, too.  What was taken before a collection ran
+ * tells nothing: the list was empty then, and is not when the object is born.
+ */
+static bool is_direct(struct tape *t, const struct replay *r, stack_id native, uint8_t list,
+		      bool before)
 {
 	struct tape_writer *w = t->writer;
-	uint64_t key = innermost(r, native, list);
-	uint32_t at = (uint32_t)(key >> 40) % DIRECT_SLOTS, n;
+	struct tape_taker *k = taker_of(w, innermost(r, native, list));
+	bool past = w->kept[list] && !before;
 
-	for (n = 0; n < 64 && w->direct[at] && w->direct[at] != key; n++)
-		at = (at + 1) % DIRECT_SLOTS;
-	if (w->direct[at] == key)
-		return true;
-	if (w->kept[list] && !w->direct[at])
-		w->direct[at] = key;
-	return w->kept[list];
+	k->past += past;
+	k->empty += !w->kept[list];
+	return past || k->past > k->empty / TAKES_PAST;
 }
 
 /* ------------------------------------------------------------------------------- births */
@@ -171,7 +186,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	else if (list == KIND_FRAME)
 		direct = true;
 	else if (list)
-		direct = is_direct(t, r, before ? before->native : e->native, list);
+		direct = is_direct(t, r, before ? before->native : e->native, list, before);
 	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 40) - 1);
 	generations_birth(&w->heap, k->list, k->order);
 	if (before) {
@@ -179,6 +194,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		w->unborn = false;
 	} else {
 		tape_birth(t, list, direct);
+		w->place[e->stream].born = t->op.size;
 		w->check_told = false;
 	}
 	mark_moment(t, r);
