@@ -74,7 +74,8 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm ||
+		    f->b->row[v].born < f->l->r->since)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */

@@ -295,6 +295,10 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 
 	if (s->blocks || s->failed || (s->garbage && !collector))
 		return;
+	if (o->born < r->since) {	/* inherited: its birth was another process's */
+		s->collections->open[r->stream].c.deaths += collector;
+		return;
+	}
 	row = row_of(s, o->site, o->type);
 	if (!row)
 		return;
@@ -338,7 +342,7 @@ static void block(void *arg, const struct replay *r, const struct block *b, bool
 	struct survival_row *row;
 	struct age a;
 
-	if (!s->blocks || s->failed)
+	if (!s->blocks || s->failed || b->born < r->since)
 		return;
 	if (made) {
 		count_birth(s, block_site(r, b), 0, b->born);
