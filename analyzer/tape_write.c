@@ -116,6 +116,14 @@ static bool is_direct(struct tape *t, const struct replay *r, stack_id native, u
 
 /* ------------------------------------------------------------------------------- births */
 
+static void add_moment(struct tape *t, uint64_t ticks)
+{
+	if (mem_room(&t->moment, t->moments, &t->moments_room, sizeof(*t->moment)))
+		t->failed = true;
+	else
+		t->moment[t->moments++] = (struct tape_moment){ t->clock, ticks };
+}
+
 static void mark_moment(struct tape *t, const struct replay *r)
 {
 	struct tape_writer *w = t->writer;
@@ -129,10 +137,7 @@ static void mark_moment(struct tape *t, const struct replay *r)
 	if (t->clock < w->next_moment)
 		return;
 	w->next_moment = t->clock + BIRTHS_PER_MOMENT;
-	if (mem_room(&t->moment, t->moments, &t->moments_room, sizeof(*t->moment)))
-		t->failed = true;
-	else
-		t->moment[t->moments++] = (struct tape_moment){ t->clock, r->now };
+	add_moment(t, r->now);
 }
 
 /* The last block taken there: others may have been, and given back. */
@@ -379,6 +384,8 @@ static void settings(struct tape *t, const struct event *e)
 		t->failed = true;
 		return;
 	}
+	/* Who asks what would be if another thing were set there means exactly there. */
+	add_moment(t, e->ticks);
 	t->settings[t->nsettings] = s;
 	tape_put(t, TAPE_SETTINGS, t->nsettings++, 0);
 }
