@@ -12,7 +12,9 @@
 #include "find_lost.h"
 #include "garbage.h"
 #include "heap_load.h"
+#include "inherited.h"
 #include "overview.h"
+#include "program.h"
 #include "refs.h"
 #include "survival.h"
 #include "term.h"
@@ -36,6 +38,7 @@ struct report_options {
 struct report_note {
 	bool warning;			/* limits what the report can say            */
 	char *text;
+	const char *brief;		/* instead, where not all is wanted; NULL: text */
 };
 
 struct report {
@@ -46,6 +49,7 @@ struct report {
 	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
+	struct inherited inherited;	/* of a fork                                 */
 	struct heap_loader loader;
 	struct analysis analysis;
 	struct overview overview;
@@ -80,7 +84,9 @@ struct report {
 	struct work work;
 	double allocations;		/* by the program when it was warm: work.h   */
 	double warm_seconds;		/* ... for so long                           */
+	bool growth_tested;		/* the run was long enough to tell           */
 	char *state;			/* "exited with status 0", "was killed"      */
+	struct programs others;		/* the other processes of its run            */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;
 };

@@ -2,12 +2,14 @@
 
 #include "confine.h"
 #include "file.h"
+#include "real.h"
 #include "sys.h"
 #include "x86_64/counter.h"
 
 #include <string.h>
 
 bool sampling;
+__thread uint64_t sample_left;
 uint16_t sample_page[SAMPLE_PAGES];
 
 static uint64_t mean;			/* bytes between two samples                 */
@@ -22,9 +24,13 @@ static uint64_t mean;			/* bytes between two samples                 */
 #define GONE   1			/* or 0: free                                */
 static uintptr_t *level[LEVELS];
 
+static void follow_early_arena(void);
+
 void sample_setup(uint64_t bytes)
 {
 	mean = bytes < (uint64_t)1 << 40 ? bytes : (uint64_t)1 << 40;
+	if (bytes && !sampling)
+		follow_early_arena();
 	sampling = bytes;
 }
 
@@ -43,6 +49,7 @@ void sample_forked(void)
 		level[i] = NULL;
 	}
 	memset(sample_page, 0, sizeof sample_page);
+	follow_early_arena();
 }
 
 /* --- gaps ---------------------------------------------------------------------- */
@@ -77,13 +84,13 @@ static uint64_t log2_32(uint64_t r)
 }
 
 /* Exponential with this mean, rounded up: -ln(r / 2^64) * mean. */
-static int64_t gap(uint64_t *state)
+static uint64_t gap(uint64_t *state)
 {
 	const uint64_t ln2_32 = 2977044472;		/* ln 2 * 2^32 */
 	uint64_t bits = ((uint64_t)64 << 32) - log2_32(draw(state) | 1);
 	unsigned __int128 nats = (unsigned __int128)bits * ln2_32 >> 32;
 
-	return (int64_t)(nats * mean >> 32) + 1;
+	return (uint64_t)(nats * mean >> 32) + 1;
 }
 
 static struct thr *first_event(void)
@@ -95,22 +102,31 @@ static struct thr *first_event(void)
 	return thr_self;
 }
 
+static uint64_t seed(const struct thr *t)
+{
+	uint64_t seed = 0;
+
+	SYS(SYS_getrandom, &seed, sizeof seed, 1 /* NONBLOCK */, 0, 0, 0);
+	seed ^= counter_read_ordered() ^ (uintptr_t)t;
+	return seed + !seed;
+}
+
 bool sample_due(size_t size)
 {
 	struct thr *t = thr_self ? thr_self : first_event();
 
 	if (!t)
 		return false;
-	if (!t->sample_seed) {
-		SYS(SYS_getrandom, &t->sample_seed, sizeof t->sample_seed, 1 /* NONBLOCK */,
-			0, 0, 0);
-		t->sample_seed ^= counter_read_ordered() ^ (uintptr_t)t;
-		t->sample_seed += !t->sample_seed;
-		t->sample_left = gap(&t->sample_seed) - (int64_t)size;
-		if (t->sample_left > 0)
+	if (!sample_left) {
+		if (!t->sample_seed)
+			t->sample_seed = seed(t);
+		sample_left = gap(&t->sample_seed);
+		if (size < sample_left) {
+			sample_left -= size;
 			return false;
+		}
 	}
-	t->sample_left = gap(&t->sample_seed);
+	sample_left = gap(&t->sample_seed);
 	return true;
 }
 
@@ -126,6 +142,23 @@ static void count_page(uintptr_t addr, int by)
 	    && !__atomic_compare_exchange_n(n, &was, (uint16_t)(was + by), false,
 			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
+}
+
+/* An object in a block is asked for by its own address, which may be in the next page. */
+static void count_block(uintptr_t addr, int by)
+{
+	uintptr_t object = addr + SAMPLE_OBJECT;
+
+	count_page(addr, by);
+	if ((addr ^ object) >> 12)
+		count_page(object, by);
+}
+
+/* Its blocks are not the allocator's: so free() must not jump there with one. */
+static void follow_early_arena(void)
+{
+	for (size_t at = 0; at < EARLY_ARENA + 4096; at += 4096)
+		count_page((uintptr_t)early_arena + at, 1);
 }
 
 static size_t home(uintptr_t addr, int i)
@@ -159,7 +192,7 @@ bool sample_follow(uintptr_t addr)
 
 			if (was <= GONE && __atomic_compare_exchange_n(&slot[k], &was, addr,
 					false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-				count_page(addr, 1);
+				count_block(addr, 1);
 				return true;
 			}
 		}
@@ -196,6 +229,6 @@ bool sample_forget_followed(uintptr_t addr)
 	if (!slot)
 		return false;
 	__atomic_store_n(slot, GONE, __ATOMIC_RELEASE);
-	count_page(addr, -1);
+	count_block(addr, -1);
 	return true;
 }

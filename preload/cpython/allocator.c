@@ -198,9 +198,9 @@ static void *sampled_malloc(void *ctx, size_t size)
 	struct thr *t = thr_self;
 	void *p;
 
-	if (__builtin_expect(!t || control_wanted || t->sample_left <= (int64_t)(size + !size), 0))
+	if (__builtin_expect(!t || control_wanted || size + !size >= sample_left, 0))
 		return pool_malloc(ctx, size);
-	t->sample_left -= (int64_t)(size + !size);
+	sample_left -= size + !size;
 	t->pool_depth++;
 	p = in->malloc(in->ctx, size);
 	t->pool_depth--;

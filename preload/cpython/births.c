@@ -100,7 +100,7 @@ static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
 	uintptr_t type = py_ptr(op, OB_TYPE);
 	unsigned kind = types_kind(type);
 	struct thr *t = thr_self;
-	bool followed = sample_maybe(op) || sample_maybe(op - 2 * PY_GC_HEAD), picked;
+	bool followed = sample_maybe(op), picked;
 	struct guard g;
 
 	if (__builtin_expect(kind, 0) && guard_enter(&g, frame)) {
@@ -134,13 +134,12 @@ static __attribute__((noinline)) bool passes_again(uintptr_t op, uintptr_t type,
 {
 	size_t size;
 
-	if (sample_maybe(op) || sample_maybe(op - 2 * PY_GC_HEAD)
-	    || op - py_thread(t)->placed < 64)
+	if (sample_maybe(op) || op - py_thread(t)->placed < 64)
 		return false;
 	size = size_of(op, type);
-	if (t->sample_left <= (int64_t)size)
+	if (size >= sample_left)
 		return false;
-	t->sample_left -= (int64_t)size;
+	sample_left -= size;
 	return true;
 }
 

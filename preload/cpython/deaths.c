@@ -54,8 +54,7 @@ static void tell(struct guard *g, const struct py_dying *d)
 /* Only of a block that is followed will it be told when it is given back. */
 static inline __attribute__((always_inline)) bool passes(uintptr_t op)
 {
-	return sampling && !__builtin_expect((sample_maybe(op) || sample_maybe(op - PY_GC_HEAD))
-		&& sample_has(block_of(op)), 0);
+	return sampling && !__builtin_expect(sample_maybe(op) && sample_has(block_of(op)), 0);
 }
 
 /*
