@@ -407,7 +407,7 @@ static void tell_row(struct blocks *b, node_id v)
 {
 	const struct book *book = blocks_book(b, v);
 
-	b->book[b->row[v].counted].told = book ? book->addr : 0;
+	blocks_counted(b, v)->told = book ? book->addr : 0;
 }
 
 /* Takes what was told of objects out of the dead. */

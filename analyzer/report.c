@@ -389,6 +389,7 @@ static int analyse_collector(struct report *r, const struct whatif_options *o)
 
 	r->program_seconds = seconds_of_program(r);
 	survival_settle(&r->survival);
+	survival_births(&r->survival, &r->replay);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
 	if (r->refs.failed)
