@@ -362,7 +362,8 @@ static int told(struct refs *s, const struct event *e, site_id site)
 	r = ties_event(&s->ties, s->r, e, site);
 	if (r || e->ext != OURO_EXT_EDGE || e->ext_arg[2] != OURO_HOLD_OWNED)
 		return r;
-	mark_holder(s, e->addr);
+	if (!tie_is_attached(s->r, (uint32_t)e->ext_arg[1]))
+		mark_holder(s, e->addr);
 	tie_reference(s, e);
 	return 0;
 }
