@@ -50,17 +50,17 @@ static bool choose_segments(struct grower *x)
 	x->warm = warm > t->start ? (unsigned)((warm - t->start + t->step - 1) / t->step) : 0;
 	x->warm = x->warm < least ? least : x->warm;
 	x->end = t->end;		/* in it the program began to tidy up        */
-	if (t->failed || !t->born || x->warm + GROWTH_POINTS > x->end)
+	if (t->failed || !t->done || x->warm + GROWTH_POINTS > x->end)
 		return false;
 	return x->w->warm || (x->end - x->warm) * segment_seconds(x) >= GROWTH_SECONDS;
 }
 
 static bool changed(const struct grower *x, const struct site *s)
 {
-	const uint64_t *low = x->r->trend.low[s->series];
+	const struct trend *t = &x->r->trend;
 
 	for (unsigned i = x->warm; s->series && i + 1 < x->end; i++)
-		if (low[i] != low[i + 1])
+		if (trend_low(t, s->series, i) != trend_low(t, s->series, i + 1))
 			return true;
 	return false;
 }
@@ -87,18 +87,12 @@ static int collect(struct grower *x)
 static int measure(void *arg, const struct shaped *run, uint32_t n)
 {
 	struct grower *x = arg;
-	struct trend *t = &x->r->trend;
+	const struct trend *t = &x->r->trend;
 	uint64_t low[TREND_SEGMENTS] = { 0 }, born[TREND_SEGMENTS] = { 0 };
 	struct candidate c = { .first = (uint32_t)(run - x->key), .n = n };
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t series = x->r->site[run[i].at].series;
-
-		for (unsigned k = 0; k < TREND_SEGMENTS; k++) {
-			low[k] += t->low[series][k];
-			born[k] += series < t->borns ? t->born[series][k] : 0;
-		}
-	}
+	for (uint32_t i = 0; i < n; i++)
+		trend_add(t, x->r->site[run[i].at].series, low, born);
 	if (!growth_measure(&c.g, low, born, x->warm, x->end))
 		return 0;
 	if (mem_room(&x->c, x->nc, &x->cap, sizeof(*x->c)))
@@ -145,10 +139,11 @@ static int take_types(struct grower *x, struct finding *f)
 	for (part_id i = 0; i < x->r->parts && i < x->r->parts_left; i++) {
 		const struct part *p = &x->r->part[i];
 		const char *name;
-		uint64_t n = x->r->left[i].live_objects;
+		struct part_left left = replay_left(x->r, i);
+		uint64_t n = left.live_objects;
 		uint32_t k = 0;
 
-		if ((!n && !x->r->left[i].live) || !bits_has(&x->holder.of, p->site))
+		if ((!n && !left.live) || !bits_has(&x->holder.of, p->site))
 			continue;
 		name = usage_type(x->r, x->w->places, p->type);
 		usage_add_part(&sum, x->r, i);
@@ -225,9 +220,10 @@ static site_id most_of(const struct grower *x, const struct candidate *c)
 	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < c->n; i++) {
-		const struct site *s = &x->r->site[x->key[c->first + i].at];
-		const uint64_t *low = x->r->trend.low[s->series];
-		uint64_t gained = low[x->end - 1] > low[x->warm] ? low[x->end - 1] - low[x->warm] : 0;
+		uint32_t series = x->r->site[x->key[c->first + i].at].series;
+		uint64_t late = trend_low(&x->r->trend, series, x->end - 1);
+		uint64_t early = trend_low(&x->r->trend, series, x->warm);
+		uint64_t gained = late > early ? late - early : 0;
 
 		if (gained > most) {
 			most = gained;

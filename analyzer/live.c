@@ -81,6 +81,8 @@ static int grow_blocks(struct live *l)
 	struct block *old = l->block;
 	size_t n = l->block_slots;
 
+	if (l->blocks > UINT32_MAX / 2)	/* parts count them in 32 bits */
+		return -ENOMEM;
 	l->block = mem_array(more_slots(n), sizeof(*l->block));
 	if (!l->block) {
 		l->block = old;

@@ -329,7 +329,7 @@ static int observe(struct report *r)
 	if (r->events)
 		return e;
 	if (!e)
-		e = survival_init(&r->survival, &r->collections, &r->replay);
+		e = survival_init(&r->survival, &r->collections, &r->replay, !r->lives);
 	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
@@ -555,6 +555,7 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
 	r->events = o->events;
+	r->lives = o->lives;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	else if (!e && o->skip_seconds > 0)

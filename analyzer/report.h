@@ -26,6 +26,7 @@ struct report_options {
 	bool each;			/* do not fold findings                      */
 	const char *core;		/* a core file stands in for a snapshot; NULL: none */
 	bool events;			/* the events alone: no snapshot, no findings */
+	bool lives;			/* how long all live: r.survival in full     */
 	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
@@ -37,6 +38,7 @@ struct report_options {
 struct report_note {
 	bool warning;			/* limits what the report can say            */
 	char *text;
+	const char *brief;		/* instead, where not all is wanted; NULL: text */
 };
 
 struct report {
@@ -59,6 +61,7 @@ struct report {
 	struct progress *progress;
 
 	bool events;			/* asked for the events alone                */
+	bool lives;			/* ... for how long all live                 */
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct core core;		/* when there is one                         */

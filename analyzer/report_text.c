@@ -153,7 +153,7 @@ static void put_verdict(const struct term *t, const struct report *r)
 	buf_fini(&b);
 }
 
-static void put_notes(const struct term *t, const struct report *r)
+static void put_notes(const struct term *t, const struct report *r, bool all)
 {
 	uint32_t i;
 
@@ -162,7 +162,7 @@ static void put_notes(const struct term *t, const struct report *r)
 		term_style(t, r->note[i].warning ? TERM_YELLOW : TERM_DIM);
 		fputs(r->note[i].warning ? "! " : "- ", t->out);
 		term_style(t, TERM_PLAIN);
-		term_wrap(t, 4, 4, r->note[i].text);
+		term_wrap(t, 4, 4, r->note[i].brief && !all ? r->note[i].brief : r->note[i].text);
 	}
 }
 
@@ -588,7 +588,7 @@ void report_text(const struct term *t, const struct report *r, const struct text
 {
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	put_findings(t, r, REPORT_ALL, o);
 	put_live(t, r, o);
 	put_overview(t, r, o);
@@ -603,7 +603,7 @@ void leaks_text(const struct term *t, const struct report *r, const struct text_
 {
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	put_findings(t, r, REPORT_LEAKS, o);
 	put_totals(t, r);
 }
@@ -615,7 +615,7 @@ void cycles_text(const struct term *t, const struct report *r, const struct text
 	all.all = true;
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	put_findings(t, r, REPORT_CYCLES, o);
 	put_live(t, r, &all);
 }
@@ -628,7 +628,7 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	for (i = 0; i < s->n && i < SUMMARY_TOLD && s->f[i].severity < FINDING_INFO; i++) {
 		fputs("  ", t->out);
 		term_style(t, style_of(s->f[i].severity));
@@ -659,7 +659,7 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 void text_begin(const struct term *t, const struct report *r)
 {
 	put_head(t, r);
-	put_notes(t, r);
+	put_notes(t, r, false);
 }
 
 void text_line(const struct term *t, enum term_style style, unsigned indent, const char *text)

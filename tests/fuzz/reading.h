@@ -74,15 +74,17 @@ static inline uint64_t hash_parts(const struct replay *r, uint64_t h)
 		const struct part *p = &r->part[i];
 		uint64_t ages[2][AGES] = { { 0 } };
 
-		ages_add(ages[0], &p->block_ages, &r->ages);
-		ages_add(ages[1], &p->object_ages, &r->ages);
+		ages_add(ages[0], &p->ages, &r->ages);
+		ages_add(ages[1], &replay_objects(r, i)->ages, &r->ages);
 		h = mixed(h, ages, sizeof(ages));
 		h = mixed_number(h, (uint64_t)p->site << 32 | p->type);
-		h = mixed(h, &p->blocks, offsetof(struct part, block_ages) -
+		h = mixed(h, &p->blocks, offsetof(struct part, live) -
 			offsetof(struct part, blocks));
+		h = mixed_number(h, (uint64_t)p->live << 32 | p->at_peak);
 		h = mixed_number(h, p->thread);
+		h = mixed(h, replay_objects(r, i), 2 * sizeof(uint64_t));
 	}
-	for (uint32_t i = 0; r->left && i < r->parts_left; i++)
+	for (uint32_t i = 0; i < r->lefts; i++)
 		h = mixed(h, &r->left[i], sizeof(r->left[i]));
 	return h;
 }
