@@ -28,7 +28,7 @@ static void begin(struct open_collection *o, const struct replay *r, const struc
 		.start = e->ticks, .site = r->collect_site, .thread = e->thread,
 		.generation = (uint8_t)(generation < GENERATIONS ? generation
 								  : OURO_GENERATION_UNKNOWN),
-		.cause = (uint8_t)(e->arg >> 8),
+		.cause = (uint8_t)(e->arg >> 8), .forked = o->forked,
 	} };
 }
 
@@ -47,6 +47,7 @@ static void tell(struct collection *c, const struct event *e)
 	c->kept = v[OURO_COLLECTED_KEPT];
 	c->runs = v[OURO_COLLECTED_RUNS];
 	c->ours = v[OURO_COLLECTED_TOOK];
+	c->cpu = v[OURO_COLLECTED_CPU];
 	for (unsigned i = 0; i < GENERATIONS; i++) {
 		c->count[i] = (uint32_t)v[OURO_COLLECTED_COUNT + i];
 		c->threshold[i] = (uint32_t)v[OURO_COLLECTED_THRESHOLD + i];
@@ -141,6 +142,8 @@ void collections_event(struct collections *s, const struct replay *r, const stru
 		read_statistics(s, e, !s->ready_known);
 	} else if (o->open) {
 		o->c.events++;
+	} else {
+		o->forked = e->kind == OURO_EXT && e->ext == OURO_EXT_SNAPSHOT;
 	}
 }
 
@@ -194,6 +197,11 @@ double collections_record_seconds(const struct collections *s, const struct trac
 	return s->n ? (double)ticks * pace(s, t) / s->n : 0;
 }
 
+double collection_cpu_seconds(const struct collection *c)
+{
+	return c->cpu ? (double)(c->cpu - 1) / 1e9 : -1;
+}
+
 static int shorter_first(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -201,11 +209,39 @@ static int shorter_first(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Those that were not measured (most of the youngest generation) had the processor as the others had. */
+struct cpu_sum {
+	double cpu, of, unmeasured;	/* of: the time of those that were measured  */
+};
+
+static void add_cpu(struct cpu_sum *s, const struct collection *c, double took)
+{
+	double cpu = collection_cpu_seconds(c);
+
+	if (cpu < 0) {
+		s->unmeasured += took;
+		return;
+	}
+	s->cpu += cpu < took ? cpu : took;
+	s->of += took;
+}
+
+static double cpu_of(const struct cpu_sum *young, const struct cpu_sum *old)
+{
+	const struct cpu_sum *like = young->of > 0 ? young : old;
+
+	if (like->of <= 0)
+		return -1;
+	return young->cpu + old->cpu +
+		(young->unmeasured + old->unmeasured) * like->cpu / like->of;
+}
+
 int collections_sum(const struct collections *s, const struct trace *t, collection_filter *pick,
 		    const void *arg, struct collection_sum *ret)
 {
 	struct collection_sum x = { .pause = mem_array(s->n, sizeof(*x.pause)) };
 	double record = collections_record_seconds(s, t);
+	struct cpu_sum young = {0}, old = {0};
 	uint64_t ours = 0;
 	uint32_t i;
 
@@ -221,6 +257,7 @@ int collections_sum(const struct collections *s, const struct trace *t, collecti
 		part = (double)c->events * record;
 		x.pause[x.n++] = took;
 		x.seconds += took;
+		add_cpu(c->generation ? &old : &young, c, took);
 		x.recorder += part < took ? part : took;
 		x.freed += c->freed;
 		x.uncollectable += c->uncollectable;
@@ -229,6 +266,7 @@ int collections_sum(const struct collections *s, const struct trace *t, collecti
 		x.unexamined += !c->examined;
 		ours += c->ours;
 	}
+	x.cpu = cpu_of(&young, &old);
 	x.before = s->n ? (double)ours * pace(s, t) : 0;
 	if (x.n)
 		qsort(x.pause, x.n, sizeof(*x.pause), shorter_first);

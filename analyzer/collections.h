@@ -17,6 +17,8 @@ struct collection {
 	uint64_t examined, kept;	/* objects + 1; 0: not known                 */
 	uint64_t deaths;		/* of objects from before it, seen while it ran */
 	uint64_t events;		/* recorded by its thread while it ran       */
+	uint64_t cpu;			/* ns + 1 of its thread's processor time; 0: not measured */
+	bool forked;			/* just after a snapshot: what it writes is copied first */
 	uint64_t ours;			/* ticks the recorder took before it started */
 	uint64_t writing;		/* ... and for one record just after it      */
 	uint64_t live_objects, live_bytes;	/* when it had ended                 */
@@ -40,6 +42,7 @@ struct collections {
 	struct open_collection {
 		struct collection c;
 		bool open, told;	/* told: its EXT_COLLECTED was there         */
+		bool forked;		/* the last event was a snapshot             */
 	} *open;			/* by stream                                 */
 	uint32_t streams;
 	struct collector_statistics ready[GENERATIONS], last[GENERATIONS];
@@ -79,10 +82,14 @@ double collection_seconds(const struct collections *s, const struct trace *t,
 			  const struct collection *c);
 double collections_record_seconds(const struct collections *s, const struct trace *t);
 
+/* How long it had a processor; < 0: not measured. */
+double collection_cpu_seconds(const struct collection *c);
+
 /* Many of them together. */
 struct collection_sum {
 	uint64_t n, freed, uncollectable, examined, unexamined, deaths;	/* unexamined: not known */
 	double seconds, recorder;	/* recorder: within seconds, about           */
+	double cpu;			/* of them the thread had a processor; < 0: not known */
 	double before;			/* ... and before they started, measured     */
 	double *pause;			/* sorted, n of them                         */
 };

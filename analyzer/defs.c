@@ -633,6 +633,53 @@ void defs_free(struct defs *d)
 	*d = (struct defs){ 0 };
 }
 
+/* --- of another trace -------------------------------------------------------------- */
+
+/* Row of a module in d, added when it is not there; 0: there is no such module; -ENOMEM. */
+static int64_t module_of(struct defs *d, const struct def_module *m)
+{
+	if (!m)
+		return 0;
+	for (uint32_t i = 1; i < d->modules; i++)
+		if (d->module[i].id && d->module[i].start == m->start &&
+		    d->module[i].end == m->end && text_same(d->module[i].path, m->path))
+			return i;
+	if (REACH(d->module, d->modules, d->modules ? d->modules : 1))
+		return -ENOMEM;
+	d->module[d->modules - 1] = *m;
+	d->module[d->modules - 1].id = d->modules - 1;
+	return d->modules - 1;
+}
+
+int defs_add_code(struct defs *d, const struct defs *from, uint32_t *ret_base)
+{
+	uint32_t base = d->locations;
+	int64_t *module = calloc(from->modules + 1, sizeof(*module));
+	int e = module ? 0 : -ENOMEM;
+
+	for (uint32_t i = 1; i < from->modules && !e; i++) {
+		module[i] = module_of(d, def_module(from, i));
+		e = module[i] < 0 ? -ENOMEM : 0;
+	}
+	if (!e && from->locations)
+		e = REACH(d->location, d->locations, base + from->locations - 1);
+	for (uint32_t i = 0; i < from->locations && !e; i++) {
+		struct def_location *l = &d->location[base + i];
+
+		l->same = base + i;
+		if (from->location[i].kind != LOCATION_NATIVE)
+			continue;
+		l->kind = LOCATION_NATIVE;
+		l->flags = from->location[i].flags;
+		l->native.address = from->location[i].native.address;
+		l->native.module = from->location[i].native.module < from->modules ?
+			(uint32_t)module[from->location[i].native.module] : 0;
+	}
+	free(module);
+	*ret_base = base;
+	return e;
+}
+
 /* --- lookups ----------------------------------------------------------------------- */
 
 struct text def_string(const struct defs *d, uint32_t id)

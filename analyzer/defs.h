@@ -128,6 +128,12 @@ struct defs {
 int defs_load(struct defs *d, struct trace *t);
 void defs_free(struct defs *d);
 
+/*
+ * Adds the machine code that another trace knows, which must outlive this one: its location i
+ * becomes *ret_base + i here.  Modules at the same place are one.  -ENOMEM.
+ */
+int defs_add_code(struct defs *d, const struct defs *from, uint32_t *ret_base);
+
 struct text def_string(const struct defs *d, uint32_t id);
 const struct def_module *def_module(const struct defs *d, uint32_t id);
 const struct def_location *def_location(const struct defs *d, uint32_t id); /* not NULL */

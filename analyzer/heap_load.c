@@ -2,6 +2,7 @@
 
 #include "across.h"
 #include "buf.h"
+#include "inherited.h"
 #include "mem.h"
 #include "words.h"
 
@@ -136,7 +137,7 @@ static int64_t frame_at(struct heap_loader *l, const struct def_location *x, uin
 	if (x->kind == LOCATION_LINE)
 		f = line_frame(l, x);
 	else
-		f = (struct heap_frame){ .location = location };
+		f = (struct heap_frame){ .location = l->base + location };
 	frame = heap_add_frame(l->h, &f);
 	if (known && frame >= 0)
 		l->frame[location] = (uint32_t)frame + 1;
@@ -300,6 +301,32 @@ static const struct object *object_of(const struct heap_loader *l, const struct 
 	return o && (placed || o->born <= moment->ticks) ? o : NULL;
 }
 
+/* When and where it was made. */
+static int load_birth(struct heap_loader *l, const struct snap_node *n, struct heap_node *ret)
+{
+	const struct object *o = object_of(l, n);
+	int64_t site = 0;
+
+	if (o) {
+		const struct block *b = o->block ? replay_block(l->r, o->block) : NULL;
+
+		site = heap_load_site(l, o->site);
+		ret->when = o->born;
+		ret->weight = replay_weight(l->r, b);
+	} else if (l->inherited) {
+		site = inherited_site(l->inherited, n->addr, l->snap->type[ret->type].addr,
+				      &ret->when);
+	}
+	if (site < 0)
+		return (int)site;
+	ret->site = (uint32_t)site;
+	if (o)
+		ret->born = heap_load_born(l, o->born, ret->site);
+	else if (site)
+		ret->born = HEAP_BORN_PARENT;
+	return 0;
+}
+
 static int load_nodes(struct heap_loader *l)
 {
 	const struct snap *s = l->snap;
@@ -307,19 +334,14 @@ static int load_nodes(struct heap_loader *l)
 
 	for (i = 0; i < s->nodes; i++) {
 		const struct snap_node *n = &s->node[i];
-		const struct object *o = object_of(l, n);
-		const struct block *b = o && o->block ? replay_block(l->r, o->block) : NULL;
-		int64_t r = o ? heap_load_site(l, o->site) : 0;
+		struct heap_node node = {
+			.address = n->addr, .bytes = n->size, .count = n->count,
+			.type = n->type < s->types ? n->type : 0, .label = string_of(l, n->label),
+			.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation };
+		int64_t r = load_birth(l, n, &node);
 
-		if (r >= 0)
-			r = heap_add_node(l->h, &(struct heap_node){
-				.address = n->addr, .bytes = n->size, .count = n->count,
-				.when = o ? o->born : 0, .weight = o ? replay_weight(l->r, b) : 0,
-				.type = n->type < s->types ? n->type : 0,
-				.site = (uint32_t)r, .label = string_of(l, n->label),
-				.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation,
-				.born = o ? heap_load_born(l, o->born, (uint32_t)r) :
-					HEAP_BORN_UNKNOWN });
+		if (!r)
+			r = heap_add_node(l->h, &node);
 		if (r < 0)
 			return (int)r;
 	}

@@ -92,6 +92,9 @@ int overview_of_heap(struct overview *o, const struct shapes *s)
 			weigh(&o->sum, weight(x), x->bytes);
 		} else if (x->born == HEAP_BORN_BEFORE) {
 			weigh(&o->early, weight(x), x->bytes);
+		} else if (x->born == HEAP_BORN_PARENT) {
+			o->parent_objects++;
+			o->parent_bytes += x->bytes;
 		} else {
 			o->other_objects++;
 			o->other_bytes += x->bytes;

@@ -17,7 +17,7 @@ struct sample {
 	double examined, freed, seconds;
 };
 
-static double line(const struct pauses *p, const struct sample *x)
+static double line(const struct pause_cost *p, const struct sample *x)
 {
 	return p->each + p->object * x->examined + p->freed * x->freed;
 }
@@ -43,7 +43,7 @@ static void solve(double a[TERMS][TERMS + 1], double *ret)
  * Least squares of relative errors, so that small collections count too; what lies far
  * off counts less in the next round.
  */
-static void fit_line(struct pauses *p, const struct sample *x, uint32_t n)
+static void fit_line(struct pause_cost *p, const struct sample *x, uint32_t n)
 {
 	for (int round = 0; round < ROUNDS; round++) {
 		double a[TERMS][TERMS + 1] = {{0}}, term[TERMS];
@@ -86,7 +86,7 @@ static int smaller_first(const void *a, const void *b)
  * Of one class: measured times to those of the line, what is far off counted as far as OUTLIER.
  * Where it has few collections, each of them a chance, the class before it has its say.
  */
-static double factor_of(const struct pauses *p, const struct sample *x, uint32_t n, unsigned class,
+static double factor_of(const struct pause_cost *p, const struct sample *x, uint32_t n, unsigned class,
 			double before, double *ratio)
 {
 	double measured = 0, expected = 0, most;
@@ -112,7 +112,7 @@ static double factor_of(const struct pauses *p, const struct sample *x, uint32_t
 }
 
 /* Gaps are as their neighbours. */
-static int fit_factors(struct pauses *p, const struct sample *x, uint32_t n)
+static int fit_factors(struct pause_cost *p, const struct sample *x, uint32_t n)
 {
 	double *ratio = mem_array(n, sizeof(*ratio)), last = 0;
 
@@ -133,37 +133,79 @@ static int fit_factors(struct pauses *p, const struct sample *x, uint32_t n)
 	return 0;
 }
 
+static bool any_cpu(const struct collections *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->c[i].cpu)
+			return true;
+	return false;
+}
+
+double pauses_measured(const struct pauses *p, const struct collections *s, const struct trace *t,
+		       const struct collection *c)
+{
+	double took = p->of_cpu ? collection_cpu_seconds(c) : collection_seconds(s, t, c);
+	double ours = (double)c->events * p->record;
+
+	/* Just after a fork each page that is written to is copied first. */
+	if (c->forked || took <= 0)
+		return 0;
+	return took > 2 * ours ? took - ours : took / 2;
+}
+
+static int fit(struct pause_cost *p, const struct sample *x, uint32_t n)
+{
+	p->fitted = n;
+	if (!n)
+		return 0;
+	fit_line(p, x, n);
+	return fit_factors(p, x, n);
+}
+
+/* A recording that has none of one kind goes by the other. */
+static int fit_both(struct pauses *p, const struct sample *young, uint32_t n,
+		    const struct sample *full, uint32_t m)
+{
+	int e = fit(&p->young, young, n);
+
+	if (!e)
+		e = fit(&p->full, full, m);
+	if (!n)
+		p->young = p->full;
+	if (!m)
+		p->full = p->young;
+	return e;
+}
+
 int pauses_fit(struct pauses *p, const struct collections *s, const struct trace *t)
 {
-	struct sample *x = mem_array(s->n, sizeof(*x));
-	double record = collections_record_seconds(s, t);
-	uint32_t n = 0;
-	int e = 0;
+	struct sample *young = mem_array(s->n, sizeof(*young));
+	struct sample *full = mem_array(s->n, sizeof(*full));
+	uint32_t n = 0, m = 0;
+	int e = -ENOMEM;
 
-	*p = (struct pauses){0};
-	if (!x)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < s->n; i++) {
+	*p = (struct pauses){ .record = collections_record_seconds(s, t), .of_cpu = any_cpu(s) };
+	for (uint32_t i = 0; young && full && i < s->n; i++) {
 		const struct collection *c = &s->c[i];
-		double took = collection_seconds(s, t, c), ours = (double)c->events * record;
+		double took = pauses_measured(p, s, t, c);
 
 		if (!c->examined || c->cause == OURO_CAUSE_FINALISATION || took <= 0)
 			continue;
-		x[n++] = (struct sample){ (double)c->examined - 1, (double)c->deaths,
-					  took > 2 * ours ? took - ours : took / 2 };
+		*(c->generation < 2 ? &young[n++] : &full[m++]) = (struct sample){
+			(double)c->examined - 1, (double)c->freed, took };
 	}
-	if (n) {
-		fit_line(p, x, n);
-		e = fit_factors(p, x, n);
-	}
-	p->fitted = n;
-	mem_free(x);
+	if (young && full)
+		e = fit_both(p, young, n, full, m);
+	mem_free(young);
+	mem_free(full);
 	return e;
 }
 
 /* Between the middles of two classes the factor goes over from one to the other. */
-double pauses_predict(const struct pauses *p, uint64_t examined, uint64_t freed)
+double pauses_predict(const struct pauses *p, unsigned generation, uint64_t examined,
+		      uint64_t freed)
 {
+	const struct pause_cost *cost = generation < 2 ? &p->young : &p->full;
 	struct sample x = { (double)examined, (double)freed, 0 };
 	double at = examined ? log2((double)examined) - 0.5 : 0, part;
 	unsigned c;
@@ -172,5 +214,5 @@ double pauses_predict(const struct pauses *p, uint64_t examined, uint64_t freed)
 		at = 0;
 	c = (unsigned)at < PAUSE_SIZES - 2 ? (unsigned)at : PAUSE_SIZES - 2;
 	part = at - c < 1 ? at - c : 1;
-	return line(p, &x) * (p->factor[c] * (1 - part) + p->factor[c + 1] * part);
+	return line(cost, &x) * (cost->factor[c] * (1 - part) + cost->factor[c + 1] * part);
 }

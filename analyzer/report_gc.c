@@ -14,6 +14,7 @@
 
 #define CALLERS_TOLD	10
 #define GARBAGE_TOLD	15
+#define PROCESSOR_LITTLE 0.9	/* of the time, and it is told               */
 
 /* All that is told about the collector; each kind of output prints it in its own way. */
 struct told {
@@ -164,6 +165,11 @@ static void put_summary(const struct term *t, const struct report *r, const stru
 		   "not in it.", k->all.recorder, 1e9 * collections_record_seconds(s, &r->trace),
 		   k->all.before);
 	line(t, TERM_DIM, 2, &b);
+	if (k->all.cpu >= 0 && k->all.cpu < PROCESSOR_LITTLE * k->all.seconds) {
+		buf_printf(&b, "They had a processor for %.3f s: the rest they waited for one, as other "
+			   "work was done meanwhile.", k->all.cpu);
+		line(t, TERM_DIM, 2, &b);
+	}
 	if (k->missed) {
 		buf_number(&b, k->missed);
 		buf_puts(&b, " more collections were counted by the interpreter and not seen.");
@@ -276,7 +282,9 @@ static void put_garbage(const struct term *t, const struct report *r, const stru
 		buf_number(&b, lives_died(&p->lives, DEATH_BY_COLLECTOR));
 		buf_puts(&b, " of ");
 		buf_number(&b, p->lives.births);
-		buf_printf(&b, " %s in ", words_type(p->type));
+		buf_putc(&b, ' ');
+		words_put_type(&b, p->type);
+		buf_puts(&b, " in ");
 		put_place(&b, r, p->site);
 		line(t, TERM_PLAIN, 2, &b);
 	}
@@ -312,11 +320,20 @@ int gc_text(const struct term *t, struct report *r, const struct text_options *o
 
 /* ------------------------------------------------------------------------------- JSON */
 
+static void json_maybe_real(struct json *j, const char *key, double v)
+{
+	if (v >= 0)
+		json_real(j, key, v);
+	else
+		json_null(j, key);
+}
+
 static void json_sum(struct json *j, const struct collection_sum *s)
 {
 	json_uint(j, "collections", s->n);
 	json_real(j, "seconds", s->seconds);
 	json_real(j, "recorder_seconds", s->recorder);
+	json_maybe_real(j, "cpu_seconds", s->cpu);
 	json_uint(j, "freed", s->freed);
 	json_uint(j, "uncollectable", s->uncollectable);
 	if (s->unexamined)
@@ -422,6 +439,8 @@ static void json_collection(struct json *j, const struct report *r, const struct
 	json_open(j, NULL, '{');
 	json_real(j, "at", (double)trace_elapsed(&r->trace, c->start) / 1e9);
 	json_real(j, "seconds", collection_seconds(s, &r->trace, c));
+	json_maybe_real(j, "cpu_seconds", collection_cpu_seconds(c));
+	json_bool(j, "after_snapshot", c->forked);
 	if (c->generation < GENERATIONS)
 		json_uint(j, "generation", c->generation);
 	else

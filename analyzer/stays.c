@@ -108,12 +108,29 @@ struct way {
 	const struct caller *blame;
 };
 
+/* The library by which interpreters call functions of C. */
+static bool is_bridge(const struct stays *s, uint32_t module)
+{
+	const struct def_module *m = def_module(s->refs->r->defs, module);
+	const char *name = m && m->path.length ? memrchr(m->path.s, '/', m->path.length) : NULL;
+
+	return name && (size_t)(m->path.s + m->path.length - name) > 10 && !memcmp(name, "/libffi.so", 10);
+}
+
+/* A call that the program's Python made: what stands between it and the function of C is left out. */
 static void way_of(const struct stays *s, site_id site, struct way *w)
 {
 	const struct replay *r = s->refs->r;
+	uint32_t n;
 
 	w->n = site && site < r->sites ?
 		callers_path(&s->refs->callers, r->site[site].stack, w->path) : 0;
+	for (n = w->n; n && is_bridge(s, w->path[n - 1].module); n--)
+		;
+	while (n && n < w->n && w->path[n - 1].module && !w->path[n - 1].program)
+		n--;		/* ctypes, PyGObject */
+	if (n && n < w->n && w->path[n - 1].program)
+		w->n = n;
 	w->blame = callers_blame(w->path, w->n);
 }
 

@@ -293,7 +293,7 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 	struct survival_row *row;
 	struct age a;
 
-	if (s->blocks || s->failed)
+	if (s->blocks || s->failed || (s->garbage && !collector))
 		return;
 	row = row_of(s, o->site, o->type);
 	if (!row)
@@ -353,11 +353,12 @@ static void block(void *arg, const struct replay *r, const struct block *b, bool
 
 static const struct replay_observer observer = { .born = born, .dies = dies, .block = block };
 
-int survival_init(struct survival *s, const struct collections *c, struct replay *r)
+int survival_init(struct survival *s, const struct collections *c, struct replay *r, bool garbage)
 {
 	const struct defs *d = r->defs;
 
-	*s = (struct survival){ .collections = c, .simulated = true, .blocks = true };
+	*s = (struct survival){ .collections = c, .simulated = true, .blocks = true,
+		.garbage = garbage };
 	for (uint32_t i = 0; i < d->runtimes; i++) {
 		s->blocks &= d->runtime[i].state == OURO_RUNTIME_DORMANT;
 		if (d->runtime[i].name.length == 7 && !memcmp(d->runtime[i].name.s, "cpython", 7))
@@ -375,6 +376,8 @@ int survival_init(struct survival *s, const struct collections *c, struct replay
 		return -ENOMEM;
 	}
 	s->row[0] = (struct survival_row){ 0 };
+	if (s->blocks && garbage)	/* there is none */
+		return 0;
 	r->observer = &observer;
 	r->observer_arg = s;
 	return 0;

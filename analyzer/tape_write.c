@@ -501,7 +501,9 @@ void tape_finish(struct tape *t, const struct replay *r)
 	if (!w)
 		return;
 	if (!t->refused && !t->is_ready)
-		t->refused = "the program's first line was not seen";
+		t->refused = r->trace->head.origin == OURO_ORIGIN_FORK ?
+			"the process was forked; of the process that forked there are some" :
+			"the program's first line was not seen";
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";
 	if (!t->refused && !t->failed)

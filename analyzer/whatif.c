@@ -110,6 +110,14 @@ static double quantile(const double *pause, uint32_t n, double part)
 	return n ? pause[at < n ? at : n - 1] : 0;
 }
 
+static void take_quantiles(struct prediction *p, double *pause, uint32_t n)
+{
+	if (n)
+		qsort(pause, n, sizeof(*pause), shorter_first);
+	p->pause_median = quantile(pause, n, 0.5);
+	p->pause_p99 = quantile(pause, n, 0.99);
+}
+
 static int add_up(struct prediction *p, const struct simulation *s, const struct pauses *cost,
 		  bool first)
 {
@@ -121,15 +129,14 @@ static int add_up(struct prediction *p, const struct simulation *s, const struct
 	for (uint32_t i = 0; i < s->n; i++) {
 		if (s->run[i].start_up)
 			continue;
-		pause[n] = pauses_predict(cost, s->run[i].examined, s->run[i].freed);
+		pause[n] = pauses_predict(cost, s->run[i].generation, s->run[i].examined,
+					  s->run[i].freed);
 		seconds += pause[n++];
 	}
-	if (n)
+	if (first)
+		take_quantiles(p, pause, n);
+	else if (n)
 		qsort(pause, n, sizeof(*pause), shorter_first);
-	if (first) {
-		p->pause_median = quantile(pause, n, 0.5);
-		p->pause_p99 = quantile(pause, n, 0.99);
-	}
 	if (n && pause[n - 1] > p->pause_max)
 		p->pause_max = pause[n - 1];
 	for (unsigned g = 0; g < GENERATIONS; g++)
@@ -141,36 +148,39 @@ static int add_up(struct prediction *p, const struct simulation *s, const struct
 	return 0;
 }
 
-struct of_program {
-	const struct collections *s;
-};
-
-static bool is_of_program(const struct collection *c, const void *arg)
+/*
+ * The first row is measured; what its garbage held is not, and stays the model's.  So do times of
+ * single collections that were not measured.
+ */
+static int take_measured(struct prediction *p, const struct collections *s, const struct trace *t,
+			 const struct pauses *cost)
 {
-	const struct of_program *x = arg;
+	double *pause = mem_array(s->n, sizeof(*pause)), runs[GENERATIONS] = {0}, seconds = 0;
+	uint32_t n = 0;
 
-	return c->cause != OURO_CAUSE_FINALISATION && !collection_of_start_up(x->s, c);
-}
+	if (!pause)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct collection *c = &s->c[i];
+		double took;
 
-/* The first row is measured; what its garbage held is not, and stays the model's. */
-static int take_measured(struct prediction *p, const struct collections *s, const struct replay *r)
-{
-	struct collection_sum sum;
-	double runs[GENERATIONS] = {0};
-	int e = collections_sum(s, r->trace, is_of_program, &(struct of_program){ s }, &sum);
-
-	if (e)
-		return e;
-	for (uint32_t i = 0; i < s->n; i++)
-		if (s->c[i].generation < GENERATIONS && is_of_program(&s->c[i], &(struct of_program){ s }))
-			runs[s->c[i].generation]++;
+		if (c->cause == OURO_CAUSE_FINALISATION || collection_of_start_up(s, c))
+			continue;
+		took = pauses_measured(cost, s, t, c);
+		if (took <= 0)
+			took = pauses_predict(cost, c->generation, c->examined ? c->examined - 1 : 0,
+					      c->freed);
+		pause[n++] = took;
+		seconds += took;
+		if (c->generation < GENERATIONS)
+			runs[c->generation]++;
+	}
 	for (unsigned g = 0; g < GENERATIONS; g++)
 		widen(&p->runs[g], runs[g], true);
-	widen(&p->seconds, sum.seconds - sum.recorder, true);
-	p->pause_median = collection_pause(&sum, 50);
-	p->pause_p99 = collection_pause(&sum, 99);
-	p->pause_max = collection_pause(&sum, 100);
-	collection_sum_fini(&sum);
+	widen(&p->seconds, seconds, true);
+	take_quantiles(p, pause, n);
+	p->pause_max = n ? pause[n - 1] : 0;
+	mem_free(pause);
 	return 0;
 }
 
@@ -293,7 +303,7 @@ int whatif_init(struct whatif *w, struct tape *t, const struct replay *r,
 	if (!e)
 		e = play(w, t);
 	if (!e && !w->refused)
-		e = take_measured(&w->p[0], s, r);
+		e = take_measured(&w->p[0], s, r->trace, &w->pauses);
 	if (e) {
 		whatif_fini(w);
 		return e;

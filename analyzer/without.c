@@ -143,7 +143,8 @@ static double seconds_of(const struct simulation *s, const struct pauses *cost)
 
 	for (uint32_t i = 0; i < s->n; i++)
 		if (!s->run[i].start_up)
-			seconds += pauses_predict(cost, s->run[i].examined, s->run[i].freed);
+			seconds += pauses_predict(cost, s->run[i].generation, s->run[i].examined,
+						  s->run[i].freed);
 	return seconds;
 }
 

@@ -37,6 +37,19 @@ struct written {
 	uint32_t mark;			/* native: the first is OURO_LOC_CUT or _LOST; 0 */
 };
 
+/*
+ * The last two events, where one function took a reference and gave it back: if it does so
+ * again, that is not written but counted (event_repeated).
+ */
+struct event_pair {
+	const uint8_t *last;		/* the stream's last record, as long as nothing else was written */
+	uint8_t *repeats;		/* that is a REPEAT, whose number is here; NULL: it is none yet */
+	uintptr_t addr;			/* the object; 0: there is no such pair         */
+	uint64_t count;			/* with the reference                           */
+	uintptr_t ip[2];		/* where it is taken, and given back            */
+	unsigned turn;			/* which of ip[] comes next                     */
+};
+
 /* What the events of one stream are written with: events.c's. */
 struct event_writer {
 	struct ouro_chunk *chunk;	/* live chunk, mapped; NULL: none could be had   */
@@ -44,6 +57,7 @@ struct event_writer {
 	uint8_t *last;			/* start of the last record, NULL: none in chunk */
 	uint64_t ticks, addr;		/* of the last record                            */
 	struct written native, interp;
+	struct event_pair pair;
 	struct ouro_recent recent;	/* as a reader of the chunk has it               */
 	uint32_t lost;			/* since the last record that could be written   */
 	uint32_t stacks, cut, full, interp_cut;	/* statistics not yet in the header      */

@@ -154,6 +154,45 @@ START_TEST(the_recorders_part_is_its_records_at_the_price_of_one)
 }
 END_TEST
 
+/* Half of the time the thread waited for a processor; that of the last was not asked for. */
+START_TEST(who_waits_for_a_processor_is_told_from_who_has_it)
+{
+	struct collection_sum sum;
+	double each;
+	char script[300];
+
+	play("at 1000; collect 0; at 9000; collected 1");
+	each = collection_seconds(&s, &t, &s.c[0]);
+	teardown();
+	snprintf(script, sizeof(script), "at 1000; collect 0; at 9000; told 0 1 0 1 1 1 0 %.0f; collected 1;"
+		 "at 11000; collect 0; at 19000; told 0 1 0 1 1 2; collected 1", 1e9 * each / 2 + 1);
+	play(script);
+	ck_assert_double_eq_tol(collection_cpu_seconds(&s.c[0]), each / 2, 2e-9);
+	ck_assert_double_lt(collection_cpu_seconds(&s.c[1]), 0);
+	ck_assert_int_eq(collections_sum(&s, &t, NULL, NULL, &sum), 0);
+	ck_assert_double_eq_tol(sum.cpu, sum.seconds / 2, 4e-9);
+	collection_sum_fini(&sum);
+}
+END_TEST
+
+START_TEST(a_recording_without_processor_times_says_so)
+{
+	struct collection_sum sum;
+
+	play("collect 0; told 0 1 0 1 1 1; collected 0");
+	ck_assert_int_eq(collections_sum(&s, &t, NULL, NULL, &sum), 0);
+	ck_assert_double_lt(sum.cpu, 0);
+	collection_sum_fini(&sum);
+}
+END_TEST
+
+START_TEST(one_just_after_a_snapshot_is_known)
+{
+	play("snapshot 1; collect 0; collected 0; collect 0; collected 0");
+	ck_assert(s.c[0].forked && !s.c[1].forked);
+}
+END_TEST
+
 START_TEST(the_sum_of_none_is_nothing)
 {
 	struct collection_sum sum;
@@ -207,6 +246,9 @@ int main(void)
 	tcase_add_test(c, the_first_statistics_are_of_the_start_up_and_the_last_of_the_end);
 	tcase_add_test(c, sums_are_of_those_picked_and_pauses_are_sorted);
 	tcase_add_test(c, the_recorders_part_is_its_records_at_the_price_of_one);
+	tcase_add_test(c, who_waits_for_a_processor_is_told_from_who_has_it);
+	tcase_add_test(c, a_recording_without_processor_times_says_so);
+	tcase_add_test(c, one_just_after_a_snapshot_is_known);
 	tcase_add_test(c, the_sum_of_none_is_nothing);
 	tcase_add_test(c, the_program_begins_with_its_main_modules_first_line);
 	tcase_add_test(c, where_no_first_line_was_seen_nothing_is_start_up);

@@ -25,12 +25,13 @@
  *   hold HOLDER HELD NAME HOW [STACK]        HOW: enum ouro_hold
  *   unhold HOLDER HELD
  *   incref ADDR N [STACK]          also: decref
+ *   repeat N                       a REPEAT of the last two of these
  *   row ADDR SIZE FLAGS OFFSET TYPE [STACK]   of a ring: it lived before (size 0: alone)
  *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
  *   applied                        of a ring: what this stream wrote so far is in the rows
  *   collect GENERATION, collected N, ready, exiting, snapshot N, mark NAME
  *   runtime NAME                   a definition: it is recorded
- *   told GENERATION CAUSE FREED EXAMINED KEPT RUNS [TOOK]     just before collected
+ *   told GENERATION CAUSE FREED EXAMINED KEPT RUNS [TOOK [CPU]]   just before collected; CPU: ns + 1
  *   statistics COLLECTIONS FREED   the runtime's own, of generation 0
  *   snap N                         what follows goes to snapshot stream N
  *   node ADDR TYPE SIZE COUNT [FLAGS [GENERATION [LABEL]]]
@@ -538,6 +539,7 @@ static inline void writer_told(struct trace_writer *w, char **word)
 		[OURO_COLLECTED_KEPT] = strtoull(word[5], NULL, 0),
 		[OURO_COLLECTED_RUNS] = strtoull(word[6], NULL, 0),
 		[OURO_COLLECTED_TOOK] = strtoull(word[7], NULL, 0),
+		[OURO_COLLECTED_CPU] = strtoull(word[8], NULL, 0),
 	};
 
 	writer_numbers(w, OURO_EXT_COLLECTED, v, OURO_COLLECTED_FIELDS);
@@ -820,6 +822,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 	else if (!strcmp(word[0], "birth"))
 		writer_event(w, OURO_BIRTH, writer_address(word[1]),
 			writer_type(w, word[2]), word[3], NULL, 0);
+	else if (!strcmp(word[0], "repeat"))
+		writer_event(w, OURO_REPEAT, 0, n, NULL, NULL, 0);
 	else if (!strcmp(word[0], "collect"))
 		writer_event(w, OURO_COLLECT, 0, n, word[2], NULL, 0);
 	else if (!strcmp(word[0], "collected"))
@@ -859,7 +863,7 @@ static inline void write_trace(struct trace_writer *w, const char *script)
 		inner = NULL;
 		for (char *p = strtok_r(s, " \t", &inner); p;
 			p = strtok_r(NULL, " \t", &inner)) {
-			assert(n < 8);
+			assert(n < 9);
 			word[n++] = p;
 		}
 		if (n)

@@ -94,6 +94,39 @@ class EveryCollection(unittest.TestCase):
         self.assertEqual(len(csv.stdout.splitlines()), 1 + len(gc["list"]))
 
 
+TIMED = """
+import gc, time
+kept = [[i] for i in range(40000)]
+spent = 0.0
+for _ in range(40):
+    before = time.thread_time()
+    gc.collect()
+    spent += time.thread_time() - before
+print(spent)
+"""
+
+
+class Processor(unittest.TestCase):
+    @on_every_interpreter
+    def test_its_time_is_what_the_program_measures(self, python):
+        with Recording([python, "-c", TIMED], "--snapshot", "never") as run:
+            spent = float(run.stdout.splitlines()[0])
+            gc = run.ask("gc")["collector"]
+        calls = [c for c in gc["list"] if c["cause"] == "call"]
+        self.assertEqual(len(calls), 40)
+        self.assertAlmostEqual(sum(c["cpu_seconds"] for c in calls) / spent, 1, delta=0.1)
+        self.assertTrue(all(c["cpu_seconds"] is not None for c in gc["list"] if c["generation"]))
+        self.assertLessEqual(gc["cpu_seconds"], gc["seconds"])
+        self.assertGreater(gc["cpu_seconds"], 0.5 * spent)
+
+    def test_of_the_youngest_one_in_eight_is_measured(self):
+        with Recording(["/usr/bin/python3", "-c", "import gc; gc.set_threshold(20)\n"
+                        "x = [[] for _ in range(100000)]"], "--snapshot", "never") as run:
+            young = [c for c in run.ask("gc")["collector"]["list"] if c["generation"] == 0]
+        measured = sum(c["cpu_seconds"] is not None for c in young[100:])
+        self.assertAlmostEqual(measured / len(young[100:]), 1 / 8, delta=0.02)
+
+
 class Waste(unittest.TestCase):
     @on_every_interpreter
     def test_explicit_calls_are_counted_by_line_and_timed(self, python):
