@@ -22,7 +22,8 @@ static int find_parent(const char *path, const struct trace *t, struct ancestor 
 	int e;
 
 	*ret = NULL;
-	if (t->head.origin != OURO_ORIGIN_FORK || !t->head.parent_id)
+	/* One that only lived to become another program is not worth its parent's reading. */
+	if (t->head.origin != OURO_ORIGIN_FORK || !t->head.parent_id || t->head.state == OURO_STATE_EXECED)
 		return 0;
 	parent = recorded_with_id(path, t->head.parent_id);
 	if (!parent)
