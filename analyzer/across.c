@@ -25,10 +25,31 @@ static int64_t type_of(struct across *a, uint32_t id)
 	return a->type[id];
 }
 
-/* Words that lead to it, whether of C or of the interpreter's objects. */
+#define OWN_DEPTH 4		/* GLib: object, list of data, table of toggle references */
+
+/* Does the block lie behind the object, in reach of nobody else? */
+static bool is_own(const struct across *a, uint32_t row, uint32_t block)
+{
+	const struct graph *g = a->g;
+
+	for (unsigned i = 0; i < OWN_DEPTH && block != row; i++) {
+		if (across_is_python(a, block) || blocks_book(a->b, block) ||
+		    a->b->row[block].outside || g->in[block + 1] - g->in[block] != 1)
+			return false;
+		block = g->holder[g->in[block]];
+	}
+	return block == row;
+}
+
+/* Words that may be references to it, whether of C or of the interpreter's objects: not those in its own memory. */
 static uint64_t words_to(const struct across *a, uint32_t row)
 {
-	return a->g->in[row + 1] - a->g->in[row];
+	const struct graph *g = a->g;
+	uint64_t n = 0;
+
+	for (uint32_t i = g->in[row]; i < g->in[row + 1]; i++)
+		n += !is_own(a, row, g->holder[i]);
+	return n;
 }
 
 static int add_foreign(struct across *a, uint32_t row)

@@ -78,7 +78,8 @@ static int take_shown(struct across *a, node_id wrapper, uint32_t object)
 	uint32_t tie[HANDLERS], n = 0, k = 0;
 
 	for (edge_id e = g->out[object]; e < g->out[object + 1] && n < HANDLERS; e++)
-		if (g->name[e] & BLOCKS_TIE)
+		if (g->name[e] & BLOCKS_TIE && !tie_is_attached(a->l->r,
+				a->l->r->refs->ties.edge[g->name[e] & ~BLOCKS_TIE].name))
 			tie[n++] = g->name[e] & ~BLOCKS_TIE;
 	for (uint32_t i = first_edge(a, wrapper); i < a->exact && a->h->edge[i].from == wrapper; i++)
 		k += is_callee(a, &a->h->edge[i]);

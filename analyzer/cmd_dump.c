@@ -33,6 +33,7 @@ static const char *const kinds[32] = {
 	[OURO_UNEDGE] = "unedge",
 	[OURO_COLLECT] = "collect",
 	[OURO_COLLECTED] = "collected",
+	[OURO_REPEAT] = "repeat",
 	[OURO_EXT] = "ext",
 };
 

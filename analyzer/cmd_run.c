@@ -271,7 +271,6 @@ static void summarise_apart(const char *path, bool json)
 static void summarise(const struct run *r, pid_t pid)
 {
 	char *path = launch_trace_path(&r->launch, pid);
-	struct recorded all = { 0 };
 
 	if (!path)
 		return;
@@ -280,16 +279,11 @@ static void summarise(const struct run *r, pid_t pid)
 		free(path);
 		return;
 	}
-	if (access(path, R_OK) < 0) {
+	if (access(path, R_OK) < 0)
 		complain(0, "no trace at %s: the library was not loaded, or could not write there",
 			path);
-	} else {
+	else
 		summarise_apart(path, r->json);
-		if (!r->json && !recorded_list(&all, path) && all.n > 1)
-			fprintf(stderr, "also recorded: %u other process%s, in %s.d/\n",
-				all.n - 1, all.n == 2 ? "" : "es", path);
-		recorded_fini(&all);
-	}
 	free(path);
 }
 

@@ -25,5 +25,5 @@ static int answer(const struct view *v, struct report *r)
 
 int cmd_survival(int argc, char **argv)
 {
-	return view_run(argc, argv, 0, help, answer);
+	return view_run(argc, argv, VIEW_LIVES, help, answer);
 }

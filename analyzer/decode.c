@@ -71,6 +71,7 @@ static int enter_chunk(struct cursor *c)
 	c->lost += k->lost;
 	c->path[NATIVE].depth = c->path[INTERP].depth = 0;
 	c->hashed &= !k->lost;
+	c->change[0].kind = c->change[1].kind = 0;
 	memset(&c->recent, 0, sizeof(c->recent));
 	return 1;
 }
@@ -292,7 +293,7 @@ static int read_record(struct cursor *c, struct event *e)
 	if (size > left)
 		return give_up(c, "it is longer than what is left of the chunk", left);
 	e->kind = head & 31;
-	if (!e->kind || (e->kind > OURO_COLLECTED && e->kind != OURO_EXT))
+	if (!e->kind || (e->kind > OURO_REPEAT && e->kind != OURO_EXT))
 		return give_up(c, "its kind is unknown", e->kind);
 
 	fixed += 2;
@@ -332,7 +333,39 @@ static int read_record(struct cursor *c, struct event *e)
 	e->lost = c->lost;
 	c->lost = 0;
 	c->p = p;
+	if (e->kind == OURO_INCREF || e->kind == OURO_DECREF) {
+		c->change[c->older] = *e;
+		c->older ^= 1;
+	}
 	return 1;
+}
+
+/* A REPEAT was read, of so many events, or one that is in the table of the living already. */
+static void begin_repeats(struct cursor *c, const struct event *e, bool left)
+{
+	if (!c->change[0].kind || !c->change[1].kind || e->arg > OURO_REPEATS_MAX) {
+		give_up(c, "it makes no sense as a repetition", e->arg);
+		return;
+	}
+	if (!left) {
+		c->older ^= e->arg & 1;
+		return;
+	}
+	c->repeats = e->arg;
+	for (int i = 0; i < 2; i++) {
+		c->change[i].offset = e->offset;
+		c->change[i].ticks = e->ticks;
+		c->change[i].lost = 0;
+	}
+}
+
+static void repeat(struct cursor *c, struct event *ret)
+{
+	c->repeats--;
+	*ret = c->change[c->older];
+	c->older ^= 1;
+	ret->lost = c->lost;
+	c->lost = 0;
 }
 
 /*
@@ -360,6 +393,10 @@ int cursor_next(struct cursor *c, struct event *ret)
 
 	ret->stream = c->index;
 	for (;;) {
+		if (c->repeats) {
+			repeat(c, ret);
+			return 1;
+		}
 		while (c->p == c->end) {
 			if (c->start)
 				c->chunk++;
@@ -372,6 +409,11 @@ int cursor_next(struct cursor *c, struct event *ret)
 		}
 		start = position(c);
 		r = read_record(c, ret);
+		if (r > 0 && ret->kind == OURO_REPEAT) {
+			c->lost = ret->lost;
+			begin_repeats(c, ret, is_left(c, start, ret));
+			continue;
+		}
 		if (r < 0 || (r && is_left(c, start, ret)))
 			return r;
 		if (r)			/* what was lost before it is told with the next */

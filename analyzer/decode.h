@@ -44,6 +44,9 @@ struct cursor {
 	uint64_t lost;			/* since the record before                   */
 	uint32_t thread;
 	uint64_t ext_arg[EXT_ARGS];	/* of the last EXT                           */
+	struct event change[2];		/* the last INCREFs or DECREFs of the chunk; the older one is */
+	unsigned older;			/* ... change[older]; of kind 0: there is none */
+	uint64_t repeats;		/* so many times they are still to be told, in turn */
 	struct ouro_recent recent;
 	uint64_t hash, checked, wrong;	/* EXT_STACK: promised to the next stack; verdicts */
 	bool hashed;			/* a promise stands                          */

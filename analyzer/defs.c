@@ -552,6 +552,7 @@ static int find_all_same(struct defs *d)
 	struct defs_private *p = d->private;
 	int r;
 
+	free(p->code_same);
 	p->code_same = calloc(d->codes + 1, sizeof(*p->code_same));
 	if (!p->code_same)
 		return -ENOMEM;
@@ -631,6 +632,77 @@ void defs_free(struct defs *d)
 	free(d->unload);
 	free(d->argv);
 	*d = (struct defs){ 0 };
+}
+
+/* --- of another trace -------------------------------------------------------------- */
+
+/* Row of a module in d, added when it is not there; 0: there is no such module; -ENOMEM. */
+static int64_t module_of(struct defs *d, const struct def_module *m)
+{
+	if (!m)
+		return 0;
+	for (uint32_t i = 1; i < d->modules; i++)
+		if (d->module[i].id && d->module[i].start == m->start &&
+		    d->module[i].end == m->end && text_same(d->module[i].path, m->path))
+			return i;
+	if (REACH(d->module, d->modules, d->modules ? d->modules : 1))
+		return -ENOMEM;
+	d->module[d->modules - 1] = *m;
+	d->module[d->modules - 1].id = d->modules - 1;
+	return d->modules - 1;
+}
+
+/* Rows of both tables, the other's last. */
+static int append(void **table, uint32_t *rows, const void *from, uint32_t n, size_t row_size)
+{
+	uint32_t base = *rows;
+	int e = n ? reach(table, rows, row_size, base + n - 1) : 0;
+
+	if (!e && n)
+		memcpy((char *)*table + base * row_size, from, n * row_size);
+	return e;
+}
+
+#define APPEND_ALL(d, from, table, count) \
+	append((void **)&(d)->table, &(d)->count, (from)->table, (from)->count, sizeof(*(d)->table))
+
+/* Where a location leads, by the numbers it has here. */
+static void renumber(struct def_location *l, const struct defs *from, const uint32_t *module,
+	uint32_t code, uint32_t string)
+{
+	if (l->kind == LOCATION_NATIVE) {
+		l->native.module = l->native.module < from->modules ? module[l->native.module] : 0;
+	} else if (l->kind == LOCATION_LINE) {
+		l->line.code += code;
+		l->line.name += string;
+	}
+}
+
+int defs_add(struct defs *d, const struct defs *from, struct defs_added *ret)
+{
+	uint32_t code = d->codes, string = d->strings;
+	uint32_t *module = calloc(from->modules + 1, sizeof(*module));
+	int e = module ? 0 : -ENOMEM;
+
+	*ret = (struct defs_added){ .location = d->locations, .type = d->types };
+	for (uint32_t i = 1; i < from->modules && !e; i++) {
+		int64_t row = module_of(d, def_module(from, i));
+
+		e = row < 0 ? -ENOMEM : 0;
+		module[i] = (uint32_t)row;
+	}
+	if (!e)
+		e = APPEND_ALL(d, from, string, strings);
+	if (!e)
+		e = APPEND_ALL(d, from, code, codes);
+	if (!e)
+		e = APPEND_ALL(d, from, type, types);
+	if (!e)
+		e = APPEND_ALL(d, from, location, locations);
+	for (uint32_t i = ret->location; i < d->locations && !e; i++)
+		renumber(&d->location[i], from, module, code, string);
+	free(module);
+	return e ? e : find_all_same(d);
 }
 
 /* --- lookups ----------------------------------------------------------------------- */

@@ -72,7 +72,7 @@ bool export_any(const struct export_values *x)
 
 bool export_leaves(const struct replay *r)
 {
-	for (part_id i = 0; i < r->parts_left; i++)
+	for (uint32_t i = 0; i < r->lefts; i++)
 		if (r->left[i].live_bytes)
 			return true;
 	return false;

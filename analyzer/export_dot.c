@@ -48,8 +48,8 @@ static void put_member(const struct export_job *job, uint32_t n, uint32_t i,
 	fprintf(job->out, "\t\tf%u_%u [label=\"", n, i);
 	put_quoted(job->out, m->label);
 	fputs("\\n", job->out);
-	put_quoted(job->out, words_type(m->type));
-	buf_printf(&b, ", ");
+	words_put_type(&b, m->type);
+	buf_puts(&b, ", ");
 	buf_bytes(&b, m->bytes);
 	if (m->refcount)
 		buf_printf(&b, ", count %llu", (unsigned long long)m->refcount);
@@ -133,8 +133,8 @@ static void put_node(struct drawing *d, node_id v, bool asked)
 		put_quoted(d->job->out, buf_text(&own.text));
 		fputs("\\n", d->job->out);
 	}
-	put_quoted(d->job->out, words_type(heap_type_name(h, v)));
-	buf_printf(&b, ", ");
+	words_put_type(&b, heap_type_name(h, v));
+	buf_puts(&b, ", ");
 	buf_bytes(&b, h->node[v].bytes);
 	buf_printf(&b, ", holds ");
 	buf_bytes(&b, d->s->dominators.bytes[v]);

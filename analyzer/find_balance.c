@@ -164,8 +164,10 @@ static int add_member(struct finder *f, struct finding *x, node_id v, uint32_t *
 		return (int)site;
 	if (mem_room(&x->member, x->nmembers, cap, sizeof(*x->member)))
 		return -ENOMEM;
-	if (book)
-		buf_printf(&label, "%s ", words_type(type_name(f->l, book->type)));
+	if (book) {
+		words_put_type(&label, type_name(f->l, book->type));
+		buf_putc(&label, ' ');
+	}
 	buf_printf(&label, "0x%llx", (unsigned long long)address);
 	x->member[x->nmembers] = (struct finding_member){ .node = v, .label = buf_take(&label),
 		.type = book ? type_name(f->l, book->type) : "memory block",
@@ -414,20 +416,62 @@ static void put_times(struct buf *b, const char *what, uint64_t n)
 	}
 }
 
-/* "X -> Y (signal clicked), Y -> X (+24)" */
+/*
+ * The shortest way that begins with this edge and comes back to where it began, as edges in
+ * order; returns how many, 0 when there is none.
+ */
+static uint32_t round_by(const struct finding *x, uint32_t first, uint32_t *ret_edge)
+{
+	uint32_t via[MEMBERS_MAX], todo[MEMBERS_MAX], n = 0, length = 0;
+	uint32_t goal = x->edge[first].from, at = x->edge[first].to;
+
+	memset(via, 0xff, sizeof(via));
+	via[at] = first;
+	todo[n++] = at;
+	for (uint32_t i = 0; i < n && via[goal] == UINT32_MAX; i++)
+		for (uint32_t e = 0; e < x->nedges; e++) {
+			uint32_t to = x->edge[e].to;
+
+			if (x->edge[e].from != todo[i] || via[to] != UINT32_MAX)
+				continue;
+			via[to] = e;
+			todo[n++] = to;
+		}
+	if (via[goal] == UINT32_MAX)
+		return 0;
+	for (at = goal; via[at] != first; at = x->edge[via[at]].from)
+		length++;
+	n = length + 1;
+	ret_edge[0] = first;
+	for (at = goal; via[at] != first; at = x->edge[via[at]].from)
+		ret_edge[length--] = via[at];
+	return n;
+}
+
+/* One way round, "X holds Y (signal clicked), Y holds X (+24)": by what has a name if it can be, else the shortest. */
 static void put_round(struct buf *b, const struct finding *x)
 {
-	uint32_t told = 0;
+	uint32_t best[MEMBERS_MAX], edge[MEMBERS_MAX], n = 0;
+	bool named = false;
 
-	for (uint32_t i = 0; i < x->nedges && told < 6; i++) {
-		const struct finding_edge *e = &x->edge[i];
+	for (uint32_t i = 0; i < x->nedges; i++) {
+		bool has_name = *x->edge[i].name != '+' && *x->edge[i].name != '-';
+		uint32_t length = x->edge[i].from == x->edge[i].to || has_name < named ? 0 :
+			round_by(x, i, edge);
 
-		if (e->from == e->to)
+		if (!length || (n && has_name == named && length >= n))
 			continue;
-		buf_printf(b, "%s%s holds %s (%s)", told++ ? ", " : "", x->member[e->from].label,
+		memcpy(best, edge, sizeof(best));
+		n = length;
+		named = has_name;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct finding_edge *e = &x->edge[best[i]];
+
+		buf_printf(b, "%s%s holds %s (%s)", i ? ", " : "", x->member[e->from].label,
 			x->member[e->to].label, e->name);
 	}
-	if (told)
+	if (n)
 		buf_puts(b, "; ");
 	buf_puts(b, "nothing else has their addresses");
 }
@@ -577,9 +621,9 @@ static int bad_words(struct finder *f, struct finding *x, const struct refs_bad 
 		if (x->path[i].role == FINDING_SUSPECT)
 			culprit = i;
 	put_place(&t, &x->path[0].place);
-	buf_printf(&t, " %s a %s %s", b->retain ? "retains" : "releases",
-		words_type(type_name(f->l, b->type)), b->alive ?
-		"more often than it was retained" : "that is dead already");
+	buf_puts(&t, b->retain ? " retains a " : " releases a ");
+	words_put_type(&t, type_name(f->l, b->type));
+	buf_puts(&t, b->alive ? " more often than it was retained" : " that is dead already");
 	if (b->times > 1)
 		put_times(&t, ",", b->times);
 	x->headline = buf_take(&t);

@@ -2,7 +2,7 @@
 
 #include "buf.h"
 #include "growth.h"
-#include "holders.h"
+#include "growth_holder.h"
 #include "mem.h"
 #include "shape.h"
 #include "usage.h"
@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WAY_TOLD	4		/* blocks of a way that are told             */
 
 /* A place that changed after the warm-up: sites of one function, file and line. */
 struct candidate {
@@ -29,10 +27,7 @@ struct grower {
 	uint32_t n;
 	struct candidate *c;
 	uint32_t nc, cap;
-	struct bits of, of_heap;	/* sites of the place in question            */
-	struct bits rooted;		/* of the graph that answers who holds it    */
-	struct paths paths;
-	bool ways;			/* these two are there                       */
+	struct growth_holder holder;	/* of the place in question                  */
 };
 
 /* --- which places ------------------------------------------------------------------ */
@@ -55,17 +50,17 @@ static bool choose_segments(struct grower *x)
 	x->warm = warm > t->start ? (unsigned)((warm - t->start + t->step - 1) / t->step) : 0;
 	x->warm = x->warm < least ? least : x->warm;
 	x->end = t->end;		/* in it the program began to tidy up        */
-	if (t->failed || !t->born || x->warm + GROWTH_POINTS > x->end)
+	if (t->failed || !t->done || x->warm + GROWTH_POINTS > x->end)
 		return false;
 	return x->w->warm || (x->end - x->warm) * segment_seconds(x) >= GROWTH_SECONDS;
 }
 
 static bool changed(const struct grower *x, const struct site *s)
 {
-	const uint64_t *low = x->r->trend.low[s->series];
+	const struct trend *t = &x->r->trend;
 
 	for (unsigned i = x->warm; s->series && i + 1 < x->end; i++)
-		if (low[i] != low[i + 1])
+		if (trend_low(t, s->series, i) != trend_low(t, s->series, i + 1))
 			return true;
 	return false;
 }
@@ -92,189 +87,18 @@ static int collect(struct grower *x)
 static int measure(void *arg, const struct shaped *run, uint32_t n)
 {
 	struct grower *x = arg;
-	struct trend *t = &x->r->trend;
+	const struct trend *t = &x->r->trend;
 	uint64_t low[TREND_SEGMENTS] = { 0 }, born[TREND_SEGMENTS] = { 0 };
 	struct candidate c = { .first = (uint32_t)(run - x->key), .n = n };
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t series = x->r->site[run[i].at].series;
-
-		for (unsigned k = 0; k < TREND_SEGMENTS; k++) {
-			low[k] += t->low[series][k];
-			born[k] += series < t->borns ? t->born[series][k] : 0;
-		}
-	}
+	for (uint32_t i = 0; i < n; i++)
+		trend_add(t, x->r->site[run[i].at].series, low, born);
 	if (!growth_measure(&c.g, low, born, x->warm, x->end))
 		return 0;
 	if (mem_room(&x->c, x->nc, &x->cap, sizeof(*x->c)))
 		return -ENOMEM;
 	x->c[x->nc++] = c;
 	return 0;
-}
-
-/* --- what holds it ----------------------------------------------------------------- */
-
-struct survivor {
-	uint64_t when;
-	node_id node;
-};
-
-static int by_time(const void *a, const void *b)
-{
-	const struct survivor *x = a, *y = b;
-
-	if (x->when != y->when)
-		return x->when < y->when ? -1 : 1;
-	return x->node < y->node ? -1 : x->node > y->node;
-}
-
-static bool is_young(const struct grower *x, uint64_t when)
-{
-	return when >= x->r->trend.start + x->warm * x->r->trend.step;
-}
-
-/* Which sites are of this place, by their numbers in the replay or in the heap. */
-static void mark(struct grower *x, const struct candidate *c, bool on)
-{
-	for (uint32_t i = 0; i < c->n; i++) {
-		site_id id = x->key[c->first + i].at;
-		uint32_t row = x->w->graph && id < x->w->l->sites ? x->w->l->site[id] : 0;
-
-		(on ? bits_add : bits_del)(&x->of, id);
-		if (row && row < x->of_heap.n)	/* no node is of a newer one */
-			(on ? bits_add : bits_del)(&x->of_heap, row);
-	}
-}
-
-/*
- * Those of the place that were made after the warm-up and that somebody holds; how many
- * there are whether held or not.
- */
-static uint32_t survivors(struct grower *x, struct survivor *s, uint32_t *ret_all)
-{
-	struct growth_world const *w = x->w;
-	const struct heap *h = w->l->h;
-	uint32_t n = 0, all = 0;
-
-	for (uint32_t i = 0; w->blocks && !w->graph && i < w->blocks->n; i++) {
-		const struct blocks_row *b = &w->blocks->row[i];
-
-		if (!bits_has(&x->of, b->site) || !is_young(x, b->born))
-			continue;
-		all++;
-		if (x->paths.depth[i] != PATHS_FAR)
-			s[n++] = (struct survivor){ b->born, i };
-	}
-	for (node_id v = 0; w->graph && v < h->nnodes; v++) {
-		if (!bits_has(&x->of_heap, h->node[v].site) || !is_young(x, h->node[v].when))
-			continue;
-		all++;
-		if (x->paths.depth[v] != PATHS_FAR)
-			s[n++] = (struct survivor){ h->node[v].when, v };
-	}
-	*ret_all = all;
-	return n;
-}
-
-static int open_ways(struct grower *x)
-{
-	struct graph *g = x->w->graph ? &x->w->l->h->graph : &x->w->blocks->graph;
-	int e = graph_rooted(g, &x->rooted);
-
-	if (!e)
-		e = paths_init(&x->paths, g, &x->rooted, NULL);
-	x->ways = !e;
-	return e;
-}
-
-static const char *region_words(uint32_t region)
-{
-	switch (region) {
-	case OURO_REGION_DATA:
-		return "data of the program or of a library";
-	case OURO_REGION_STACK:
-		return "a stack";
-	case OURO_REGION_REGISTER:
-		return "a register";
-	case BLOCKS_OBJECT:
-		return "an object of the runtime";
-	default:
-		return "memory that is no block";
-	}
-}
-
-/* Is this block held as the next one is: at the same offset of one made at the same place? */
-static bool alike(struct grower *x, const struct path_set *s, uint32_t i)
-{
-	const struct blocks *b = x->w->blocks;
-
-	return b->row[s->node[i]].site == b->row[s->node[i + 1]].site &&
-		b->graph.name[s->edge[i]] == b->graph.name[s->edge[i + 1]];
-}
-
-/* "at +8 of a block made in f() (a.c:3), that at +0 of ..., and that by data of the program" */
-static char *blocks_way(struct grower *x, const struct path_set *s)
-{
-	const struct places *p = x->w->places;
-	const struct blocks *b = x->w->blocks;
-	uint32_t n = s->first[1] - 1, told = 0, row = 0;
-	struct buf out = { 0 };
-
-	for (uint32_t i = n; i-- > 0; ) {
-		struct place at = places_own(x->w->places, &x->r->stacks,
-			x->r->site[b->row[s->node[i]].site].stack);
-
-		row++;
-		if (i && alike(x, s, i - 1))	/* a list: once for all */
-			continue;
-		if (told++ == WAY_TOLD) {
-			buf_printf(&out, ", and so on for %u more blocks", i + 1);
-			break;
-		}
-		buf_printf(&out, "%sat +%u of a block made in ", told > 1 ? ", that " : "",
-			b->graph.name[s->edge[i]]);
-		words_place(&out, places_text(p, at.function),
-			places_text(p, at.file ? at.file : at.module), at.line);
-		if (row > 1) {
-			buf_puts(&out, ", ");
-			buf_number(&out, row);
-			buf_puts(&out, " of them in a row");
-		}
-		row = 0;
-	}
-	buf_printf(&out, "%s%s", n ? ", and that by " : "by ",
-		region_words(b->graph.root[graph_root_of(&b->graph, s->node[0])].id));
-	return buf_take(&out);
-}
-
-/*
- * Who holds the one in the middle: what came first or last may be of another kind.
- * *ret_dead: nobody holds most of them.  They wait for the collector, or are lost, and are
- * told as what they are.
- */
-static int find_holder(struct grower *x, char **ret, bool *ret_dead)
-{
-	uint32_t nodes = x->w->graph ? x->w->l->h->nnodes : x->w->blocks->n, n, all = 0;
-	struct survivor *s = mem_array(nodes, sizeof(*s));
-	struct path_set way;
-	int e = s ? 0 : -ENOMEM;
-
-	if (!e && !x->ways)
-		e = open_ways(x);
-	n = e ? 0 : survivors(x, s, &all);
-	*ret_dead = all - n > n;
-	if (n) {
-		qsort(s, n, sizeof(*s), by_time);
-		e = paths_to(&x->paths, s[n / 2].node, 1, &way);
-		if (!e && way.n) {
-			*ret = x->w->graph ? holders_way(x->w->l->h, &way, 0) : blocks_way(x, &way);
-			e = *ret ? 0 : -ENOMEM;
-		}
-		if (!e)
-			path_set_fini(&way);
-	}
-	mem_free(s);
-	return e;
 }
 
 /* --- in words ---------------------------------------------------------------------- */
@@ -315,10 +139,11 @@ static int take_types(struct grower *x, struct finding *f)
 	for (part_id i = 0; i < x->r->parts && i < x->r->parts_left; i++) {
 		const struct part *p = &x->r->part[i];
 		const char *name;
-		uint64_t n = x->r->left[i].live_objects;
+		struct part_left left = replay_left(x->r, i);
+		uint64_t n = left.live_objects;
 		uint32_t k = 0;
 
-		if ((!n && !x->r->left[i].live) || !bits_has(&x->of, p->site))
+		if ((!n && !left.live) || !bits_has(&x->holder.of, p->site))
 			continue;
 		name = usage_type(x->r, x->w->places, p->type);
 		usage_add_part(&sum, x->r, i);
@@ -357,7 +182,8 @@ static const char *without_number(const struct buf *b)
 	return space && buf_text(b)[0] == '2' ? space + 1 : buf_text(b);
 }
 
-static int tell_words(struct grower *x, struct finding *f, const struct candidate *c)
+static int tell_words(struct grower *x, struct finding *f, const struct candidate *c,
+	const char *verb)
 {
 	struct buf b = { 0 }, things = { 0 };
 
@@ -376,7 +202,7 @@ static int tell_words(struct grower *x, struct finding *f, const struct candidat
 	buf_puts(&b, " are left, ");
 	buf_bytes(&b, f->bytes);
 	if (f->holder)
-		buf_printf(&b, x->w->graph ? "; one of them is %s" : "; one of them is held %s", f->holder);
+		buf_printf(&b, "; one of them %s %s", verb, f->holder);
 	else if (!x->w->graph && !x->w->blocks)
 		buf_puts(&b, "; without a snapshot it is not known who holds them");
 	f->story = buf_take(&b);
@@ -394,9 +220,10 @@ static site_id most_of(const struct grower *x, const struct candidate *c)
 	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < c->n; i++) {
-		const struct site *s = &x->r->site[x->key[c->first + i].at];
-		const uint64_t *low = x->r->trend.low[s->series];
-		uint64_t gained = low[x->end - 1] > low[x->warm] ? low[x->end - 1] - low[x->warm] : 0;
+		uint32_t series = x->r->site[x->key[c->first + i].at].series;
+		uint64_t late = trend_low(&x->r->trend, series, x->end - 1);
+		uint64_t early = trend_low(&x->r->trend, series, x->warm);
+		uint64_t gained = late > early ? late - early : 0;
 
 		if (gained > most) {
 			most = gained;
@@ -416,28 +243,30 @@ static double scale_of(const struct grower *x, const struct finding *f, const st
 	return seen > 0 ? (double)f->bytes / seen : 1;
 }
 
+/* Which sites are of this place. */
+static void mark(struct grower *x, const struct candidate *c, bool on)
+{
+	for (uint32_t i = 0; i < c->n; i++)
+		growth_holder_mark(&x->holder, x->key[c->first + i].at, on);
+}
+
 static int tell(struct grower *x, struct candidate *c)
 {
 	site_id site = most_of(x, c);
 	struct finding *f;
-	char *holder = NULL;
-	bool dead = false;
+	struct growth_held held = { 0 };
 	int e = 0;
 
 	if (x->w->graph || x->w->blocks)
-		e = find_holder(x, &holder, &dead);
-	if (e || dead) {
-		mem_free(holder);
-		return e;
-	}
-	f = findings_add(x->f);
+		e = growth_holder_find(&x->holder, &held);
+	f = e || held.dead ? NULL : findings_add(x->f);
 	if (!f) {
-		mem_free(holder);
-		return -ENOMEM;
+		mem_free(held.words);
+		return e || held.dead ? e : -ENOMEM;
 	}
 	f->kind = FINDING_GROWTH;
 	f->count = 1;
-	f->holder = holder;
+	f->holder = held.words;
 	e = take_types(x, f);
 	if (!e)
 		e = take_place(x->w, f, site, f->objects);
@@ -450,21 +279,22 @@ static int tell(struct grower *x, struct candidate *c)
 	/* A hundredth of what the program has: else it is true and hardly matters. */
 	f->severity = (double)c->g.gained * 100 >= (double)x->r->total_left.live_bytes ?
 		FINDING_WARNING : FINDING_INFO;
-	return tell_words(x, f, c);
+	return tell_words(x, f, c, held.verb);
 }
 
-int find_growth(struct findings *f, const struct growth_world *w)
+int find_growth(struct findings *f, const struct growth_world *w, bool *ret_tested)
 {
 	struct grower x = { .f = f, .w = w, .r = w->l->r };
 	int e;
 
-	if (!choose_segments(&x))
+	*ret_tested = choose_segments(&x);
+	if (!*ret_tested)
 		return 0;
 	e = collect(&x);
 	if (!e)
 		e = shape_runs(x.key, x.n, measure, &x);
-	if (!e && (bits_init(&x.of, x.r->sites) || bits_init(&x.of_heap, w->l->h->nsites)))
-		e = -ENOMEM;
+	if (!e)
+		e = growth_holder_init(&x.holder, w, x.r->trend.start + x.warm * x.r->trend.step);
 	for (uint32_t i = 0; i < x.nc && !e; i++) {
 		if (!growth_is(&x.c[i].g, x.nc) || x.c[i].g.gained < GROWTH_BYTES)
 			continue;
@@ -472,11 +302,7 @@ int find_growth(struct findings *f, const struct growth_world *w)
 		e = tell(&x, &x.c[i]);
 		mark(&x, &x.c[i], false);
 	}
-	if (x.ways)
-		paths_fini(&x.paths);
-	bits_fini(&x.rooted);
-	bits_fini(&x.of);
-	bits_fini(&x.of_heap);
+	growth_holder_fini(&x.holder);
 	mem_free(x.key);
 	mem_free(x.c);
 	return e;

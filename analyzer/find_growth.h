@@ -24,8 +24,8 @@ struct growth_world {
 	uint64_t warm;			/* ticks, as asked for; 0: a quarter of the run */
 };
 
-/* Findings are added.  -ENOMEM. */
-int find_growth(struct findings *f, const struct growth_world *w);
+/* Findings are added; *ret_tested: the run was long enough to tell.  -ENOMEM. */
+int find_growth(struct findings *f, const struct growth_world *w, bool *ret_tested);
 
 /* Places of which a large share of all blocks was freed at once; `run`: seconds of it. */
 int find_churn(struct findings *f, const struct growth_world *w, double run);

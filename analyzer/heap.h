@@ -26,6 +26,7 @@ enum heap_born {
 	HEAP_BORN_UNKNOWN = 0,	/* the events do not know it            */
 	HEAP_BORN_BEFORE  = 1,	/* while the runtime started up         */
 	HEAP_BORN_AFTER   = 2,	/* by the program                       */
+	HEAP_BORN_PARENT  = 3,	/* before the fork, by the process that forked */
 };
 
 struct heap_type {

@@ -285,7 +285,11 @@ static int load_types(struct heap_loader *l)
 
 enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site)
 {
-	bool early = born < l->warm || replay_before_ready(l->r, born) || l->h->site[site].startup;
+	bool early;
+
+	if (born < l->r->since)
+		return HEAP_BORN_PARENT;
+	early = born < l->warm || replay_before_ready(l->r, born) || l->h->site[site].startup;
 
 	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
 }
@@ -300,6 +304,27 @@ static const struct object *object_of(const struct heap_loader *l, const struct 
 	return o && (placed || o->born <= moment->ticks) ? o : NULL;
 }
 
+/* When and where it was made. */
+static int load_birth(struct heap_loader *l, const struct snap_node *n, struct heap_node *ret)
+{
+	const struct object *o = object_of(l, n);
+	int64_t site = 0;
+
+	if (o) {
+		const struct block *b = o->block ? replay_block(l->r, o->block) : NULL;
+
+		site = heap_load_site(l, o->site);
+		ret->when = o->born;
+		ret->weight = replay_weight(l->r, b);
+	}
+	if (site < 0)
+		return (int)site;
+	ret->site = (uint32_t)site;
+	if (o)
+		ret->born = heap_load_born(l, o->born, ret->site);
+	return 0;
+}
+
 static int load_nodes(struct heap_loader *l)
 {
 	const struct snap *s = l->snap;
@@ -307,19 +332,14 @@ static int load_nodes(struct heap_loader *l)
 
 	for (i = 0; i < s->nodes; i++) {
 		const struct snap_node *n = &s->node[i];
-		const struct object *o = object_of(l, n);
-		const struct block *b = o && o->block ? replay_block(l->r, o->block) : NULL;
-		int64_t r = o ? heap_load_site(l, o->site) : 0;
+		struct heap_node node = {
+			.address = n->addr, .bytes = n->size, .count = n->count,
+			.type = n->type < s->types ? n->type : 0, .label = string_of(l, n->label),
+			.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation };
+		int64_t r = load_birth(l, n, &node);
 
-		if (r >= 0)
-			r = heap_add_node(l->h, &(struct heap_node){
-				.address = n->addr, .bytes = n->size, .count = n->count,
-				.when = o ? o->born : 0, .weight = o ? replay_weight(l->r, b) : 0,
-				.type = n->type < s->types ? n->type : 0,
-				.site = (uint32_t)r, .label = string_of(l, n->label),
-				.flags = (uint16_t)n->flags, .generation = (uint8_t)n->generation,
-				.born = o ? heap_load_born(l, o->born, (uint32_t)r) :
-					HEAP_BORN_UNKNOWN });
+		if (!r)
+			r = heap_add_node(l->h, &node);
 		if (r < 0)
 			return (int)r;
 	}

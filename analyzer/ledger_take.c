@@ -277,9 +277,10 @@ static void take_edges(struct taker *t, struct ledger_entry *e, const struct fin
 			held = owner_of(h, f, to);
 			if (!f->edge[at++].drawn || held == from)
 				continue;
-			buf_puts(&b, words_type(f->member[from].type));
+			words_put_type(&b, f->member[from].type);
 			put_edge_name(&b, h, &h->edge[g->name[x]], from != i);
-			buf_printf(&b, " -> %s", words_type(f->member[held].type));
+			buf_puts(&b, " -> ");
+			words_put_type(&b, f->member[held].type);
 			t->l->failed |= b.failed;
 			ledger_edge(t->l, e, buf_text(&b));
 			buf_fini(&b);

@@ -12,6 +12,7 @@
 
 #define TABLE_MIN 64
 #define LARGE     ((size_t)1 << 20)	/* slots: from here on memory is dearer than time */
+#define SMALL     ((size_t)1 << 18)	/* ... and up to here time than memory       */
 #define PAGE      ((uintptr_t)4096)
 #define PASSED    ((size_t)4 << 20)	/* bytes of a table that were copied: given back */
 
@@ -47,9 +48,13 @@ static bool passed(size_t home, size_t hole, size_t at, size_t slots)
 	return distance(home, at, slots) >= distance(hole, at, slots);
 }
 
+/*
+ * What is looked for stands where it belongs when three of four slots are free; when one is,
+ * some five others are looked at first, and more when it is taken away.
+ */
 static bool is_full(size_t used, size_t slots)
 {
-	return used >= slots / 4 * 3;
+	return used >= (slots <= SMALL ? slots / 4 : slots < LARGE ? slots / 2 : slots / 4 * 3);
 }
 
 static size_t more_slots(size_t slots)
@@ -76,6 +81,8 @@ static int grow_blocks(struct live *l)
 	struct block *old = l->block;
 	size_t n = l->block_slots;
 
+	if (l->blocks > UINT32_MAX / 2)	/* parts count them in 32 bits */
+		return -ENOMEM;
 	l->block = mem_array(more_slots(n), sizeof(*l->block));
 	if (!l->block) {
 		l->block = old;
@@ -91,7 +98,7 @@ static int grow_blocks(struct live *l)
 	return 0;
 }
 
-struct block *live_add_block(struct live *l, uint64_t addr)
+struct block *live_claim_block(struct live *l, uint64_t addr, bool *ret_there)
 {
 	struct block *b;
 
@@ -99,9 +106,20 @@ struct block *live_add_block(struct live *l, uint64_t addr)
 	if (is_full(l->blocks, l->block_slots) && grow_blocks(l))
 		return NULL;
 	b = live_block_slot(l, addr);
-	assert(!b->addr);
+	*ret_there = b->addr;
+	if (b->addr)
+		return b;
 	*b = (struct block){ .addr = addr };
 	l->blocks++;
+	return b;
+}
+
+struct block *live_add_block(struct live *l, uint64_t addr)
+{
+	bool there;
+	struct block *b = live_claim_block(l, addr, &there);
+
+	assert(!b || !there);
 	return b;
 }
 
@@ -167,18 +185,24 @@ static uint32_t take_row(struct live *l)
 	return l->rows++;
 }
 
-int live_land_object(struct live *l, uint32_t row, uint64_t addr)
+/* `s` is where it would be, as long as no other one comes first. */
+static int land(struct live *l, struct live_slot *s, uint32_t row, uint64_t addr)
 {
-	struct live_slot *s;
-
-	if (is_full(l->indexed, l->index_slots) && grow_index(l))
-		return -ENOMEM;
-	s = live_object_slot(l, addr);
+	if (is_full(l->indexed, l->index_slots)) {
+		if (grow_index(l))
+			return -ENOMEM;
+		s = live_object_slot(l, addr);
+	}
 	assert(!s->row);
 	*s = (struct live_slot){ addr, row };
 	l->object[row].addr = addr;
 	l->indexed++;
 	return 0;
+}
+
+int live_land_object(struct live *l, uint32_t row, uint64_t addr)
+{
+	return land(l, live_object_slot(l, addr), row, addr);
 }
 
 static void take_out(struct live *l, struct live_slot *s)
@@ -207,18 +231,32 @@ void live_lift_object(struct live *l, uint32_t row)
 	take_out(l, s);
 }
 
-uint32_t live_add_object(struct live *l, uint64_t addr)
+uint32_t live_claim_object(struct live *l, uint64_t addr, bool *ret_there)
 {
-	uint32_t row = take_row(l);
+	struct live_slot *s = live_object_slot(l, addr);
+	uint32_t row = s->row;
 
+	*ret_there = row;
+	if (row)
+		return row;
+	row = take_row(l);
 	if (!row)
 		return 0;
 	l->object[row] = (struct object){ 0 };
-	if (!live_land_object(l, row, addr))
+	if (!land(l, s, row, addr))
 		return row;
 	l->object[row].next = l->free;
 	l->free = row;
 	return 0;
+}
+
+uint32_t live_add_object(struct live *l, uint64_t addr)
+{
+	bool there;
+	uint32_t row = live_claim_object(l, addr, &there);
+
+	assert(!row || !there);
+	return row;
 }
 
 /* One that was lifted is in no index any more. */

@@ -90,7 +90,9 @@ static inline struct block *live_block(const struct live *l, uint64_t addr)	/* N
 #define live_expect_object(l, addr) \
 	__builtin_prefetch(&(l)->index[live_place(addr, (l)->index_slots)])
 
-/* Where none is; NULL: no memory. */
+/* The block there, or a new one, zeroed but for addr; NULL: no memory. */
+struct block *live_claim_block(struct live *l, uint64_t addr, bool *ret_there);
+/* The same where none is. */
 struct block *live_add_block(struct live *l, uint64_t addr);
 void live_remove_block(struct live *l, struct block *b);
 
@@ -108,7 +110,9 @@ static inline uint32_t live_object(const struct live *l, uint64_t addr)	/* row; 
 	return live_object_slot(l, addr)->row;
 }
 
-/* Zeroed but for addr; 0: no memory. */
+/* The row of the object there, or a new one, zeroed but for addr; 0: no memory. */
+uint32_t live_claim_object(struct live *l, uint64_t addr, bool *ret_there);
+/* The same where none is. */
 uint32_t live_add_object(struct live *l, uint64_t addr);
 void live_remove_object(struct live *l, uint32_t row);
 

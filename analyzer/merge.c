@@ -16,6 +16,7 @@
 #define STACK_SIZE (256u << 10)
 
 int merge_ahead;
+uint32_t merge_batch_events = MERGE_BATCH;
 
 struct merge_head {
 	uint64_t ticks;
@@ -180,7 +181,7 @@ static void fill(struct merge *m, struct merge_batch *b)
 
 	b->events = b->exts = 0;
 	b->damages = damages;
-	while (!m->failed && b->events < MERGE_BATCH && b->exts < MERGE_EXTS) {
+	while (!m->failed && b->events < merge_batch_events && b->exts < MERGE_EXTS) {
 		struct event *e = &b->event[b->events];
 		int r = next(m, e);
 

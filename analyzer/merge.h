@@ -71,6 +71,8 @@ struct merge {
 
 /* For tests: 1 reads ahead however short the trace is, -1 never; 0 as it is worth it. */
 extern int merge_ahead;
+/* ... and how many events go into a batch, up to MERGE_BATCH. */
+extern uint32_t merge_batch_events;
 
 int merge_init(struct merge *m, struct trace *t, struct stacks *s);	/* 0 or -ENOMEM */
 /* Of zeroes too.  The stacks are whole again, and their owner's. */

@@ -204,8 +204,8 @@ static void number_labels(struct naming *w, bool *settled)
 			buf_puts(&m->spoken.text, "self");
 			m->known = true;
 		} else {
-			buf_printf(&m->spoken.text, "%s #0",
-				   words_type(heap_type_name(w->h, m->node)));
+			words_put_type(&m->spoken.text, heap_type_name(w->h, m->node));
+			buf_puts(&m->spoken.text, " #0");
 		}
 	}
 	for (i = 0; i < w->n; i++) {

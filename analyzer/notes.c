@@ -22,7 +22,7 @@ int note_add(struct report *r, bool warning, const char *format, ...)
 	if (mem_room(&r->note, r->nnotes, &r->notes_cap, sizeof(*r->note)))
 		return -ENOMEM;
 	buf_puts(&b, text);
-	r->note[r->nnotes] = (struct report_note){ warning, buf_take(&b) };
+	r->note[r->nnotes] = (struct report_note){ warning, buf_take(&b), NULL };
 	if (!r->note[r->nnotes].text)
 		return -ENOMEM;
 	r->nnotes++;
@@ -186,8 +186,12 @@ static int note_stacks(struct report *r)
 static int note_symbols(struct report *r)
 {
 	const char *advice = symbols_advice(r->symbols);
+	int e = advice ? note_add(r, false, "%s", advice) : 0;
 
-	return advice ? note_add(r, false, "%s", advice) : 0;
+	/* Who asks about Python's lines seldom needs the names of C. */
+	if (!e && advice && r->interpreter)
+		r->note[r->nnotes - 1].brief = symbols_advice_brief(r->symbols);
+	return e;
 }
 
 int notes_take(struct report *r)

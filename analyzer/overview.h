@@ -23,6 +23,7 @@ struct overview {
 	uint64_t objects, bytes;	/* made by the program                     */
 	uint64_t objects_error, bytes_error;	/* standard errors; 0: not sampled */
 	uint64_t early_objects, early_bytes;	/* ... by the start-up             */
+	uint64_t parent_objects, parent_bytes;	/* ... before the fork             */
 	uint64_t other_objects, other_bytes;	/* ... the events do not know when */
 	struct weighed sum, early;	/* overview.c's                            */
 };

@@ -127,6 +127,45 @@ void recorded_fini(struct recorded *r)
 	*r = (struct recorded){ 0 };
 }
 
+/* FILE, when `path` is that of FILE.d/NAME; else NULL.  The caller's to free. */
+static char *first_of(const char *path)
+{
+	char *whole = realpath(path, NULL), *slash = whole ? strrchr(whole, '/') : NULL;
+
+	if (slash && slash - whole > 2 && !memcmp(slash - 2, ".d", 2)) {
+		slash[-2] = '\0';
+		return whole;
+	}
+	free(whole);
+	return NULL;
+}
+
+static bool has_id(const char *path, uint64_t id)
+{
+	const volatile struct ouro_file *head = map_header(path);
+	bool has = head && head->id == id;
+
+	if (head)
+		munmap((void *)head, OURO_HEADER_SIZE);
+	return has;
+}
+
+char *recorded_with_id(const char *path, uint64_t id)
+{
+	char *file = first_of(path), *found = NULL;
+	struct recorded r = { 0 };
+
+	if (file && !recorded_list(&r, file))
+		for (uint32_t i = 0; i < r.n && !found; i++)
+			if (has_id(r.path[i], id)) {
+				found = r.path[i];
+				r.path[i] = NULL;
+			}
+	recorded_fini(&r);
+	free(file);
+	return found;
+}
+
 void recorded_forget_others(const char *path)
 {
 	struct recorded r;

@@ -22,6 +22,12 @@ void recorded_fini(struct recorded *r);
 /* Waits until the snapshot that is being written is done, or its writer gone. */
 void recorded_await(const char *path);
 
+/*
+ * Of the traces that were recorded with the one at `path`, which stands in FILE.d, the path of
+ * that with an id (of struct ouro_file); the caller's to free, NULL: there is none.
+ */
+char *recorded_with_id(const char *path, uint64_t id);
+
 /* Removes the other processes' traces of an earlier run. */
 void recorded_forget_others(const char *path);
 

@@ -47,16 +47,24 @@ struct part {
 	uint32_t indexed : 1;		/* this and the epoch: replay_parts.c's      */
 	uint32_t epoch;
 	uint64_t blocks, bytes;		/* ever made or moved to; bytes asked for    */
-	uint64_t live, live_bytes;
-	uint64_t at_peak, at_peak_bytes;	/* when all of the program was highest; */
-					/* true when a run has stopped               */
+	uint64_t live_bytes;
+	uint64_t at_peak_bytes;		/* when all of the program was highest; this and */
+					/* at_peak are true when a run has stopped   */
 	uint64_t brief;			/* temporary, as heaptrack has it: freed by what */
 					/* their thread did next                     */
-	uint64_t objects, live_objects;
-	struct ages block_ages, object_ages;	/* of those that died                */
+	uint32_t live, at_peak;		/* blocks: of these live.h has no more       */
+	uint32_t objects;		/* row of part_objects; 0: none was ever born */
+	struct ages ages;		/* of blocks that died                       */
+};
+static_assert(sizeof(struct part) == 80, "a program can have a part for nearly each block");
+
+/* Objects of a part. */
+struct part_objects {
+	uint64_t born, live;
+	struct ages ages;		/* of those that died                        */
 };
 
-/* What a part had at the moment that counts as the program's end. */
+/* What a part had at the moment that counts as the program's end: replay_left(). */
 struct part_left {
 	uint64_t live, live_bytes, live_objects;
 };
@@ -100,10 +108,12 @@ struct replay {
 	struct part *part;		/* [0]: of site 0, no type, no thread        */
 	struct age_rows ages;		/* of the parts                              */
 	struct part_scaled *part_scaled;	/* by part; NULL: not sampled        */
-	struct part_left *left;		/* by part; NULL: that moment has not come   */
+	struct part_objects *part_objects;	/* [0]: of parts without any         */
+	struct part_left *left;		/* [0]: of parts that left nothing; NULL: that moment has not come */
 	struct part_left_scaled *left_scaled;	/* the same; NULL: not sampled       */
-	uint32_t parts, parts_left;	/* left is of so many; later ones left nothing */
-	uint32_t parts_room, scaled_room;
+	uint32_t *left_of;		/* by part, of the first parts_left: row of these two */
+	uint32_t parts, parts_left, lefts;
+	uint32_t parts_room, scaled_room, objects, objects_room;
 	struct replay_total total, total_left;
 	uint64_t left_ticks;
 	uint64_t since;			/* counting started at this tick; 0: at the beginning */
@@ -150,6 +160,15 @@ struct replay {
 /* 0 or -ENOMEM. */
 int replay_init(struct replay *r, struct trace *t, const struct defs *d);
 void replay_fini(struct replay *r);
+
+/*
+ * What lives where another replay stands lives here from the beginning, as made before the
+ * counting began: a fork has it of its parent, whose definitions were added to those of this one.
+ * *ret: by row of an object there its row here, 0 for none; to be freed with mem_free.  Comes
+ * before the first run.  -ENOMEM.
+ */
+int replay_inherit(struct replay *r, const struct replay *parent, const struct defs_added *at,
+		   uint32_t **ret);
 
 /*
  * 1: stopped there; 0: the trace is at its end without that; -ENOMEM.  A
@@ -200,6 +219,23 @@ void replay_start_counting(struct replay *r);
  * and at the end of a trace that has neither.  -ENOMEM.
  */
 int replay_mark_left(struct replay *r);
+
+static inline const struct part_objects *replay_objects(const struct replay *r, part_id part)
+{
+	return &r->part_objects[r->part[part].objects];
+}
+
+/* The row of r->left and r->left_scaled; 0: nothing. */
+static inline uint32_t replay_left_row(const struct replay *r, part_id part)
+{
+	return part < r->parts_left ? r->left_of[part] : 0;
+}
+
+/* Zeroes as long as that moment has not come. */
+static inline struct part_left replay_left(const struct replay *r, part_id part)
+{
+	return r->left ? r->left[replay_left_row(r, part)] : (struct part_left){ 0 };
+}
 
 /* Everything that lives, in no order.  Start with *at = 0; NULL at the end. */
 const struct block *replay_each_block(const struct replay *r, size_t *at);

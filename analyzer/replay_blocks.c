@@ -39,15 +39,16 @@ static bool recall(
 }
 
 /* Freed already, if we had known: the FREE of what is being made came too early. */
-static void free_early(struct replay *r, const struct event *e)
+static bool free_early(struct replay *r, const struct event *e, struct block *b)
 {
 	struct replay_private *p = r->private;
 
 	if (!r->total.unknown_frees || !recall(p->early, e, EARLY_TICKS))
-		return;
+		return false;
 	r->total.unknown_frees--;
 	r->total.frees++;
-	block_dies(r, live_block(&r->live, e->addr));
+	block_dies(r, b);
+	return true;
 }
 
 static void remember_recent(struct replay *r, const struct event *e)
@@ -72,13 +73,14 @@ static uint64_t sane_size(uint64_t size)
 /* A place for a block; what stood there must have been freed unseen. */
 static struct block *clear_place(struct replay *r, uint64_t addr, const struct event *e)
 {
-	struct block *old = live_block(&r->live, addr);
+	bool there;
+	struct block *b = live_claim_block(&r->live, addr, &there);
 
-	if (old) {
-		r->total.double_blocks++;
-		remember(r->private->late, &r->private->late_next, e);
-		block_dies(r, old);
-	}
+	if (!b || !there)
+		return b;
+	r->total.double_blocks++;
+	remember(r->private->late, &r->private->late_next, e);
+	block_dies(r, b);
 	return live_add_block(&r->live, addr);
 }
 
@@ -90,12 +92,13 @@ static int part_of(struct replay *r, const struct event *e, uint32_t type, part_
 	return result ? result : replay_part_of(r, site, type, replay_thread(e), ret);
 }
 
-int replay_alloc(struct replay *r, const struct event *e)
+int replay_alloc_block(struct replay *r, const struct event *e, struct block **ret)
 {
 	struct block *b;
 	part_id part;
 	int result;
 
+	*ret = NULL;
 	if (!e->addr)
 		return 0;
 	result = part_of(r, e, e->type, &part);
@@ -116,8 +119,16 @@ int replay_alloc(struct replay *r, const struct event *e)
 	replay_count_in(r, b, e->ticks);
 	replay_tell_block(r, b, true);
 	remember_recent(r, e);
-	free_early(r, e);
+	if (!free_early(r, e, b))
+		*ret = b;
 	return 0;
+}
+
+int replay_alloc(struct replay *r, const struct event *e)
+{
+	struct block *b;
+
+	return replay_alloc_block(r, e, &b);
 }
 
 void replay_free(struct replay *r, const struct event *e)

@@ -57,22 +57,19 @@ static struct block *block_for(struct replay *r, const struct event *e)
 	return NULL;
 }
 
-/* A row for the object; one that was there before has died, seen or unseen. */
-static uint32_t birth_row(struct replay *r, const struct event *e, struct block *b, uint32_t row)
+/* Of the row: one that was there before has died, seen or unseen; a new one lies in its block. */
+static void prepare_row(struct replay *r, struct block *b, uint32_t row, bool known)
 {
-	if (row && r->live.object[row].alive) {
+	struct object *o = &r->live.object[row];
+
+	if (known && o->alive) {
 		r->total.double_births++;
-		replay_object_dies(r, &r->live.object[row]);
-	}
-	if (row)
-		return row;
-	row = live_add_object(&r->live, e->object);
-	if (row && b) {
-		r->live.object[row].block = b->addr;
-		r->live.object[row].next = b->object;
+		replay_object_dies(r, o);
+	} else if (!known && b) {
+		o->block = b->addr;
+		o->next = b->object;
 		b->object = row & INT32_MAX;
 	}
-	return row;
 }
 
 /* A block that waited for another object gets it. */
@@ -100,12 +97,11 @@ static int born(struct replay *r, const struct event *e, struct block *b)
 		result = replay_part_of(r, site, e->type, replay_thread(e), &part);
 	if (result)
 		return result;
-	row = live_object(&r->live, e->object);
-	known = row;
-	wake(r, b, row);
-	row = birth_row(r, e, b, row);
+	row = live_claim_object(&r->live, e->object, &known);
 	if (!row)
 		return -ENOMEM;
+	wake(r, b, known ? row : 0);
+	prepare_row(r, b, row, known);
 	o = &r->live.object[row];
 	o->reused = known;
 	o->born = e->ticks;
@@ -140,14 +136,11 @@ int replay_birth(struct replay *r, const struct event *e)
 
 int replay_pool_birth(struct replay *r, const struct event *e)
 {
-	int result = replay_alloc(r, e);
 	struct block *b;
+	int result = replay_alloc_block(r, e, &b);
 
-	if (result || !e->addr)
+	if (result || !b)
 		return result;
-	b = live_block(&r->live, e->addr);
-	if (!b)			/* its FREE had come too early */
-		return 0;
 	return born(r, e, replay_inside(b, e->object) ? b : NULL);
 }
 

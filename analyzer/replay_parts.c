@@ -85,6 +85,10 @@ int replay_parts_init(struct replay *r)
 {
 	if (!grow_parts(r) || !grow_index(r))
 		return -ENOMEM;
+	if (mem_room(&r->part_objects, 0, &r->objects_room, sizeof(*r->part_objects)))
+		return -ENOMEM;
+	r->part_objects[0] = (struct part_objects){ 0 };
+	r->objects = 1;
 	r->parts = 1;
 	new_part(r, 0, 0, 0, 0);
 	r->part[0].indexed = true;	/* other parts of site 0 are in the index    */
@@ -96,8 +100,10 @@ void replay_parts_fini(struct replay *r)
 	mem_free(r->part);
 	ages_fini(&r->ages);
 	mem_free(r->part_scaled);
+	mem_free(r->part_objects);
 	mem_free(r->left);
 	mem_free(r->left_scaled);
+	mem_free(r->left_of);
 	if (r->private)
 		free(r->private->part_of);
 }
@@ -283,18 +289,34 @@ void replay_count_age(struct replay *r, const struct block *b)
 {
 	uint32_t n = whole(r, b->part, r->part_scaled ? replay_weight(r, b) : 1);
 
-	if (ages_count(&r->part[b->part].block_ages, &r->ages, class_of(r, b->born), n))
+	if (b->born < r->since)		/* it is not among what was made */
+		return;
+	if (ages_count(&r->part[b->part].ages, &r->ages, class_of(r, b->born), n))
 		r->private->failed = true;
 }
 
 /* --- objects ----------------------------------------------------------------------- */
 
+static struct part_objects *first_object(struct replay *r, struct part *p)
+{
+	if (mem_room(&r->part_objects, r->objects, &r->objects_room, sizeof(*r->part_objects)))
+		return NULL;
+	p->objects = r->objects++;
+	r->part_objects[p->objects] = (struct part_objects){ 0 };
+	return &r->part_objects[p->objects];
+}
+
 void replay_count_born(struct replay *r, const struct object *o, part_id part)
 {
 	struct part *p = &r->part[part];
+	struct part_objects *objects = p->objects ? &r->part_objects[p->objects] : first_object(r, p);
 
-	p->objects++;
-	p->live_objects++;
+	if (!objects) {
+		r->private->failed = true;
+		return;
+	}
+	objects->born++;
+	objects->live++;
 	if (r->part_scaled) {
 		r->part_scaled[part].objects += (double)o->weight;
 		r->part_scaled[part].live_objects += (double)o->weight;
@@ -305,17 +327,19 @@ void replay_count_born(struct replay *r, const struct object *o, part_id part)
 
 void replay_count_dead(struct replay *r, const struct object *o)
 {
+	struct part_objects *objects;
 	struct site *s;
 	part_id part;
 
 	/* It was there when it was born, and none is ever taken away. */
 	if (replay_part_of(r, o->site, o->type, o->thread, &part))
 		return;
-	r->part[part].live_objects--;
+	objects = &r->part_objects[r->part[part].objects];
+	objects->live--;
 	if (r->part_scaled)
 		r->part_scaled[part].live_objects -= (double)o->weight;
-	if (ages_count(&r->part[part].object_ages, &r->ages, class_of(r, o->born),
-		       whole(r, part, (double)o->weight)))
+	if (o->born >= r->since && ages_count(&objects->ages, &r->ages, class_of(r, o->born),
+					      whole(r, part, (double)o->weight)))
 		r->private->failed = true;
 	if (o->block)
 		return;
@@ -364,42 +388,84 @@ void replay_settle(struct replay *r)
 		touch(r, i);
 }
 
-/* `scaled` and its like: NULL when nothing was sampled. */
-static void take_all(const struct replay *r, struct part_left *left,
-	struct part_left_scaled *scaled)
+/* What is being put together: rows for parts that left something. */
+struct lefts {
+	uint32_t *of;			/* by part                                   */
+	struct part_left *row;
+	struct part_left_scaled *scaled;
+	uint32_t n, cap, scaled_cap;
+	bool sampled;
+};
+
+static int add_left(struct lefts *l)
+{
+	if (mem_room(&l->row, l->n, &l->cap, sizeof(*l->row)) ||
+	    (l->sampled && mem_room(&l->scaled, l->n, &l->scaled_cap, sizeof(*l->scaled))))
+		return -ENOMEM;
+	l->row[l->n] = (struct part_left){ 0 };
+	if (l->sampled)
+		l->scaled[l->n] = (struct part_left_scaled){ 0 };
+	l->n++;
+	return 0;
+}
+
+/* 0 or -ENOMEM. */
+static int left_of(struct lefts *l, part_id part, uint32_t *ret_row)
+{
+	if (!l->of[part]) {
+		if (add_left(l))
+			return -ENOMEM;
+		l->of[part] = l->n - 1;
+	}
+	*ret_row = l->of[part];
+	return 0;
+}
+
+static int take_all(const struct replay *r, struct lefts *l)
 {
 	for (part_id i = 0; i < r->parts; i++) {
 		const struct part *p = &r->part[i];
+		uint64_t objects = replay_objects(r, i)->live;
+		uint32_t row;
 
-		left[i] = (struct part_left){ p->live, p->live_bytes, p->live_objects };
-		if (scaled)
-			scaled[i] = (struct part_left_scaled){ r->part_scaled[i].live,
+		if (!p->live && !objects)
+			continue;
+		if (left_of(l, i, &row))
+			return -ENOMEM;
+		l->row[row] = (struct part_left){ p->live, p->live_bytes, objects };
+		if (l->sampled)
+			l->scaled[row] = (struct part_left_scaled){ r->part_scaled[i].live,
 				r->part_scaled[i].live_objects };
 	}
+	return 0;
 }
 
 /* Only what was made since. */
-static int take_young(struct replay *r, struct part_left *left, struct part_left_scaled *scaled)
+static int take_young(struct replay *r, struct lefts *l)
 {
 	const struct object *o;
 	const struct block *b;
 	part_id part;
+	uint32_t row;
 	size_t at = 0;
 
 	while ((b = replay_each_block(r, &at)))
 		if (b->born >= r->since) {
-			left[b->part].live++;
-			left[b->part].live_bytes += b->size;
-			if (scaled)
-				weigh(&scaled[b->part].live, replay_weight(r, b), b->size);
+			if (left_of(l, b->part, &row))
+				return -ENOMEM;
+			l->row[row].live++;
+			l->row[row].live_bytes += b->size;
+			if (l->sampled)
+				weigh(&l->scaled[row].live, replay_weight(r, b), b->size);
 		}
 	for (at = 0; (o = replay_each_object(r, &at));)
 		if (o->born >= r->since) {
-			if (replay_part_of(r, o->site, o->type, o->thread, &part))
+			if (replay_part_of(r, o->site, o->type, o->thread, &part) ||
+			    left_of(l, part, &row))
 				return -ENOMEM;
-			left[part].live_objects++;
-			if (scaled)
-				scaled[part].objects += (double)o->weight;
+			l->row[row].live_objects++;
+			if (l->sampled)
+				l->scaled[row].objects += (double)o->weight;
 		}
 	return 0;
 }
@@ -428,22 +494,21 @@ static int take_births(struct replay *r)
 
 int replay_mark_left(struct replay *r)
 {
-	struct part_left *left = mem_array(r->parts, sizeof(*left));
-	struct part_left_scaled *scaled =
-		r->part_scaled ? mem_array(r->parts, sizeof(*scaled)) : NULL;
+	struct lefts l = { .of = mem_array(r->parts, sizeof(*l.of)), .sampled = r->part_scaled };
 
-	if (!left || (r->part_scaled && !scaled) ||
-	    (r->since && take_young(r, left, scaled))) {
-		mem_free(left);
-		mem_free(scaled);
+	if (!l.of || add_left(&l) || (r->since ? take_young(r, &l) : take_all(r, &l))) {
+		mem_free(l.of);
+		mem_free(l.row);
+		mem_free(l.scaled);
 		return -ENOMEM;
 	}
-	if (!r->since)
-		take_all(r, left, scaled);
 	mem_free(r->left);
 	mem_free(r->left_scaled);
-	r->left = left;
-	r->left_scaled = scaled;
+	mem_free(r->left_of);
+	r->left = l.row;
+	r->left_scaled = l.scaled;
+	r->left_of = l.of;
+	r->lefts = l.n;
 	r->parts_left = r->parts;
 	r->total_left = replay_totals(r);
 	r->left_ticks = r->private->held ? r->private->held->ticks : r->now;
@@ -459,12 +524,16 @@ void replay_start_counting(struct replay *r)
 	for (part_id i = 0; i < r->parts; i++) {
 		struct part *p = &r->part[i];
 
-		p->blocks = p->bytes = p->brief = p->objects = 0;
-		p->block_ages = p->object_ages = (struct ages){ 0 };
+		p->blocks = p->bytes = p->brief = 0;
+		p->ages = (struct ages){ 0 };
 		if (r->part_scaled) {
 			r->part_scaled[i].made = (struct weighed){ 0 };
 			r->part_scaled[i].brief = r->part_scaled[i].objects = 0;
 		}
+	}
+	for (uint32_t i = 1; i < r->objects; i++) {
+		r->part_objects[i].born = 0;
+		r->part_objects[i].ages = (struct ages){ 0 };
 	}
 	ages_fini(&r->ages);
 	for (site_id i = 0; i < r->sites; i++)

@@ -95,6 +95,8 @@ static inline int replay_part_of(struct replay *r, site_id site, uint32_t type, 
 }
 
 int replay_alloc(struct replay *r, const struct event *e);
+/* ... and the block, when it is there: NULL when its FREE had come too early. */
+int replay_alloc_block(struct replay *r, const struct event *e, struct block **ret);
 int replay_release(struct replay *r, const struct event *e);
 int replay_place(struct replay *r, const struct event *e);
 int replay_birth(struct replay *r, const struct event *e);

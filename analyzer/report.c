@@ -7,6 +7,7 @@
 #include "find_growth.h"
 #include "mem.h"
 #include "notes.h"
+#include "program.h"
 #include "suspects.h"
 #include "warm.h"
 #include "words.h"
@@ -26,50 +27,6 @@ static char *copy(struct text t)
 	return buf_take(&b);
 }
 
-static bool is_python(struct text argv0)
-{
-	const char *slash = memrchr(argv0.s, '/', argv0.length);
-	const char *name = slash ? slash + 1 : argv0.s;
-
-	return argv0.length - (size_t)(name - argv0.s) >= 6 && !memcmp(name, "python", 6);
-}
-
-/* "python3 -X dev app.py" is app.py to who wrote it, "/usr/bin/python3 /usr/bin/hg" is hg. */
-static char *name_program(const struct defs *d)
-{
-	struct text t = d->executable;
-	struct buf b = {0};
-	bool python = d->argc && is_python(d->argv[0]);
-	uint32_t i;
-
-	if (d->argc)
-		t = d->argv[0];
-	for (i = 1; i < d->argc; i++) {
-		const struct text *a = &d->argv[i];
-
-		if (a->length && a->s[0] == '-') {
-			/* options that take a word: the script is not that word */
-			i += a->length == 2 && (a->s[1] == 'X' || a->s[1] == 'W');
-			if (a->length == 2 && (a->s[1] == 'c' || a->s[1] == 'm'))
-				break;
-			continue;
-		}
-		if ((python && a->length) || (a->length > 3 && !memcmp(a->s + a->length - 3, ".py", 3)))
-			t = *a;
-		break;
-	}
-	buf_add(&b, t.s, t.length);
-	buf_putc(&b, 0);
-	t.s = words_file(buf_text(&b));
-	t.length = (uint32_t)strlen(t.s);
-	{
-		char *name = copy(t);
-
-		buf_fini(&b);
-		return name;
-	}
-}
-
 /* The one that the process is said to be of: the interpreter, else the first that is there. */
 static const struct def_runtime *main_runtime(const struct defs *d)
 {
@@ -86,7 +43,7 @@ static int take_facts(struct report *r)
 	const struct defs *d = &r->defs;
 	const struct def_runtime *runtime = main_runtime(d);
 
-	r->program = name_program(d);
+	r->program = program_name(d);
 	r->directory = copy(d->directory);
 	r->argv = mem_array(d->argc, sizeof(*r->argv));
 	if (!r->program || !r->directory || !r->argv)
@@ -158,6 +115,8 @@ static int replay_to_moment(struct report *r)
 	e = replay_init(&r->replay, &r->trace, &r->defs);
 	if (!e)
 		e = refs_init(&r->refs, &r->replay, r->symbols);
+	if (!e)
+		e = inherited_begin(&r->inherited, &r->replay, NULL);
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
@@ -341,6 +300,8 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	if (r->inherited.n)
+		collections_event(&r->inherited.collections, replay, e);
 	tape_event(&r->tape, replay, e);
 	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
@@ -365,11 +326,11 @@ static int observe(struct report *r)
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
-	if (r->events)
-		return e;
-	if (!e)
-		e = survival_init(&r->survival, &r->collections, &r->replay);
-	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
+	if (!e && !r->events)
+		e = survival_init(&r->survival, &r->collections, &r->replay, !r->lives);
+	if (e || r->inherited.n)
+		return e ? e : inherited_begin(&r->inherited, &r->replay, r->events ? NULL : &r->tape);
+	return r->events ? 0 : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
 /* From the moment the runtime was ready to the one at which it began to end. */
@@ -428,6 +389,7 @@ static int analyse_collector(struct report *r, const struct whatif_options *o)
 
 	r->program_seconds = seconds_of_program(r);
 	survival_settle(&r->survival);
+	survival_births(&r->survival, &r->replay);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
 	if (r->refs.failed)
@@ -456,7 +418,7 @@ static int analyse_places(struct report *r)
 
 	if (e)
 		return e;
-	e = find_growth(f, &w);
+	e = find_growth(f, &w, &r->growth_tested);
 	if (!e)
 		e = find_churn(f, &w, seconds_of_program(r));
 	analysis_rank(&r->analysis);
@@ -594,10 +556,15 @@ int report_open(struct report *r, const char *path, const struct report_options 
 		e = replay_init(&r->replay, &r->trace, &r->defs);
 	r->progress = o->progress;
 	r->events = o->events;
+	r->lives = o->lives;
 	if (!e && o->warm_ns)
 		r->work.warm = warm_ticks(&r->trace, o->warm_ns);
 	else if (!e && o->skip_seconds > 0)
 		r->work.warm = ticks_at(&r->trace, o->skip_seconds);
+	if (!e)
+		e = programs_list(&r->others, path);
+	if (!e)
+		e = inherited_open(&r->inherited, path, &r->trace, &r->defs);
 	if (!e) {
 		r->symbols = symbols_new(&r->defs, &o->symbols);
 		e = r->symbols ? take_facts(r) : -ENOMEM;
@@ -634,6 +601,7 @@ void report_close(struct report *r)
 	mem_free(r->runtime);
 	mem_free(r->version);
 	mem_free(r->state);
+	programs_fini(&r->others);
 	whatif_fini(&r->whatif);
 	tape_fini(&r->tape);
 	garbage_fini(&r->garbage);
@@ -653,6 +621,7 @@ void report_close(struct report *r)
 	core_revive_fini(&r->revived);
 	replay_fini(&r->replay);
 	defs_free(&r->defs);
+	inherited_fini(&r->inherited);
 	trace_close(&r->trace);
 	*r = (struct report){0};
 }

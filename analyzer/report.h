@@ -12,7 +12,9 @@
 #include "find_lost.h"
 #include "garbage.h"
 #include "heap_load.h"
+#include "inherited.h"
 #include "overview.h"
+#include "program.h"
 #include "refs.h"
 #include "survival.h"
 #include "term.h"
@@ -24,6 +26,7 @@ struct report_options {
 	bool each;			/* do not fold findings                      */
 	const char *core;		/* a core file stands in for a snapshot; NULL: none */
 	bool events;			/* the events alone: no snapshot, no findings */
+	bool lives;			/* how long all live: r.survival in full     */
 	double skip_seconds;		/* the warm-up in seconds, where warm_ns is 0 */
 	double from, to;		/* ... and of these what lies between, in seconds; 0: all */
 	uint64_t warm_ns;		/* what was made before is no finding; 0: all counts */
@@ -35,6 +38,7 @@ struct report_options {
 struct report_note {
 	bool warning;			/* limits what the report can say            */
 	char *text;
+	const char *brief;		/* instead, where not all is wanted; NULL: text */
 };
 
 struct report {
@@ -45,6 +49,7 @@ struct report {
 	struct refs refs;
 	struct symbols *symbols;
 	struct heap heap;
+	struct inherited inherited;	/* of a fork                                 */
 	struct heap_loader loader;
 	struct analysis analysis;
 	struct overview overview;
@@ -56,6 +61,7 @@ struct report {
 	struct progress *progress;
 
 	bool events;			/* asked for the events alone                */
+	bool lives;			/* ... for how long all live                 */
 	bool graph;			/* a snapshot of a runtime: heap and analysis have content */
 	bool scanned;			/* one of blocks, alone or beside it: blocks and lost have */
 	struct core core;		/* when there is one                         */
@@ -78,7 +84,9 @@ struct report {
 	struct work work;
 	double allocations;		/* by the program when it was warm: work.h   */
 	double warm_seconds;		/* ... for so long                           */
+	bool growth_tested;		/* the run was long enough to tell           */
 	char *state;			/* "exited with status 0", "was killed"      */
+	struct programs others;		/* the other processes of its run            */
 	struct report_note *note;
 	uint32_t nnotes, notes_cap;
 };

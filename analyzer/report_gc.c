@@ -344,7 +344,9 @@ static void put_garbage(const struct term *t, const struct report *r, const stru
 		buf_number(&b, lives_died(&p->lives, DEATH_BY_COLLECTOR));
 		buf_puts(&b, " of ");
 		buf_number(&b, p->lives.births);
-		buf_printf(&b, " %s in ", words_type(p->type));
+		buf_putc(&b, ' ');
+		words_put_type(&b, p->type);
+		buf_puts(&b, " in ");
 		put_place(&b, r, p->site);
 		line(t, TERM_PLAIN, 2, &b);
 	}
@@ -488,7 +490,8 @@ static void json_maybe(struct json *j, const char *key, uint64_t plus_one)
 /* Objects by generation when it began; NULL: not known. */
 static const struct tape_sizes *sizes_of(const struct report *r, const struct collection *c)
 {
-	uint32_t row = (uint32_t)(c - r->collections.c);
+	uint32_t before = r->tape.collections ? r->tape.collections->n - r->collections.n : 0;
+	uint32_t row = (uint32_t)(c - r->collections.c) + before;	/* the tape has its parents', too */
 
 	return row < r->tape.nsizes && !r->tape.refused ? &r->tape.sizes[row] : NULL;
 }

@@ -66,13 +66,15 @@ static void put_object(const struct term *t, const struct heap *h, const struct 
 	const char *name = n->label ? heap_text(h, n->label) : words_variable(h, x->node);
 	struct buf b = {0};
 
-	buf_printf(&b, "%s", words_type(heap_type_name(h, x->node)));
+	words_put_type(&b, heap_type_name(h, x->node));
 	if (*name)
 		buf_printf(&b, " `%s`", name);
 	buf_printf(&b, " at 0x%llx, ", (unsigned long long)n->address);
 	buf_bytes(&b, n->bytes);
 	if (n->born == HEAP_BORN_BEFORE)
 		buf_puts(&b, ", made by the start-up");
+	else if (n->born == HEAP_BORN_PARENT)
+		buf_puts(&b, ", made before the fork");
 	else if (n->born == HEAP_BORN_UNKNOWN && h->sampled)
 		buf_puts(&b, ", birth not sampled");
 	putc('\n', t->out);

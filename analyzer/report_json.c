@@ -38,6 +38,24 @@ static void put_trace(struct json *j, const struct report *r)
 	json_close(j, '}');
 }
 
+static void put_others(struct json *j, const struct report *r)
+{
+	json_open(j, "processes", '[');
+	for (uint32_t i = 0; i < r->others.n; i++) {
+		const struct program *p = &r->others.p[i];
+
+		json_open(j, NULL, '{');
+		json_text(j, "file", p->path);
+		json_uint(j, "bytes", p->bytes);
+		if (p->name && *p->name) {
+			json_text(j, "program", p->name);
+			json_uint(j, "pid", p->pid);
+		}
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void put_snapshot(struct json *j, const struct report *r)
 {
 	if (!r->graph && !r->scanned) {
@@ -320,6 +338,7 @@ static void put_totals(struct json *j, const struct report *r)
 	json_uint(j, "live_objects", t->live_objects);
 	json_uint(j, "collections", t->collections);
 	json_uint(j, "sites", r->replay.sites ? r->replay.sites - 1 : 0);
+	json_bool(j, "growth_tested", r->growth_tested);
 	if (r->trace.head.sample_bytes) {
 		json_open(j, "sampled", '{');
 		json_uint(j, "mean_bytes", r->trace.head.sample_bytes);
@@ -393,6 +412,8 @@ static void put_overview(struct json *j, const struct report *r)
 		json_uint(j, "objects_error", o->objects_error);
 		json_uint(j, "bytes_error", o->bytes_error);
 	}
+	json_uint(j, "inherited_objects", o->parent_objects);
+	json_uint(j, "inherited_bytes", o->parent_bytes);
 	json_uint(j, "other_objects", o->other_objects);
 	json_uint(j, "other_bytes", o->other_bytes);
 	json_open(j, "sites", '[');
@@ -429,6 +450,7 @@ void report_json(FILE *out, const struct report *r, enum report_part part)
 	if (part == REPORT_ALL) {
 		put_totals(&j, r);
 		peak_json(&j, r);
+		put_others(&j, r);
 		put_overview(&j, r);
 	}
 	json_close(&j, '}');
@@ -454,7 +476,7 @@ static void put_holder(struct json *j, const struct holder *x)
 
 static void put_held(struct json *j, const struct heap *h, const struct held *x)
 {
-	static const char *const born[] = { NULL, "startup", "program" };
+	static const char *const born[] = { NULL, "startup", "program", "parent" };
 	const struct heap_node *n = &h->node[x->node];
 	uint32_t i;
 

@@ -172,8 +172,10 @@ static void name_row(struct buf *b, const struct report *r, const struct usage_r
 	default:
 		words_place(b, x->function, frozen(&file, x->file), x->line);
 		buf_fini(&file);
-		if (r->replay.total.births && x->type)
-			buf_printf(b, ", %s", words_type(x->type));
+		if (r->replay.total.births && x->type) {
+			buf_puts(b, ", ");
+			words_put_type(b, x->type);
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ static void put_place(const struct term *t, struct report *r, const struct survi
 	struct buf b = {0};
 
 	put_lives(t, &p->lives);
-	buf_printf(&b, "%s", words_type(p->type));
+	words_put_type(&b, p->type);
 	if (*at.function) {
 		buf_puts(&b, " in ");
 		words_place(&b, at.function, at.file, at.line);

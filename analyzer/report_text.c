@@ -10,6 +10,8 @@
 #define FINDINGS_TOLD 20
 #define INFOS_TOLD 3
 #define LIVE_TOLD 5
+#define OTHERS_TOLD 5
+#define SHORT_SECONDS 2		/* nobody looks for growth in less           */
 #define STACK_TOLD 6
 #define SITES_TOLD 20
 #define SUMMARY_TOLD 3
@@ -151,7 +153,7 @@ static void put_verdict(const struct term *t, const struct report *r)
 	buf_fini(&b);
 }
 
-static void put_notes(const struct term *t, const struct report *r)
+static void put_notes(const struct term *t, const struct report *r, bool all)
 {
 	uint32_t i;
 
@@ -160,7 +162,7 @@ static void put_notes(const struct term *t, const struct report *r)
 		term_style(t, r->note[i].warning ? TERM_YELLOW : TERM_DIM);
 		fputs(r->note[i].warning ? "! " : "- ", t->out);
 		term_style(t, TERM_PLAIN);
-		term_wrap(t, 4, 4, r->note[i].text);
+		term_wrap(t, 4, 4, r->note[i].brief && !all ? r->note[i].brief : r->note[i].text);
 	}
 }
 
@@ -388,6 +390,12 @@ static void put_overview(const struct term *t, const struct report *r,
 	buf_number(&b, v->early_objects);
 	buf_puts(&b, ", ");
 	buf_bytes(&b, v->early_bytes);
+	if (v->parent_objects) {
+		buf_printf(&b, "; by its parent, pid %u, before the fork: ", r->trace.head.ppid);
+		buf_number(&b, v->parent_objects);
+		buf_puts(&b, ", ");
+		buf_bytes(&b, v->parent_bytes);
+	}
 	put_buf(t, TERM_BOLD, 0, &b);
 	for (i = 0; i < told; i++) {
 		const struct overview_row *x = &v->row[i];
@@ -396,7 +404,7 @@ static void put_overview(const struct term *t, const struct report *r,
 		buf_bytes(&size, x->bytes);
 		buf_number(&n, x->objects);
 		fprintf(t->out, "%13s %9s  ", buf_text(&size), buf_text(&n));
-		buf_printf(&b, "%s", words_type(x->type));
+		words_put_type(&b, x->type);
 		if (*x->site.function) {
 			buf_puts(&b, " in ");
 			words_place(&b, x->site.function, x->site.file, x->site.line);
@@ -536,16 +544,58 @@ static void put_next(const struct term *t, const struct report *r, const struct 
 	buf_fini(&b);
 }
 
+/* Silence about growth is no verdict when it was not looked for. */
+static void put_untested(const struct term *t, const struct report *r)
+{
+	if (r->growth_tested || r->seconds < SHORT_SECONDS || !r->replay.total.blocks)
+		return;
+	fputs("  ", t->out);
+	term_wrap(t, 2, 2, "too short a run to tell what keeps growing: that takes 10 s after its first "
+		  "quarter; --skip-seconds N says instead when it was warm");
+}
+
+/* A server's work is done by its children. */
+static void put_others(const struct term *t, const struct report *r, const struct text_options *o)
+{
+	uint32_t told = o->all || r->others.n < OTHERS_TOLD ? r->others.n : OTHERS_TOLD;
+	struct buf b = {0};
+
+	if (!r->others.n)
+		return;
+	putc('\n', t->out);
+	put(t, TERM_BOLD, 0, "Other processes of this run, the largest trace first");
+	for (uint32_t i = 0; i < told; i++) {
+		const struct program *p = &r->others.p[i];
+		struct buf size = {0};
+
+		buf_bytes(&size, p->bytes);
+		fprintf(t->out, "%13s  ", buf_text(&size));
+		if (p->name && *p->name)
+			buf_printf(&b, "%s, pid %u: ", p->name, p->pid);
+		buf_printf(&b, "`ouro report %s`", p->path);
+		term_wrap(t, 15, 17, buf_text(&b));
+		buf_reset(&b);
+		buf_fini(&size);
+	}
+	if (told < r->others.n) {
+		buf_printf(&b, "%u more; --all shows them.", r->others.n - told);
+		put_buf(t, TERM_DIM, 2, &b);
+	}
+	buf_fini(&b);
+}
+
 void report_text(const struct term *t, const struct report *r, const struct text_options *o)
 {
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	put_findings(t, r, REPORT_ALL, o);
 	put_live(t, r, o);
 	put_overview(t, r, o);
 	peak_text(t, r);
 	put_totals(t, r);
+	put_untested(t, r);
+	put_others(t, r, o);
 	put_next(t, r, o);
 }
 
@@ -553,7 +603,7 @@ void leaks_text(const struct term *t, const struct report *r, const struct text_
 {
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	put_findings(t, r, REPORT_LEAKS, o);
 	put_totals(t, r);
 }
@@ -565,7 +615,7 @@ void cycles_text(const struct term *t, const struct report *r, const struct text
 	all.all = true;
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	put_findings(t, r, REPORT_CYCLES, o);
 	put_live(t, r, &all);
 }
@@ -578,7 +628,7 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 
 	put_head(t, r);
 	put_verdict(t, r);
-	put_notes(t, r);
+	put_notes(t, r, o->all);
 	for (i = 0; i < s->n && i < SUMMARY_TOLD && s->f[i].severity < FINDING_INFO; i++) {
 		fputs("  ", t->out);
 		term_style(t, style_of(s->f[i].severity));
@@ -591,6 +641,16 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 	}
 	buf_printf(&b, "`ouro report %s` tells all.", command_path(o));
 	put_buf(t, TERM_DIM, 0, &b);
+	if (r->others.n) {
+		const struct program *p = r->others.p;
+
+		buf_printf(&b, "Also recorded: %u other process%s; the largest trace: ", r->others.n,
+			   r->others.n == 1 ? "" : "es");
+		if (*p->name)
+			buf_printf(&b, "%s, pid %u, ", p->name, p->pid);
+		buf_printf(&b, "`ouro report %s`.", p->path);
+		put_buf(t, TERM_DIM, 0, &b);
+	}
 	buf_fini(&b);
 }
 
@@ -599,7 +659,7 @@ void summary_text(const struct term *t, const struct report *r, const struct tex
 void text_begin(const struct term *t, const struct report *r)
 {
 	put_head(t, r);
-	put_notes(t, r);
+	put_notes(t, r, false);
 }
 
 void text_line(const struct term *t, enum term_style style, unsigned indent, const char *text)

@@ -191,8 +191,10 @@ int peak_text(const struct term *t, const struct report *r)
 		buf_number(&n, weighed_whole(x->u.peak));
 		fprintf(t->out, "%13s %9s  ", buf_text(&size), buf_text(&n));
 		buf_reset(&b);
-		if (r->replay.total.births && x->type)
-			buf_printf(&b, "%s in ", words_type(x->type));
+		if (r->replay.total.births && x->type) {
+			words_put_type(&b, x->type);
+			buf_puts(&b, " in ");
+		}
 		words_place(&b, x->function, x->file, x->line);
 		term_wrap(t, 25, 27, buf_text(&b));
 		buf_fini(&size);

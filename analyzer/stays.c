@@ -14,13 +14,19 @@ static struct book *book_of(const struct stays *s, node_id v)
 	return blocks_book(s->b, v);
 }
 
+/* Its count, as it was last told, is the sum of what was told: code that counts in place was not met. */
+static bool is_all_told(const struct book *l)
+{
+	return l->count == OURO_COUNT_UNKNOWN || (uint32_t)l->count == (uint32_t)(l->retains - l->releases);
+}
+
 /* One of whose references all is known. */
 static bool is_judged(const struct stays *s, node_id v)
 {
 	const struct book *l = book_of(s, v);
 
 	return l && !(l->flags & (BOOK_STATIC | BOOK_UNTOLD | BOOK_PARTIAL)) &&
-		book_balance(l) > 0;
+		is_all_told(l) && book_balance(l) > 0;
 }
 
 /* --- private memory ------------------------------------------------------------------------ */
@@ -108,12 +114,29 @@ struct way {
 	const struct caller *blame;
 };
 
+/* The library by which interpreters call functions of C. */
+static bool is_bridge(const struct stays *s, uint32_t module)
+{
+	const struct def_module *m = def_module(s->refs->r->defs, module);
+	const char *name = m && m->path.length ? memrchr(m->path.s, '/', m->path.length) : NULL;
+
+	return name && (size_t)(m->path.s + m->path.length - name) > 10 && !memcmp(name, "/libffi.so", 10);
+}
+
+/* A call that the program's Python made: what stands between it and the function of C is left out. */
 static void way_of(const struct stays *s, site_id site, struct way *w)
 {
 	const struct replay *r = s->refs->r;
+	uint32_t n;
 
 	w->n = site && site < r->sites ?
 		callers_path(&s->refs->callers, r->site[site].stack, w->path) : 0;
+	for (n = w->n; n && is_bridge(s, w->path[n - 1].module); n--)
+		;
+	while (n && n < w->n && w->path[n - 1].module && !w->path[n - 1].program)
+		n--;		/* ctypes, PyGObject */
+	if (n && n < w->n && w->path[n - 1].program)
+		w->n = n;
 	w->blame = callers_blame(w->path, w->n);
 }
 

@@ -80,13 +80,20 @@ struct survival {
 	uint64_t births;		/* of all rows                               */
 	double tick_ns;			/* ages need no better clock                 */
 	bool simulated, blocks, failed;
+	bool garbage;			/* only what the collector freed is asked for */
 };
 
 struct lives survival_lives(const struct survival *s, uint32_t row);
 
-/* Observes r from now on; r must be at its beginning.  -ENOMEM. */
-int survival_init(struct survival *s, const struct collections *c, struct replay *r);
+/*
+ * Observes r from now on; r must be at its beginning.  `garbage`: births and what the
+ * collector freed are enough, so other deaths are not looked at, nor blocks.  -ENOMEM.
+ */
+int survival_init(struct survival *s, const struct collections *c, struct replay *r, bool garbage);
 void survival_fini(struct survival *s);
+
+/* For `garbage`, where births are not counted row by row: they are, from the replay's parts. */
+void survival_births(struct survival *s, const struct replay *r);
 
 /* The last collection is over: share its time among those who died in it. */
 void survival_settle(struct survival *s);

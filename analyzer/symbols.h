@@ -68,6 +68,8 @@ uint32_t symbols_complaints(const struct symbols *s);
  * get them.  NULL: nobody's.  Good until symbols_free.
  */
 const char *symbols_advice(struct symbols *s);
+/* The same in few words, where symbols are not installed and that is all; else NULL. */
+const char *symbols_advice_brief(struct symbols *s);
 
 /* What a packed trace has as PACK_NAMES: all that is known here of its code.  -ENOMEM. */
 struct buf;

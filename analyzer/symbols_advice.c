@@ -127,3 +127,25 @@ const char *symbols_advice(struct symbols *s)
 	buf_fini(&b);
 	return kept;
 }
+
+const char *symbols_advice_brief(struct symbols *s)
+{
+	static const enum native_state other[] = { NATIVE_OTHER, NATIVE_DELETED, NATIVE_ABSENT,
+		NATIVE_DAMAGED };
+	struct lacking l = lacking(s, NATIVE_READ);
+	struct buf b = { 0 };
+	const char *kept;
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+		if (lacking(s, other[i]).n)
+			return NULL;
+	if (!l.n)
+		return NULL;
+	buf_printf(&b, "No symbols for %s", l.name[0]);
+	if (l.n + l.more > 1)
+		buf_printf(&b, " and %u more", l.n - 1 + l.more);
+	buf_puts(&b, ": C functions in there are shown as offsets; `ouro report --all` says what to install.");
+	kept = b.failed ? NULL : symbols_keep(s, b.s, b.n);
+	buf_fini(&b);
+	return kept;
+}

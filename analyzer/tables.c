@@ -82,7 +82,7 @@ static int take_told(struct tables *t)
 		node_id holder = block_of(t, e->holder), held = block_of(t, e->held);
 
 		if (!tie_stands(e, t->r) || e->hold != OURO_HOLD_OWNED ||
-		    holder == NODE_NONE || held == NODE_NONE)
+		    tie_is_attached(t->r, e->name) || holder == NODE_NONE || held == NODE_NONE)
 			continue;
 		bits_add(&t->told, holder);
 		bits_add(&t->told, held);
@@ -263,14 +263,58 @@ static void borrow_ties(struct tables *t)
 	}
 }
 
+/* The word that leads from v to `held`, which is no told edge. */
+static edge_id word_to(const struct graph *g, node_id v, node_id held)
+{
+	for (edge_id e = g->out[v]; e < g->out[v + 1]; e++)
+		if (g->to[e] == held && g->kind[e] == EDGE_OWNED && !(g->name[e] & BLOCKS_TIE))
+			return e;
+	return EDGE_NONE;
+}
+
+/*
+ * What is told to be held stands in memory, too: in the holder, or in a table that only
+ * the holder has (GLib's data lists).  It is one reference, so that word is none.
+ */
+static void borrow_words_of_ties(struct tables *t)
+{
+	const struct ties *x = &t->refs->ties;
+	struct graph *g = &t->b->graph;
+
+	for (uint32_t i = 0; x->edge && i <= x->mask; i++) {
+		const struct tie *e = &x->edge[i];
+		node_id holder, held;
+		edge_id word;
+
+		if (e->hold != OURO_HOLD_OWNED || !tie_stands(e, t->r))
+			continue;
+		holder = block_of(t, e->holder);
+		held = block_of(t, e->held);
+		if (holder == NODE_NONE || held == NODE_NONE || !blocks_book(t->b, held))
+			continue;
+		word = word_to(g, holder, held);
+		for (edge_id k = g->out[holder]; k < g->out[holder + 1] && word == EDGE_NONE; k++) {
+			node_id list = g->to[k];
+
+			if (list != held && !blocks_book(t->b, list) && g->nin[list] == 1 &&
+			    !t->b->row[list].outside)
+				word = word_to(g, list, held);
+		}
+		if (word != EDGE_NONE)
+			borrow(g, word);
+	}
+}
+
 int tables_judge(struct tables *t)
 {
 	struct graph *g = &t->b->graph;
 	struct bits seen;
 	int r;
 
-	if (t->b->counted)
+	if (t->b->counted) {
 		borrow_ties(t);
+		borrow_words_of_ties(t);
+	}
 	if (!t->homes)
 		return 0;
 	r = bits_init(&seen, g->n);

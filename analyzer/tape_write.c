@@ -490,6 +490,55 @@ void tape_writer_free(struct tape_writer *w)
 	free(w);
 }
 
+/* What is known by streams and types of one trace; the old is let go. */
+static int take_trace(struct tape_writer *w, const struct replay *r)
+{
+	mem_free(w->allocated);
+	mem_free(w->place);
+	mem_free(w->kind_of);
+	w->allocated = mem_array(r->trace->events, sizeof(*w->allocated));
+	w->place = mem_array(r->trace->events, sizeof(*w->place));
+	w->kind_of = mem_array(r->defs->types + 1, 1);
+	return w->allocated && w->place && w->kind_of ? 0 : -ENOMEM;
+}
+
+static void attach(struct tape *t, struct replay *r)
+{
+	struct tape_writer *w = t->writer;
+
+	w->next = r->observer;
+	w->next_arg = r->observer_arg;
+	r->observer = &w->observer;
+	r->observer_arg = t;
+}
+
+int tape_continue(struct tape *t, const struct replay *from, struct replay *to, const uint32_t *rows)
+{
+	struct tape_writer *w = t->writer;
+	struct known *known = calloc(to->live.rows, sizeof(*known));
+
+	if (!known || take_trace(w, to)) {
+		free(known);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 1; i < from->live.rows && i < w->known_room; i++)
+		if (rows[i])
+			known[rows[i]] = w->known[i];
+	free(w->known);
+	w->known = known;
+	w->known_room = to->live.rows;
+	w->born = w->ngone = 0;
+	w->died = KIND_NONE;
+	w->unborn = w->check_told = false;
+	if (!t->refused && w->running)
+		t->refused = "the process was forked while its collector ran";
+	if (!t->refused && from->total.lost)
+		t->refused = "the recording of the process that forked is not whole";
+	if (!t->refused)
+		attach(t, to);
+	return 0;
+}
+
 int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 {
 	struct tape_writer *w = calloc(1, sizeof(*w));
@@ -497,10 +546,7 @@ int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 	*t = (struct tape){ .writer = w, .collections = c };
 	if (!w)
 		return -ENOMEM;
-	w->allocated = mem_array(r->trace->events, sizeof(*w->allocated));
-	w->place = mem_array(r->trace->events, sizeof(*w->place));
-	w->kind_of = mem_array(r->defs->types + 1, 1);
-	if (!w->allocated || !w->place || !w->kind_of) {
+	if (take_trace(w, r)) {
 		tape_fini(t);
 		return -ENOMEM;
 	}
@@ -511,13 +557,9 @@ int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 	w->heap.start_up = UINT64_MAX;
 	w->checks = t->lists.minor >= 12;
 	w->enabled = true;
-	w->next = r->observer;
-	w->next_arg = r->observer_arg;
 	w->observer = (struct replay_observer){ .born = born, .dies = dies, .block = block };
-	if (!t->refused) {
-		r->observer = &w->observer;
-		r->observer_arg = t;
-	}
+	if (!t->refused)
+		attach(t, r);
 	return 0;
 }
 
@@ -528,7 +570,9 @@ void tape_finish(struct tape *t, const struct replay *r)
 	if (!w)
 		return;
 	if (!t->refused && !t->is_ready)
-		t->refused = "the program's first line was not seen";
+		t->refused = r->trace->head.origin == OURO_ORIGIN_FORK ?
+			"the process was forked, and the trace of the process that forked is not here" :
+			"the program's first line was not seen";
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";
 	if (!t->refused && !t->failed)

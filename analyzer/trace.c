@@ -361,6 +361,8 @@ static int map(struct trace *t, int fd, struct stat *st, char error[200])
 	unmap(m);
 	if (fstat(fd, st))
 		return refuse(error, -errno, "%s", strerror(errno));
+	if (S_ISDIR(st->st_mode))
+		return refuse(error, -EISDIR, "a folder: name one of the traces in it");
 	if (!S_ISREG(st->st_mode))
 		return refuse(error, -ENODATA, "not a trace: this is no regular file");
 	if (!st->st_size)

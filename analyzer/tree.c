@@ -106,7 +106,7 @@ static int collect(struct growing *g)
 		const struct part *p = &g->r->part[i];
 		int e;
 
-		if ((!p->blocks && !p->objects && !p->at_peak && !p->live) ||
+		if ((!p->blocks && !replay_objects(g->r, i)->born && !p->at_peak && !p->live) ||
 		    !usage_asked(&g->q->usage, g->r, g->p, i))
 			continue;
 		e = g->path_end[p->site] ? 0 : add_path(g, p->site);

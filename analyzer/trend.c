@@ -14,9 +14,23 @@ void trend_init(struct trend *t, uint64_t start, uint64_t end)
 
 void trend_fini(struct trend *t)
 {
-	mem_free(t->low);
-	mem_free(t->born);
+	mem_free(t->series);
+	mem_free(t->lows.row);
+	mem_free(t->left);
+	mem_free(t->borns.row);
 	*t = (struct trend){ 0 };
+}
+
+/* A row of zeroes; 0: no memory. */
+static uint32_t add_row(struct trend_rows *r)
+{
+	if (!r->n)
+		r->n = 1;
+	while (r->cap <= r->n)		/* row 0 has no room of its own before */
+		if (mem_room(&r->row, r->cap, &r->cap, sizeof(*r->row)))
+			return 0;
+	memset(r->row[r->n], 0, sizeof(*r->row));
+	return r->n++;
 }
 
 void trend_advance(struct trend *t, uint64_t ticks)
@@ -30,16 +44,55 @@ void trend_advance(struct trend *t, uint64_t ticks)
 
 static uint32_t new_series(struct trend *t)
 {
-	uint32_t room = t->cap;
-
-	if (mem_room(&t->low, t->n, &t->cap, sizeof(*t->low))) {
+	if (mem_room(&t->series, t->n, &t->cap, sizeof(*t->series))) {
 		t->failed = true;
 		return 0;
 	}
-	if (!room)
-		memset(t->low[0], 0, sizeof(t->low[0]));
-	memset(t->low[t->n], 0, sizeof(t->low[0]));
+	t->series[t->n] = (struct trend_series){ .from = 1 };
 	return t->n++;
+}
+
+static void spread(struct trend *t, struct trend_series *s)
+{
+	s->row = add_row(&t->lows);
+	if (!s->row)
+		t->failed = true;
+	for (unsigned i = s->from; s->row && i <= s->to; i++)
+		t->lows.row[s->row][i] = s->low;
+}
+
+/* Can it be told in a few words that it is `low` in these two and all between, the last that are told? */
+static bool tell_short(struct trend_series *s, unsigned from, unsigned to, uint64_t low)
+{
+	bool empty = s->from > s->to;
+
+	if (empty || from <= s->from) {	/* nothing before it */
+		*s = low ? (struct trend_series){ low, (uint8_t)from, (uint8_t)to, 0 }
+			: (struct trend_series){ .from = 1 };
+		return true;
+	}
+	if (!low) {
+		if (from <= s->to)
+			s->to = (uint8_t)(from - 1);
+		return true;
+	}
+	if (low != s->low || from > s->to + 1u)
+		return false;
+	s->to = (uint8_t)to;
+	return true;
+}
+
+/* The segments come in order, but the last may be told again. */
+static void put(struct trend *t, uint32_t series, unsigned from, unsigned to, uint64_t low)
+{
+	struct trend_series *s = &t->series[series];
+
+	if (!s->row && tell_short(s, from, to, low))
+		return;
+	if (!s->row)
+		spread(t, s);
+	for (unsigned i = from; s->row && i <= to; i++)
+		t->lows.row[s->row][i] = low;
 }
 
 void trend_catch_up(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t *low,
@@ -54,9 +107,9 @@ void trend_catch_up(struct trend *t, uint32_t *segment, uint32_t *series, uint64
 	if (!*series && (*low || (mass && t->now > from + 1)))
 		*series = new_series(t);
 	if (*series) {
-		t->low[*series][from] = *low;
-		for (uint32_t i = from + 1; i < t->now; i++)
-			t->low[*series][i] = mass;
+		put(t, *series, from, from, *low);
+		if (from + 1 < t->now)
+			put(t, *series, from + 1, t->now - 1, mass);
 	}
 	*low = mass;
 }
@@ -71,15 +124,15 @@ void trend_settle(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t
 	if (!*series && *low)
 		*series = new_series(t);
 	if (*series)
-		t->low[*series][t->now] = *low;
+		put(t, *series, t->now, t->now, *low);
 }
 
 int trend_left(struct trend *t)
 {
-	t->born = mem_array(t->n, sizeof(*t->born));
-	if (!t->born)
+	t->left = mem_array(t->n, sizeof(*t->left));
+	if (!t->left)
 		return -ENOMEM;
-	t->borns = t->n;
+	t->lefts = t->n;
 	t->end = t->now;
 	t->done = true;
 	return 0;
@@ -87,8 +140,49 @@ int trend_left(struct trend *t)
 
 void trend_count_left(struct trend *t, uint32_t series, uint64_t born, uint64_t mass)
 {
-	uint64_t segment = born > t->start ? (born - t->start) / t->step : 0;
+	uint64_t at = born > t->start ? (born - t->start) / t->step : 0;
+	uint32_t segment = at < TREND_SEGMENTS ? (uint32_t)at : TREND_SEGMENTS - 1;
+	struct trend_left *l;
 
-	if (series && series < t->borns)
-		t->born[series][segment < TREND_SEGMENTS ? segment : TREND_SEGMENTS - 1] += mass;
+	if (!series || series >= t->lefts)
+		return;
+	l = &t->left[series];
+	if (!l->row && (!l->mass || l->segment == segment)) {
+		l->mass += mass;
+		l->segment = segment;
+		return;
+	}
+	if (!l->row) {
+		l->row = add_row(&t->borns);
+		if (!l->row) {
+			t->failed = true;
+			return;
+		}
+		t->borns.row[l->row][l->segment] = l->mass;
+	}
+	t->borns.row[l->row][segment] += mass;
+}
+
+uint64_t trend_low(const struct trend *t, uint32_t series, unsigned segment)
+{
+	const struct trend_series *s = series ? &t->series[series] : NULL;
+
+	if (!s)
+		return 0;
+	if (s->row)
+		return t->lows.row[s->row][segment];
+	return segment >= s->from && segment <= s->to ? s->low : 0;
+}
+
+void trend_add(const struct trend *t, uint32_t series, uint64_t low[TREND_SEGMENTS],
+	uint64_t born[TREND_SEGMENTS])
+{
+	const struct trend_left *l = series < t->lefts ? &t->left[series] : NULL;
+
+	for (unsigned i = 0; i < TREND_SEGMENTS; i++) {
+		low[i] += trend_low(t, series, i);
+		born[i] += l && l->row ? t->borns.row[l->row][i] : 0;
+	}
+	if (l && !l->row)
+		born[l->segment] += l->mass;
 }

@@ -12,16 +12,15 @@
 
 /* --- sums -------------------------------------------------------------------------- */
 
-static void add_exact(struct usage *u, const struct part *p, const struct part_left *left)
+static void add_exact(struct usage *u, const struct part *p, uint64_t objects,
+	const struct part_left *left)
 {
 	u->blocks += (double)p->blocks;
 	u->bytes += (double)p->bytes;
 	u->peak += (double)p->at_peak;
 	u->peak_bytes += (double)p->at_peak_bytes;
 	u->brief += (double)p->brief;
-	u->objects += (double)p->objects;
-	if (!left)
-		return;
+	u->objects += (double)objects;
 	u->live += (double)left->live;
 	u->live_bytes += (double)left->live_bytes;
 	u->live_objects += (double)left->live_objects;
@@ -50,14 +49,16 @@ static void add_scaled(struct usage *u, const struct part_scaled *p,
 
 void usage_add_part(struct usage *u, const struct replay *r, part_id part)
 {
-	const struct part_left *left = part < r->parts_left ? &r->left[part] : NULL;
+	const struct part_objects *objects = replay_objects(r, part);
+	struct part_left left = replay_left(r, part);
 
 	if (r->part_scaled)
-		add_scaled(u, &r->part_scaled[part], left ? &r->left_scaled[part] : NULL);
+		add_scaled(u, &r->part_scaled[part],
+			r->left_scaled ? &r->left_scaled[replay_left_row(r, part)] : NULL);
 	else
-		add_exact(u, &r->part[part], left);
-	ages_add(u->block_ages, &r->part[part].block_ages, &r->ages);
-	ages_add(u->object_ages, &r->part[part].object_ages, &r->ages);
+		add_exact(u, &r->part[part], objects->born, &left);
+	ages_add(u->block_ages, &r->part[part].ages, &r->ages);
+	ages_add(u->object_ages, &objects->ages, &r->ages);
 }
 
 double usage_error(double variance)
@@ -276,7 +277,7 @@ static uint64_t weight_of_part(const struct replay *r, part_id part)
 {
 	const struct part *p = &r->part[part];
 
-	return (part < r->parts_left ? r->left[part].live_bytes << 20 : 0) + p->bytes + p->blocks;
+	return (replay_left(r, part).live_bytes << 20) + p->bytes + p->blocks;
 }
 
 static void describe(struct tabling *x, struct usage_row *row, part_id part, bool first)
@@ -320,8 +321,8 @@ static bool made_nothing(const struct replay *r, part_id part)
 {
 	const struct part *p = &r->part[part];
 
-	return !p->blocks && !p->objects && !p->at_peak &&
-		(part >= r->parts_left || !r->left[part].live);
+	return !p->blocks && !replay_objects(r, part)->born && !p->at_peak &&
+		!replay_left(r, part).live;
 }
 
 struct weight {

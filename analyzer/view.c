@@ -162,6 +162,7 @@ int view_parse(struct view *v, int argc, char **argv, unsigned takes, const char
 		.may_csv = takes & VIEW_CSV, .may_tree = takes & VIEW_TREE,
 		.whatif = WHATIF_DEFAULT };
 	v->whatif.wanted = takes & VIEW_WHATIF;
+	v->lives = takes & VIEW_LIVES;
 	optind = 0;			/* another parser may have been here before */
 	while (status < 0 && (c = getopt_long(argc, argv, "h", option, NULL)) != -1)
 		status = one_option(v, c);
@@ -188,7 +189,7 @@ int view_open(const struct view *v, struct report *r)
 	progress_start(&p, v->path);
 	e = report_open(r, v->path, &(struct report_options){ .snapshot = v->snapshot,
 			.each = v->each, .core = v->core, .events = v->events,
-			.skip_seconds = v->skip,
+			.lives = v->lives, .skip_seconds = v->skip,
 			.progress = &p, .symbols = v->symbols, .whatif = v->whatif }, error);
 	progress_stop(&p);
 	return e ? complain(STATUS_TRACE, "%s: %s", v->path, error) : -1;

@@ -14,6 +14,7 @@ struct view {
 	bool events;			/* events alone: no snapshot, no findings  */
 	bool may_csv;
 	bool tree, may_tree;		/* history                                 */
+	bool lives;			/* `ouro survival`                         */
 	const char *core;		/* NULL: none                              */
 	uint32_t snapshot;		/* 0: the newest complete one              */
 	double skip;			/* seconds of warm-up; 0: as it is judged    */
@@ -32,6 +33,7 @@ struct view {
 #define VIEW_CSV	2		/* ... and --format csv                    */
 #define VIEW_TREE	4		/* ... and --tree; a limit is not set then */
 #define VIEW_WHATIF	8		/* it tells what other settings would do   */
+#define VIEW_LIVES	16		/* it tells how long all live              */
 
 /* How code is named, for parsers of their own: options of getopt_long, and what one does. */
 enum { VIEW_SYSROOT = 512, VIEW_NO_DEMANGLE, VIEW_DEBUGINFOD };

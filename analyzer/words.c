@@ -2,6 +2,7 @@
 
 #include "demangle.h"
 
+#include <ctype.h>
 #include <string.h>
 
 void spoken_fini(struct spoken *s)
@@ -264,6 +265,29 @@ const char *words_type(const char *name)
 	return strcmp(name, "weakref.ReferenceType") ? name : "weakref.ref";
 }
 
+/* Longer names, as of classes that a program makes up, are cut: where the first odd letter is, or here. */
+enum { TYPE_WIDTH = 60 };
+
+void words_put_type(struct buf *out, const char *type)
+{
+	const char *name = words_type(type);
+	size_t n = strlen(name), plain = 0;
+
+	if (n <= TYPE_WIDTH) {
+		buf_puts(out, name);
+		return;
+	}
+	n = TYPE_WIDTH - 3;
+	while (plain < n && (isalnum((unsigned char)name[plain]) || strchr("._", name[plain])))
+		plain++;
+	if (plain > n / 4)
+		n = plain;
+	while ((name[n] & 0xc0) == 0x80)	/* not inside a letter of UTF-8 */
+		n--;
+	buf_add(out, name, n);
+	buf_puts(out, "...");
+}
+
 /* Built-in types with a plain lower-case name have a plural. */
 static bool has_plural(const char *type)
 {
@@ -280,7 +304,8 @@ void words_objects(struct buf *out, const char *type, uint64_t n)
 	if (!strcmp(type, "type"))
 		name = n == 1 ? "class" : "classe";
 	buf_number(out, n);
-	buf_printf(out, " %s", name);
+	buf_putc(out, ' ');
+	words_put_type(out, name);
 	if (n == 1)
 		return;
 	buf_puts(out, (built_in && has_plural(name)) || !strcmp(name, "classe") ? "s" : " objects");
@@ -428,7 +453,7 @@ static const char *article(const char *type)
 void words_holder(struct buf *out, const struct heap *h, const struct heap_edge *e)
 {
 	const struct heap_frame *place = heap_place(h, h->node[e->from].site);
-	const char *type = words_type(heap_type_name(h, e->from));
+	const char *type = heap_type_name(h, e->from);
 	struct spoken holder, held;
 
 	if (h->node[e->from].flags & OURO_NODE_NAMESPACE && e->name == OURO_EDGE_KEY) {
@@ -439,7 +464,9 @@ void words_holder(struct buf *out, const struct heap *h, const struct heap_edge 
 	if (words_own_name(h, e->from, &holder)) {
 		words_step(h, &holder, e, &held);
 		spoken_label(&held, out);
-		buf_printf(out, " (%s)", type);
+		buf_puts(out, " (");
+		words_put_type(out, type);
+		buf_putc(out, ')');
 	} else {
 		struct spoken nothing = { .of = NODE_NONE };
 
@@ -447,7 +474,8 @@ void words_holder(struct buf *out, const struct heap *h, const struct heap_edge 
 		spoken_label(&held, out);
 		if (!held.text.n || buf_text(&held.text)[held.text.n - 1] != ' ')
 			buf_puts(out, " of ");
-		buf_printf(out, "%s %s", article(type), type);
+		buf_printf(out, "%s ", article(words_type(type)));
+		words_put_type(out, type);
 	}
 	if (place && !h->node[e->from].label) {
 		buf_puts(out, " made in ");

@@ -44,6 +44,9 @@ void words_step(const struct heap *h, const struct spoken *holder, const struct 
 /* "Node" for "__main__.Node" and for "app.make.<locals>.Node". */
 const char *words_type(const char *name);
 
+/* The same, of a very long name the beginning and "...". */
+void words_put_type(struct buf *out, const char *type);
+
 /* "list", "2 lists", "3 Node objects"; `type` as in the snapshot. */
 void words_objects(struct buf *out, const char *type, uint64_t n);
 

@@ -153,9 +153,16 @@ static inline __attribute__((always_inline)) void change(enum ouro_kind kind,
 	if (!enter(&g, sp))
 		return;
 	before_record(&g, object);
-	if (__builtin_expect(!g.t->counted->endings, 1)
-	    || look_for_ending(g.t->counted, object, &count))
+	if (__builtin_expect(g.t->counted->endings, 0)
+	    && !look_for_ending(g.t->counted, object, &count))
+		goto leave;
+	if (event_repeated(g.t, kind, object, count, ip, sp, bp))
+		goto leave;
+	if (kind == OURO_DECREF)
+		event_given_back(&g, object, count, ip, sp, bp);
+	else
 		event_from(&g, kind, object, count, ip, sp, bp);
+leave:
 	guard_leave(&g);
 }
 

@@ -60,6 +60,7 @@ static void start_over(struct thr *t, uint64_t seq)
 	w->at = (uint8_t *)(c + 1);
 	w->end = w->at + OURO_CHUNK_ROOM - SLACK;
 	w->last = NULL;
+	w->pair = (struct event_pair){ 0 };
 	w->ticks = now;
 	w->addr = 0;
 	w->lost = 0;
@@ -322,6 +323,74 @@ void event_from(struct guard *g, enum ouro_kind kind, uintptr_t addr, uint64_t a
 	commit(w, put_stack(p, t, form));
 }
 
+/* --- pairs of references --------------------------------------------------------- */
+
+/* Written whole, then raised by stores of one byte: killed at any moment, what counts was. */
+bool event_begin_repeats(struct thr *t)
+{
+	const uint16_t head = OURO_HEAD(OURO_REPEAT, 0, 0, 1, OURO_STACK_NONE);
+	struct event_writer *w = &t->out;
+	struct event_pair *pair = &w->pair;
+
+	if (pair->repeats || (size_t)(w->end - w->at) < sizeof head + 1)
+		return false;
+	memcpy(w->at, &head, sizeof head);
+	pair->repeats = w->at + sizeof head;
+	*pair->repeats = 1;
+	commit(w, pair->repeats + 1);
+	pair->last = w->last;
+	pair->turn ^= 1;
+	w->stacks++;
+	return true;
+}
+
+/* Is the last record the INCREF to `count` of addr, with a stack and whole? */
+static bool last_took(const struct event_writer *w, uintptr_t addr, uint64_t count)
+{
+	const uint8_t *p = w->last;
+	unsigned code;
+	uint64_t arg;
+	uint16_t head;
+
+	if (!p || w->addr != addr || w->lost)
+		return false;
+	memcpy(&head, p, 2);
+	if ((head & 31) != OURO_INCREF || head >> 14 == OURO_STACK_NONE)
+		return false;
+	p += 2 + ouro_code_bytes(head >> 5 & 7) + ouro_code_bytes(head >> 8 & 7);
+	code = head >> 11 & 7;
+	memcpy(&arg, p, 8);
+	return code < 7 && (arg & ((1ull << 8 * code) - 1)) == count;
+}
+
+void event_given_back(struct guard *g, uintptr_t addr, uint64_t arg, uintptr_t ip,
+	uintptr_t sp, uintptr_t bp)
+{
+	struct thr *t = g->t;
+	const struct unwind *u = t->unwind;
+	struct event_writer *w = &t->out;
+	struct event_pair *pair = &w->pair;
+	const uint8_t *behind = w->at;
+	bool took = u->ready && last_took(w, addr, arg + 1);
+	uint32_t depth = u->n, way = took ? unwind_way(u) : 0;
+	uintptr_t taken_ip = took ? u->frames[depth - 1].ip : 0;
+
+	event_from(g, OURO_DECREF, addr, arg, ip, sp, bp);
+	pair->addr = 0;
+	/* It may have been dropped, or begin another chunk. */
+	if (!took || w->last != behind || !u->ready || u->cut != UNWIND_WHOLE || u->n != depth
+	    || u->kept + 1 < depth || unwind_way(u) != way || proof_wanted
+	    || (interpreter && interpreter->frames))
+		return;
+	pair->addr = addr;
+	pair->count = arg + 1;
+	pair->ip[0] = taken_ip;
+	pair->ip[1] = ip;
+	pair->turn = 0;
+	pair->repeats = NULL;
+	pair->last = w->last;
+}
+
 bool event_amend_birth(struct guard *g, uintptr_t op, uint32_t type)
 {
 	struct event_writer *w = &g->t->out;
@@ -414,6 +483,7 @@ void event_thread_start(struct thr *t)
 
 	/* The stacks in the chunk are another thread's, and nothing was checked since. */
 	t->out.native.same = t->out.interp.same = 0;
+	t->out.pair = (struct event_pair){ 0 };
 	event_ext(&g, OURO_EXT_THREAD, &thread, 1);
 }
 

@@ -37,6 +37,16 @@ static inline __attribute__((always_inline)) void event_at(struct guard *g,
 }
 
 /*
+ * INCREF or DECREF.  Where a function takes a reference and gives it back, again and again, its
+ * stack proven to be the same, event_repeated does it for a fraction of the price, by a REPEAT;
+ * false: nothing was done.  event_given_back is event_from for a DECREF, and sees such pairs.
+ */
+static inline bool event_repeated(struct thr *t, enum ouro_kind kind, uintptr_t addr,
+	uint64_t arg, uintptr_t ip, uintptr_t sp, uintptr_t bp);
+void event_given_back(struct guard *g, uintptr_t addr, uint64_t arg, uintptr_t ip,
+	uintptr_t sp, uintptr_t bp);
+
+/*
  * The object `op` of `type` was made in the block of the last event_at() of
  * this thread, a POOL_ALLOC: turn that into a POOL_BIRTH.  False when other
  * events came between, or op does not lie within 64 bytes of the block's start: write a BIRTH instead.
@@ -53,6 +63,27 @@ void event_ext(struct guard *g, enum ouro_ext ext, const uint64_t *args, unsigne
 static inline bool event_last_was(const struct thr *t, enum ouro_kind kind, uintptr_t addr)
 {
 	return t->out.last && t->out.addr == addr && (*t->out.last & 31) == kind;
+}
+
+bool event_begin_repeats(struct thr *t);	/* event_repeated's: the first of a record   */
+
+static inline __attribute__((always_inline)) bool event_repeated(struct thr *t,
+	enum ouro_kind kind, uintptr_t addr, uint64_t arg, uintptr_t ip, uintptr_t sp, uintptr_t bp)
+{
+	struct event_pair *pair = &t->out.pair;
+	unsigned turn = kind == OURO_DECREF;
+	uint8_t *n = pair->repeats;
+
+	if (pair->addr != addr || pair->ip[turn] != ip || pair->turn != turn
+	    || pair->count - turn != arg || pair->last != t->out.last
+	    || !unwind_stands(t->unwind, sp, bp))
+		return false;
+	if (__builtin_expect(!n || *n == OURO_REPEATS_MAX, 0))
+		return event_begin_repeats(t);
+	__atomic_store_n(n, *n + 1, __ATOMIC_RELAXED);
+	pair->turn ^= 1;
+	t->out.stacks++;
+	return true;
 }
 
 uint64_t event_ticks(void);		/* the trace's clock, now                    */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define HOOK __attribute__((visibility("default"), noinline))
+#define NOINLINE __attribute__((noinline))
 
 bool hooks_allocator;
 
@@ -72,10 +73,7 @@ static INLINE void taken(void *p, size_t size, struct caller caller, uintptr_t f
 }
 #define TAKEN(p, size) taken(p, size, CALLER(), (uintptr_t)__builtin_frame_address(0))
 
-/*
- * Asked before the block is taken, and before anything else: then what is not
- * picked is a jump to the allocator.
- */
+/* Asked before the block is taken, and before anything else. */
 static inline bool passes(size_t size)
 {
 	return sampling && !sample_picks(size);
@@ -97,15 +95,32 @@ static inline void given_back(void *p, uintptr_t frame)
 	guard_leave(&g);
 }
 
-HOOK void *malloc(size_t size)
+NOINLINE static void *malloc_told(size_t size)
 {
-	void *p;
+	void *p = real.malloc(size);
 
-	if (passes(size))
-		return real.malloc(size);
-	p = real.malloc(size);
 	TAKEN(p, size);
 	return p;
+}
+
+NOINLINE static void *malloc_due(size_t size)
+{
+	return sample_due(size + !size) ? malloc_told(size) : real.malloc(size);
+}
+
+/*
+ * While samples are taken nearly every call is a jump to the allocator, and has no
+ * frame of its own.  Where more is to be done is jumped to as well, so that the
+ * caller is seen there as it is here.
+ */
+HOOK void *malloc(size_t size)
+{
+	if (!sampling)
+		return malloc_told(size);
+	if (__builtin_expect(size + !size >= sample_left, 0))
+		return malloc_due(size);
+	sample_left -= size + !size;
+	return real.malloc(size);
 }
 
 /* n * size does not overflow, else nothing is had and nothing told. */
@@ -120,16 +135,21 @@ HOOK void *calloc(size_t n, size_t size)
 	return p;
 }
 
-HOOK void free(void *p)
+NOINLINE static void free_told(void *p)
 {
 	if (__builtin_expect(early_owns(p), 0))
 		return;
-	if (sampling && !sample_maybe((uintptr_t)p)) {
-		real.free(p);
-		return;
-	}
 	given_back(p, (uintptr_t)__builtin_frame_address(0));
 	real.free(p);
+}
+
+/* The pages of the early arena count as followed. */
+HOOK void free(void *p)
+{
+	if (sampling && !sample_maybe((uintptr_t)p))
+		real.free(p);
+	else
+		free_told(p);
 }
 
 /* A block of the arena from before the allocator was found moves into the real heap. */

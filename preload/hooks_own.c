@@ -70,7 +70,7 @@ NOINLINE static int64_t countdown(void)
 {
 	const struct thr *t = thr_self;
 
-	return t ? (int64_t)(t->sample_seed + (uint64_t)t->sample_left) : 0;
+	return t ? (int64_t)(t->sample_seed + sample_left) : 0;
 }
 
 NOINLINE static void made(void *p, size_t size, int64_t before, struct caller caller,

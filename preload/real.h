@@ -9,6 +9,8 @@
 #ifndef REAL_H
 #define REAL_H
 
+#include "hidden.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +27,7 @@ struct real {
 	void *(*pvalloc)(size_t);
 	size_t (*malloc_usable_size)(void *);
 };
-extern struct real real;
+extern HIDDEN struct real real;
 
 /*
  * NULL: all of the family stands in one file.  Else what keeps us from
@@ -34,7 +36,7 @@ extern struct real real;
 const char *real_find(void);
 
 #define EARLY_ARENA 65536
-extern char early_arena[EARLY_ARENA];
+extern HIDDEN char early_arena[EARLY_ARENA];
 
 static inline bool early_owns(const void *p)
 {

@@ -12,6 +12,7 @@
 #ifndef THR_H
 #define THR_H
 
+#include "hidden.h"
 #include "unwind.h"
 
 #include <errno.h>
@@ -36,6 +37,19 @@ struct written {
 	uint32_t mark;			/* native: the first is OURO_LOC_CUT or _LOST; 0 */
 };
 
+/*
+ * The last two events, where one function took a reference and gave it back: if it does so
+ * again, that is not written but counted (event_repeated).
+ */
+struct event_pair {
+	const uint8_t *last;		/* the stream's last record, as long as nothing else was written */
+	uint8_t *repeats;		/* that is a REPEAT, whose number is here; NULL: it is none yet */
+	uintptr_t addr;			/* the object; 0: there is no such pair         */
+	uint64_t count;			/* with the reference                           */
+	uintptr_t ip[2];		/* where it is taken, and given back            */
+	unsigned turn;			/* which of ip[] comes next                     */
+};
+
 /* What the events of one stream are written with: events.c's. */
 struct event_writer {
 	struct ouro_chunk *chunk;	/* live chunk, mapped; NULL: none could be had   */
@@ -43,6 +57,7 @@ struct event_writer {
 	uint8_t *last;			/* start of the last record, NULL: none in chunk */
 	uint64_t ticks, addr;		/* of the last record                            */
 	struct written native, interp;
+	struct event_pair pair;
 	struct ouro_recent recent;	/* as a reader of the chunk has it               */
 	uint32_t lost;			/* since the last record that could be written   */
 	uint32_t stacks, cut, full, interp_cut;	/* statistics not yet in the header      */
@@ -54,8 +69,9 @@ struct thr {
 	uint32_t thread;		/* number in the trace                           */
 	uint32_t stream;
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
-	int64_t sample_left;		/* bytes to the next sample; sample.c's, as are these: */
-	uint64_t sample_seed;		/* 0: none drawn yet                         */
+	uint64_t sample_seed;		/* sample.c's: of its gaps; 0: none drawn yet */
+	uint64_t sample_kept_left;	/* ... bytes of objects in kept memory       */
+	uint64_t sample_behind;		/* ... bytes from the end of sample_pool_left to the sample */
 	uintptr_t sample_passed;	/* pool block last taken and not picked, until its object is born */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
 	bool pool_asked;		/* ... and it made some since the last POOL event    */
@@ -72,7 +88,7 @@ struct thr {
 
 #define COUNTED_THREAD	2560		/* bytes of it                                   */
 
-extern __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
+extern HIDDEN __thread struct thr *thr_self __attribute__((tls_model("initial-exec")));
 
 /* Proof of being inside a hook: what writes events asks for one. */
 struct guard {
@@ -80,9 +96,9 @@ struct guard {
 	int saved_errno;
 };
 
-extern bool thr_several;		/* a second thread has come, ever: set before its first event */
+extern HIDDEN bool thr_several;	/* a second thread has come, ever: set before its first event */
 
-extern int recording;			/* 0: every hook forwards and does nothing else */
+extern HIDDEN int recording;	/* 0: every hook forwards and does nothing else */
 void go_inert(const char *why);		/* for good; the trace says why; any thread */
 
 /*
@@ -90,7 +106,7 @@ void go_inert(const char *why);		/* for good; the trace says why; any thread */
  * that it is one, whatever call made it: the page is wiped at fork.  A child
  * that shares the memory (vfork) shares the page, too, and is the parent.
  */
-extern const volatile uint32_t *process_epoch;
+extern HIDDEN const volatile uint32_t *process_epoch;
 
 /*
  * False: do not record (not started, inert, no memory, or we are our own

@@ -443,6 +443,25 @@ static inline bool take_near(struct unwind *u, const struct rules *t, uintptr_t 
 	return true;
 }
 
+/* Can the stack of the last take be gone on from, by code and bounds that are as they were? */
+static inline bool usable(const struct unwind *u, uintptr_t sp, uintptr_t tp)
+{
+	return likely(u->ready && u->bounds.thread == tp
+		&& u->tag == atomic_load_explicit(&rules_tag, memory_order_acquire)
+		&& sp - u->bounds.own_lo < u->bounds.own_hi - u->bounds.own_lo);
+}
+
+bool unwind_stands(const struct unwind *u, uintptr_t sp, uintptr_t bp)
+{
+	const struct unwind_frame *f;
+
+	if (!usable(u, sp, machine_thread_pointer()))
+		return false;
+	f = &u->frame[u->n - 1];
+	return f->sp == sp && !(f->bp != bp && f->rule & CFI_RULE_LIVE)
+		&& broken_link(u->link, u->end[u->n - 1]) < 0;
+}
+
 void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 {
 	const struct rules *t = atomic_load_explicit(&rules_table, memory_order_acquire);
@@ -450,9 +469,7 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp)
 	struct walk w;
 	uint32_t fresh, first;
 
-	if (likely(u->ready && u->bounds.thread == tp && !(ip >> MACHINE_IP_BITS)
-			&& u->tag == atomic_load_explicit(&rules_tag, memory_order_acquire)
-			&& sp - u->bounds.own_lo < u->bounds.own_hi - u->bounds.own_lo)
+	if (usable(u, sp, tp) && likely(!(ip >> MACHINE_IP_BITS))
 			&& (take_sibling(u, t, ip, sp, bp) || take_near(u, t, ip, sp, bp)))
 		return;
 	w.bounds = &u->bounds;

@@ -85,6 +85,19 @@ void unwind_take(struct unwind *u, uintptr_t ip, uintptr_t sp, uintptr_t bp);
 	(uintptr_t)__builtin_frame_address(0) + 16, \
 	*(uintptr_t *)__builtin_frame_address(0))
 
+/*
+ * Is the stack that was taken last still there, outside its innermost function, which has sp
+ * and bp as it had?  From any address of that function with the same unwind_way, a take would
+ * then find the same frames.  False: perhaps; take it.
+ */
+bool unwind_stands(const struct unwind *u, uintptr_t sp, uintptr_t bp);
+
+/* How the frame that called the hook leads to its caller, at the address it was called from. */
+static inline uint32_t unwind_way(const struct unwind *u)
+{
+	return u->frames[u->n - 1].rule & ~CFI_RULE_LIVE;
+}
+
 /* The next take shares nothing with this one. */
 void unwind_forget(struct unwind *u);
 

@@ -256,6 +256,58 @@ START_TEST(what_makes_no_sense_ends_its_chunk_and_no_other)
 }
 END_TEST
 
+/* "+2c" for each event: an incref to 2, in the third function that the script names. */
+static const char *changes(void)
+{
+	static char text[4096];
+	struct event e;
+	char *p = text;
+
+	*text = 0;
+	while (cursor_next(&c, &e) > 0) {
+		p += sprintf(p, "%s%c%" PRIu64, p > text ? " " : "",
+			e.kind == OURO_INCREF ? '+' : e.kind == OURO_DECREF ? '-' : '?', e.arg);
+		if (e.form != OURO_STACK_NONE)
+			*p++ = (char)('a' + s.node[e.native].location - OURO_LOC_FIRST);
+	}
+	*p = 0;
+	return text;
+}
+
+START_TEST(a_repeat_is_the_last_two_changes_in_turn)
+{
+	start("incref o 3 main>a; incref o 2 main>f; decref o 1 main>g; repeat 3; "
+		"decref o 1 main>h; repeat 1; free x");
+	ck_assert_str_eq(changes(), "+3b +2c -1d +2c -1d +2c -1e +2c ?0");
+	ck_assert_uint_eq(t.damages, 0);
+}
+END_TEST
+
+START_TEST(a_repeat_of_what_is_not_in_its_chunk_is_damage)
+{
+	static const char *const scripts[] = {
+		"incref o 2; decref o 1; chunk; repeat 2", "incref o 2; decref o 1; chunk; incref o 2; repeat 2",
+		"incref o 2; repeat 1; decref o 1", "incref o 2; decref o 1; repeat 256; incref o 2",
+	};
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+		start(scripts[i]);
+		changes();
+		ck_assert_uint_eq(t.damages, 1);
+		ck_assert_ptr_nonnull(strstr(t.damage[0].text, "repetition"));
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(what_repeats_in_a_chunk_goes_on_after_it_was_applied)
+{
+	start("incref o 2; decref o 1; repeat 255; applied; decref o 1; repeat 2");
+	ck_assert_str_eq(changes(), "-1 +2 -1");
+	ck_assert_uint_eq(t.damages, 0);
+}
+END_TEST
+
 START_TEST(lost_records_are_told_before_what_follows_them)
 {
 	struct event e;
@@ -427,6 +479,9 @@ int main(void)
 	tcase_add_test(tc, a_birth_without_its_tail_is_an_allocation);
 	tcase_add_test(tc, a_birth_tells_its_object_and_type);
 	tcase_add_test(tc, what_makes_no_sense_ends_its_chunk_and_no_other);
+	tcase_add_test(tc, a_repeat_is_the_last_two_changes_in_turn);
+	tcase_add_test(tc, a_repeat_of_what_is_not_in_its_chunk_is_damage);
+	tcase_add_test(tc, what_repeats_in_a_chunk_goes_on_after_it_was_applied);
 	tcase_add_test(tc, lost_records_are_told_before_what_follows_them);
 	tcase_add_test(tc, streams_are_merged_and_keep_their_own_order);
 	tcase_add_test(tc, fourteen_thousand_events_of_seven_streams_are_in_time);

@@ -156,8 +156,18 @@ static const struct { const char *script, *words, *verdict; } cases[] = {
 	/* told edges hold, unless they are told not to */
 	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b signal 0", "*>a", "" },
 	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b signal 1", "*>a a>b", "unbalanced B*1 by f" },
+	/* a word that stands for a told edge is no second reference: in the holder, in a list of its own */
+	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b data 0; incref b 2 |main:1>keep:1", "*>a a>b",
+	  "unbalanced B*1 by keep" },
+	{ MADE("a", "A", "f") MADE("b", "B", "f") "alloc c 64 |main:1; hold a b data 0; incref b 2 |main:1>keep:1",
+	  "*>a a>c c>b", "unbalanced B*1 by keep" },
+	{ MADE("a", "A", "f") MADE("b", "B", "f") "alloc c 64 |main:1; hold a b data 0; incref b 2 |main:1>keep:1",
+	  "*>a *>c c>b", "" },
+	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b data 0; incref b 2 |main:1>keep:1", "*>a a>b a>b", "" },
 	/* more references than words, and in reach: worth a word */
 	{ MADE("a", "T", "f") "incref a 2 |main:1>keep:1", "*>a", "unbalanced T*1 by keep" },
+	/* a count that is not the sum of what was told: code that counts in place was there */
+	{ MADE("a", "T", "f") "incref a 3 |main:1>keep:1", "*>a", "" },
 	/* static ones, and those whose references are not told, are nobody's mistake */
 	{ MADE("a", "T", "f") "reference a 10 0", "", "" },
 	{ MADE("a", "GBinding", "f"), "", "" },

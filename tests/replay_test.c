@@ -296,6 +296,11 @@ static const struct part *part_of(const char *block)
 	return &r.part[replay_block(&r, writer_address(block))->part];
 }
 
+static const struct part_objects *objects_of(const char *block)
+{
+	return replay_objects(&r, replay_block(&r, writer_address(block))->part);
+}
+
 START_TEST(parts_know_what_was_made_and_what_is_left)
 {
 	const struct part *p;
@@ -319,13 +324,13 @@ START_TEST(one_stack_has_a_part_for_each_type_and_thread)
 		"palloc d 16 main>f; thread 2; pbirth e 64 16 list main>f; pfree a");
 	ck_assert_uint_eq(r.sites, 2);
 	ck_assert_uint_eq(r.parts, 5);
-	ck_assert_uint_eq(part_of("c")->objects, 2);
-	ck_assert_uint_eq(part_of("c")->live_objects, 1);
+	ck_assert_uint_eq(objects_of("c")->born, 2);
+	ck_assert_uint_eq(objects_of("c")->live, 1);
 	ck_assert_uint_eq(part_of("c")->live_bytes, 64);
 	ck_assert_uint_eq(part_of("e")->thread, 2);
-	ck_assert_uint_eq(part_of("e")->objects, 1);
+	ck_assert_uint_eq(objects_of("e")->born, 1);
 	ck_assert_uint_eq(part_of("b")->bytes, 32);
-	ck_assert_uint_eq(part_of("d")->objects, 0);
+	ck_assert_uint_eq(objects_of("d")->born, 0);
 }
 END_TEST
 
@@ -340,7 +345,7 @@ START_TEST(a_block_is_its_objects)
 	ck_assert_uint_eq(part_of("b")->blocks, 1);
 	ck_assert_str_eq(site_of("c"), "main>h");
 	ck_assert_uint_eq(part_of("c")->live_bytes, 64);
-	ck_assert_uint_eq(part_of("c")->objects, 1);
+	ck_assert_uint_eq(objects_of("c")->born, 1);
 	ck_assert_uint_eq(r.total.live_bytes, 214);
 	ck_assert_uint_eq(r.total.peak_bytes, 214);
 }
@@ -388,13 +393,10 @@ END_TEST
 START_TEST(what_dies_has_an_age)
 {
 	uint64_t blocks[AGES] = { 0 }, objects[AGES] = { 0 };
-	const struct part *p;
-
 	play("at 10; pbirth a 64 0 list f; at 20; pbirth b 64 0 list f; at 25; pfree a; "
 		"at 28; pfree b; at 30; pbirth c 64 0 list f; at 530; death c; pbirth z 64 0 list f");
-	p = part_of("z");
-	ages_add(blocks, &p->block_ages, &r.ages);
-	ages_add(objects, &p->object_ages, &r.ages);
+	ages_add(blocks, &part_of("z")->ages, &r.ages);
+	ages_add(objects, &objects_of("z")->ages, &r.ages);
 	ck_assert_uint_eq(blocks[4], 2);		/* 15 ns and 8 ns */
 	ck_assert_uint_eq(objects[4], 2);
 	ck_assert_uint_eq(objects[9], 1);		/* 500 ns */
@@ -405,7 +407,7 @@ START_TEST(what_is_left_is_what_lived_when_the_end_began)
 {
 	play("alloc a 8 f; alloc b 16 f; exiting; free a; alloc c 32 g; alloc d 64 f");
 	ck_assert_uint_eq(r.total_left.live_bytes, 24);
-	ck_assert_uint_eq(r.left[replay_block(&r, writer_address("b"))->part].live, 2);
+	ck_assert_uint_eq(replay_left(&r, replay_block(&r, writer_address("b"))->part).live, 2);
 	ck_assert_uint_le(r.parts_left, replay_block(&r, writer_address("c"))->part);
 	ck_assert_uint_eq(part_of("d")->live_bytes, 80);
 }
@@ -420,7 +422,7 @@ START_TEST(counting_may_start_over)
 	ck_assert_uint_eq(part_of("b")->blocks, 1);
 	ck_assert_uint_eq(part_of("b")->bytes, 32);
 	ck_assert_uint_eq(part_of("b")->live_bytes, 48);
-	ck_assert_uint_eq(r.left[replay_block(&r, writer_address("b"))->part].live_bytes, 32);
+	ck_assert_uint_eq(replay_left(&r, replay_block(&r, writer_address("b"))->part).live_bytes, 32);
 	ck_assert_uint_eq(r.total.peak_bytes, 48);
 	ck_assert_uint_eq(r.total.blocks, 1);
 }

@@ -20,18 +20,24 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	collections_event(&k, replay, e);
 }
 
-static void play(const char *script)
+static void play_for(const char *script, bool garbage)
 {
 	write_trace(&w, script);
 	ck_assert_int_eq(trace_open_memory(&t, w.bytes, w.size, NULL), 0);
 	ck_assert_int_eq(defs_load(&d, &t), 0);
 	ck_assert_int_eq(replay_init(&r, &t, &d), 0);
 	ck_assert_int_eq(collections_init(&k, &t), 0);
-	ck_assert_int_eq(survival_init(&s, &k, &r), 0);
+	ck_assert_int_eq(survival_init(&s, &k, &r, garbage), 0);
 	r.watch = watch;
 	ck_assert_int_eq(replay_to_end(&r), 0);
 	survival_settle(&s);
+	survival_births(&s, &r);
 	ck_assert(!s.failed && !k.failed);
+}
+
+static void play(const char *script)
+{
+	play_for(script, false);
 }
 
 static void teardown(void)
@@ -93,6 +99,37 @@ START_TEST(one_that_dies_in_a_collection_is_its_garbage)
 	ck_assert_uint_eq(all().died[DEATH_BY_COUNT][2], 1);
 	ck_assert_uint_eq(all().collected_bytes, 64);
 	ck_assert_uint_eq(k.c[1].deaths, 1);
+}
+END_TEST
+
+START_TEST(asked_for_garbage_alone_births_and_what_the_collector_freed_are_told)
+{
+	const char *script = "runtime cpython; pbirth a 64 16 list main; pbirth b 32 16 list main;"
+		"pbirth c 32 16 list main; pfree c;" COLLECTION(0)
+		"collect 255; pfree a; told 1 1 1 0 0 0; collected 1; pfree b";
+	struct lives both[2];
+
+	for (int garbage = 0; garbage < 2; garbage++) {
+		play_for(script, garbage);
+		both[garbage] = all();
+		if (!garbage)
+			teardown();
+	}
+	ck_assert_uint_eq(lives_died(&both[0], DEATH_BY_COUNT), 2);
+	ck_assert_uint_eq(lives_died(&both[1], DEATH_BY_COUNT), 0);
+	ck_assert_uint_eq(both[1].births, both[0].births);
+	ck_assert_uint_eq(both[1].births, 3);
+	ck_assert_uint_eq(both[1].died[DEATH_BY_COLLECTOR][1], 1);
+	ck_assert_uint_eq(both[1].collected_bytes, both[0].collected_bytes);
+	ck_assert(both[1].collecting == both[0].collecting);
+}
+END_TEST
+
+START_TEST(asked_for_garbage_alone_a_program_without_a_runtime_is_not_observed)
+{
+	play_for("alloc a 64 main; free a", true);
+	ck_assert_ptr_null(r.observer);
+	ck_assert_uint_eq(all().births, 0);
 }
 END_TEST
 
@@ -272,6 +309,8 @@ int main(void)
 	tcase_add_test(c, one_that_dies_before_any_collection_was_young);
 	tcase_add_test(c, each_collection_that_looks_at_one_makes_it_older);
 	tcase_add_test(c, one_that_dies_in_a_collection_is_its_garbage);
+	tcase_add_test(c, asked_for_garbage_alone_births_and_what_the_collector_freed_are_told);
+	tcase_add_test(c, asked_for_garbage_alone_a_program_without_a_runtime_is_not_observed);
 	tcase_add_test(c, what_a_finaliser_makes_and_drops_is_no_garbage);
 	tcase_add_test(c, what_dies_in_another_thread_meanwhile_is_no_garbage);
 	tcase_add_test(c, the_end_of_the_runtime_is_a_death_of_its_own_kind);

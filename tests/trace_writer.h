@@ -25,6 +25,7 @@
  *   hold HOLDER HELD NAME HOW [STACK]        HOW: enum ouro_hold
  *   unhold HOLDER HELD
  *   incref ADDR N [STACK]          also: decref
+ *   repeat N                       a REPEAT of the last two of these
  *   row ADDR SIZE FLAGS OFFSET TYPE [STACK]   of a ring: it lived before (size 0: alone)
  *   node-under PARENT STACK-ITEM   of a ring: a node of stacks that no row has
  *   applied                        of a ring: what this stream wrote so far is in the rows
@@ -821,6 +822,8 @@ static inline void writer_statement(struct trace_writer *w, char **word)
 	else if (!strcmp(word[0], "birth"))
 		writer_event(w, OURO_BIRTH, writer_address(word[1]),
 			writer_type(w, word[2]), word[3], NULL, 0);
+	else if (!strcmp(word[0], "repeat"))
+		writer_event(w, OURO_REPEAT, 0, n, NULL, NULL, 0);
 	else if (!strcmp(word[0], "collect"))
 		writer_event(w, OURO_COLLECT, 0, n, word[2], NULL, 0);
 	else if (!strcmp(word[0], "collected"))

@@ -51,12 +51,12 @@ START_TEST(the_least_of_each_segment_is_kept)
 	change(18, 200);
 	change(47, 220);
 	settle(51);
-	ck_assert_uint_eq(t.low[series][0], 0);
-	ck_assert_uint_eq(t.low[series][1], 50);
-	ck_assert_uint_eq(t.low[series][2], 200);
-	ck_assert_uint_eq(t.low[series][3], 200);
-	ck_assert_uint_eq(t.low[series][4], 200);
-	ck_assert_uint_eq(t.low[series][5], 220);
+	ck_assert_uint_eq(trend_low(&t, series, 0), 0);
+	ck_assert_uint_eq(trend_low(&t, series, 1), 50);
+	ck_assert_uint_eq(trend_low(&t, series, 2), 200);
+	ck_assert_uint_eq(trend_low(&t, series, 3), 200);
+	ck_assert_uint_eq(trend_low(&t, series, 4), 200);
+	ck_assert_uint_eq(trend_low(&t, series, 5), 220);
 }
 END_TEST
 
@@ -79,8 +79,73 @@ START_TEST(settling_twice_is_settling_once_and_life_goes_on)
 	settle(25);
 	change(26, 40);
 	settle(29);
-	ck_assert_uint_eq(t.low[series][1], 100);
-	ck_assert_uint_eq(t.low[series][2], 40);
+	ck_assert_uint_eq(trend_low(&t, series, 1), 100);
+	ck_assert_uint_eq(trend_low(&t, series, 2), 40);
+}
+END_TEST
+
+/* Whatever a short form can and cannot say, against all that was told to the long one. */
+START_TEST(a_series_says_the_least_of_each_segment_however_it_is_kept)
+{
+	uint64_t least[TREND_SEGMENTS] = { 0 }, random = 88172645463325252u + (uint64_t)_i;
+
+	for (uint64_t ticks = 1; ticks < 10 * TREND_SEGMENTS; ticks++) {
+		uint64_t *now = &least[ticks / 10];
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		if (ticks % 10 == 0)
+			*now = mass;
+		if (random >> 32 & (_i & 1 ? 3 : 31))
+			continue;
+		change(ticks, random >> 40 & (_i & 2 ? 1 : 3));
+		if (mass < *now)
+			*now = mass;
+		if (!(random >> 50 & 7))
+			settle(ticks);
+	}
+	settle(10 * TREND_SEGMENTS - 1);
+	for (unsigned i = 0; i < TREND_SEGMENTS; i++)
+		ck_assert_uint_eq(trend_low(&t, series, i), least[i]);
+}
+END_TEST
+
+START_TEST(what_lived_once_needs_no_row_of_segments_and_what_lived_twice_does)
+{
+	change(3, 100);
+	settle(25);
+	change(28, 0);
+	settle(29);
+	ck_assert_uint_eq(trend_low(&t, series, 1), 100);
+	ck_assert_uint_eq(trend_low(&t, series, 2), 0);
+	ck_assert_uint_eq(t.lows.n, 0);
+	change(31, 50);
+	settle(45);
+	ck_assert_uint_eq(trend_low(&t, series, 4), 50);
+	ck_assert_uint_eq(trend_low(&t, series, 1), 100);
+	change(52, 100);
+	ck_assert_uint_eq(t.lows.n, 2);
+}
+END_TEST
+
+START_TEST(what_was_left_is_told_by_birth)
+{
+	uint64_t sums[2][TREND_SEGMENTS] = { { 0 } };
+
+	change(100, 64);
+	settle(300);
+	ck_assert_int_eq(trend_left(&t), 0);
+	trend_count_left(&t, series, 104, 40);
+	trend_count_left(&t, series, 109, 20);
+	ck_assert_uint_eq(t.borns.n, 0);
+	trend_count_left(&t, series, 215, 3);
+	trend_count_left(&t, series, 219, 1);
+	trend_add(&t, series, sums[0], sums[1]);
+	ck_assert_uint_eq(sums[0][20], 64);
+	ck_assert_uint_eq(sums[1][10], 60);
+	ck_assert_uint_eq(sums[1][21], 4);
+	ck_assert_uint_eq(sums[1][22], 0);
 }
 END_TEST
 
@@ -94,7 +159,7 @@ START_TEST(the_end_is_when_what_was_left_is_counted)
 	settle(400);
 	ck_assert_uint_eq(t.end, 30);
 	ck_assert_uint_eq(t.now, 40);
-	ck_assert_uint_eq(t.low[series][30], 64);
+	ck_assert_uint_eq(trend_low(&t, series, 30), 64);
 }
 END_TEST
 
@@ -104,7 +169,7 @@ START_TEST(a_run_longer_than_it_promised_ends_in_the_last_segment)
 	change(10 * TREND_SEGMENTS + 500, 70);
 	settle(10 * TREND_SEGMENTS + 900);
 	ck_assert_uint_eq(t.now, TREND_SEGMENTS - 1);
-	ck_assert_uint_eq(t.low[series][TREND_SEGMENTS - 1], 70);
+	ck_assert_uint_eq(trend_low(&t, series, TREND_SEGMENTS - 1), 70);
 }
 END_TEST
 
@@ -178,6 +243,9 @@ int main(void)
 	tcase_add_test(c, the_least_of_each_segment_is_kept);
 	tcase_add_test(c, what_comes_and_goes_within_segments_needs_no_series);
 	tcase_add_test(c, settling_twice_is_settling_once_and_life_goes_on);
+	tcase_add_loop_test(c, a_series_says_the_least_of_each_segment_however_it_is_kept, 0, 200);
+	tcase_add_test(c, what_lived_once_needs_no_row_of_segments_and_what_lived_twice_does);
+	tcase_add_test(c, what_was_left_is_told_by_birth);
 	tcase_add_test(c, the_end_is_when_what_was_left_is_counted);
 	tcase_add_test(c, a_run_longer_than_it_promised_ends_in_the_last_segment);
 	tcase_add_test(c, bins_say_what_was_there_at_their_end_and_the_most_between);

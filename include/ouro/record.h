@@ -64,6 +64,10 @@ enum ouro_kind {
 	OURO_COLLECT      = 16,	/* a collection starts; arg: generation (255: told at the */
 				/* end) | enum ouro_cause << 8                      stack */
 	OURO_COLLECTED    = 17,	/* ... ends; arg: objects it freed, where known           */
+	OURO_REPEAT       = 18,	/* the last two INCREFs or DECREFs of the chunk, in turn, */
+				/* with their stacks, arg events more (3: older, newer,   */
+				/* older); when exactly, before the next record, is not   */
+				/* told.  The writer raises arg in place: it has one byte */
 	OURO_EXT          = 31,	/* arg: bytes of the tail; tail: varint enum ouro_ext,    */
 				/* then varints.  Unknown ones are skipped                */
 };
@@ -92,6 +96,8 @@ enum ouro_ext {
 };
 
 #define OURO_GENERATION_UNKNOWN 255
+
+#define OURO_REPEATS_MAX 255		/* arg of a REPEAT                           */
 
 /* An INCREF or DECREF of a runtime whose counts cannot be read: count yourself. */
 #define OURO_COUNT_UNKNOWN 0x80000000u

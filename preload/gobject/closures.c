@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum { CLOSURE_COUNT_MASK = 0x7fff, CLOSURE_FLOATING = 1 << 28 };
-enum { SCRATCH_MADE, SCRATCH_DISCONNECTS };	/* the closure made last; an instance */
 
 static struct {
 	void *(*g_closure_new_simple)(unsigned size, void *data);
@@ -112,16 +111,10 @@ DETOUR_HOOK static void on_g_closure_sink(void *c)
 
 /* --- what they hold ------------------------------------------------------------------ */
 
-/* Small numbers are passed as data, too. */
-static bool is_address(const void *p)
-{
-	return (uintptr_t)p >= 4096 && !((uintptr_t)p & 7);
-}
-
 static __attribute__((noinline)) void holds_data(void *c, void *data, enum ouro_hold hold,
 	COUNTED_PARAMS)
 {
-	if (!c || !is_address(data))
+	if (!c || !gobject_is_address(data))
 		return;
 	if (!name_of_data)
 		name_of_data = define_cstring("data");

@@ -23,7 +23,7 @@ struct hooked {
 	const char *library;
 	struct told *told;
 	const struct gobject_hook *hooks[4];	/* lists, NULL at the end            */
-	void (*start[4])(struct link_map *map);
+	void (*start[5])(struct link_map *map);	/* the same                          */
 	struct link_map *map;		/* as it is loaded now; NULL: not            */
 };
 
@@ -116,9 +116,9 @@ static struct told gobject = { "gobject", "2", &gobject_number };
 static struct told gstreamer = { "gstreamer", "1", &gst_number };
 
 static struct hooked libraries[] = {
-	{ "libgobject-2.0.so", &gobject, { objects_hooks, closures_hooks },
-		{ gtypes_start, objects_start, closures_start } },
-	{ "libglib-2.0.so", &gobject, { boxed_hooks, sources_hooks }, { boxed_start } },
+	{ "libgobject-2.0.so", &gobject, { objects_hooks, closures_hooks, data_hooks },
+		{ gtypes_start, objects_start, closures_start, data_start } },
+	{ "libglib-2.0.so", &gobject, { boxed_hooks, sources_hooks }, { boxed_start, data_names } },
 	{ "libgstreamer-1.0.so", &gstreamer, { gst_hooks } },
 };
 

@@ -55,6 +55,27 @@ kept = [make() for i in range(10)]
 watched = Model()
 watched.connect("changed", watched.on_changed)
 """
+EXTRA = MODEL + """
+import ctypes
+lib = ctypes.CDLL("libgobject-2.0.so.0")
+lib.g_object_ref.argtypes = lib.g_object_unref.argtypes = [ctypes.c_void_p]
+def take(m):
+    lib.g_object_ref(hash(m))
+def give_back(m):
+    lib.g_object_unref(hash(m))
+def make(leak):
+    m = Model()
+    m.title = "title"
+    take(m)
+    if not leak:
+        give_back(m)
+    return weakref.ref(m)
+made = [make(True) for i in range(5)]
+fine = [make(False) for i in range(5)]
+kept = Model()
+take(kept)
+tell(made + fine + [weakref.ref(kept)], True)
+"""
 WIDGET = """
 import gc, weakref
 import gi
@@ -135,6 +156,18 @@ class Across(unittest.TestCase):
         self.assertEqual([f for f in r.findings() if f["severity"] == "error"], [])
         self.assertEqual([f["headline"] for f in r.findings() if f["severity"] == "warning"
                           and any(t["name"] == "__main__.Model" for t in f["types"])], [])
+
+    def test_one_reference_too_many_to_what_has_a_wrapper(self):
+        r = self.recorded(EXTRA)
+        self.assertEqual(r.stdout, "6 {2}\n")
+        mine = [f for f in r.findings() if any("Model" in t["name"] for t in f["types"])]
+        self.assertEqual([(f["kind"], f["severity"], f["count"], f["types"]) for f in mine],
+                         [("unbalanced", "warning", n, [{"name": "__main__+Model", "objects": n}])
+                          for n in (5, 1)])		# made in make(), and in <module>
+        for f in mine:
+            keeps = [p["place"]["function"] for p in f["paths"] if p["role"] == "keeps"]
+            self.assertEqual(keeps[0], "take", f["headline"])
+        self.assertEqual([f["headline"] for f in r.findings() if f["severity"] == "error"], [])
 
     @unittest.skipUnless(has_gi(("Gtk", "3.0")), "gir1.2-gtk-3.0 is not installed")
     def test_widgets_that_hold_their_box_by_a_handler(self):

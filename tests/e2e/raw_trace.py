@@ -6,7 +6,7 @@ from collections import Counter
 MAGIC, CHUNK_MAGIC = b"OUROTRC\n", 0x4b48434f
 EVENTS, DEFS = 1, 2
 BYTES = (0, 1, 2, 3, 4, 5, 6, 8)
-ALLOC, FREE, RELEASE, PLACE, POOL_BIRTH, EXT = 1, 2, 3, 4, 9, 31
+ALLOC, FREE, RELEASE, PLACE, POOL_BIRTH, INCREF, DECREF, REPEAT, EXT = 1, 2, 3, 4, 9, 12, 13, 18, 31
 EXT_FORK, DEF_UNLOAD = 3, 3
 
 
@@ -82,7 +82,7 @@ class Trace:
 
     def decode(self, ticks, used, body):
         at = addr = depth = 0
-        depths = [0, 0]
+        depths, pair = [0, 0], [None, None]
         while at < used:
             head, = struct.unpack_from("<H", body, at)
             at += 2
@@ -116,7 +116,15 @@ class Trace:
                     value, at = varint(body, at)
                     tail.append(value)
             depth = depths[0] if form else None
-            yield ticks, kind, addr, fields[2], depth, tail
+            if kind == REPEAT:
+                for _ in range(fields[2]):
+                    yield (ticks, *pair[0])
+                    pair.reverse()
+                continue
+            event = kind, addr, fields[2], depth, tail
+            if kind in (INCREF, DECREF):
+                pair = [pair[1], event]
+            yield (ticks, *event)
         assert at == used, "a record crosses the end"
 
     def events(self):

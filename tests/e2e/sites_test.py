@@ -116,10 +116,14 @@ sessions, cache = {}, {}
 class Session:
     def __init__(self, user):
         self.basket = [user, "user %d" % user]
+        self.buffer = bytearray()
+def fill(session):	# memory of C that is an object's, and no object
+    session.buffer.extend(b"x" * 600)
 def handle(n):
     data = json.loads(json.dumps({"user": n, "items": list(range(10))}))
     if sys.argv[1] == "leak" and n % 3 == 0:
         sessions[n] = Session(n)
+        fill(sessions[n])
     if sys.argv[1] == "garbage":
         Loop()
     cache.setdefault(random.randrange(50), [n])
@@ -263,9 +267,31 @@ class Sites(unittest.TestCase):
         os.chmod(script, 0o755)
         for command, name in ([script, "clone"], "tool"), (["/usr/bin/python3", "-X", "dev", script],
                               "tool"), (["/usr/bin/python3", "-c", "[]", "x.py"], "python3"), \
+                             (["/usr/bin/python3", "-m", "calendar", "2026"], "calendar"), \
                              (["cat", "/dev/null"], "cat"):
             with Recording(command) as run:
                 self.assertEqual(run.ask("report")["trace"]["program"], name)
+
+    def test_the_other_processes_of_a_run_are_named(self):
+        code = ("import os, sys, time\nfor n in 1000, 20000:\n if not os.fork():\n"
+                "  x = [[i] for i in range(n)]; os._exit(0)\n os.wait()\ntime.sleep(2.1)")
+        with Recording(["/usr/bin/python3", "-c", code]) as run:
+            answer = run.ask("report")
+            large, small = answer["processes"]
+            self.assertEqual(large["file"], f"{run.trace}.d/{large['pid']}")
+            self.assertEqual((large["program"], large["bytes"]),
+                             ("python3", os.path.getsize(large["file"])))
+            self.assertGreater(large["bytes"], small["bytes"])
+            self.assertNotEqual(large["pid"], small["pid"])
+            self.assertIn("Also recorded: 2 other processes; the largest trace: python3, pid "
+                          f"{large['pid']}, `ouro report {large['file']}`.",
+                          " ".join(run.stderr.split()))
+            text = " ".join(run.text("report").split())
+            self.assertIn(f"python3, pid {small['pid']}: `ouro report {small['file']}`", text)
+            self.assertFalse(answer["totals"]["growth_tested"])
+            self.assertIn("too short a run to tell what keeps growing", text)
+            refused = subprocess.run([OURO, "report", run.trace + ".d"], capture_output=True, text=True)
+            self.assertIn("a folder: name one of the traces in it", refused.stderr)
 
     def test_what_keeps_growing_is_told_and_what_fills_up_is_not(self):
         program = build(self.folder, "server", SERVER)
@@ -299,7 +325,10 @@ class Sites(unittest.TestCase):
             told = {f["sites"][0]["function"]: f for f in growth}
             self.assertIn("handle", told)
             self.assertRegex(told["handle"]["held_by"], r"sessions\[\d+\]")
-            self.assertTrue(set(told) <= {"handle", "__init__", "<module>"}, set(told))
+            self.assertTrue(set(told) <= {"handle", "fill", "__init__", "<module>"}, set(told))
+            self.assertEqual(told["fill"]["types"], [])
+            self.assertRegex(told["fill"]["held_by"], r"sessions\[\d+\]\.buffer$")
+            self.assertIn(" one of them is held by ", told["fill"]["story"])
 
 
 def run_timeline(command):

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import TOP, Recording, clean_environment, interpreters, main, on_every_interpreter
+from harness import OURO, TOP, Recording, clean_environment, interpreters, main, on_every_interpreter
 
 PROGRAMS = os.path.join(TOP, "tests", "bench", "whatif")
 RUN = os.path.join(PROGRAMS, "run.py")
@@ -54,6 +54,28 @@ class Predictions(unittest.TestCase):
     @on_every_interpreter
     def test_counts_of_a_program_without_cycles(self, python):
         self.one(python, "requests", 12)
+
+    @on_every_interpreter
+    def test_counts_of_a_fork_of_a_fork(self, python):
+        with Recording(command(python, "default", "-", "forked", 700), "--snapshot", "never") as run:
+            forks = [json.loads(subprocess.run(
+                [OURO, "gc", "--format", "json", "--what-if", "10000,1000,1000", "--what-if", "50,5,5",
+                 f"{run.trace}.d/{name}"], capture_output=True, text=True, check=True).stdout)
+                for name in os.listdir(run.trace + ".d")]
+        self.assertEqual(len(forks), 2)
+        forks.sort(key=lambda answer: answer["collector"]["what_if"]["ancestors"])
+        what_if = forks[1]["collector"]["what_if"]
+        self.assertIsNone(what_if["refused"])
+        self.assertEqual(what_if["ancestors"], 2)
+        now = next(row for row in what_if["settings"] if row["recorded"])["collections"]
+        for c, n in zip(now, bare(python, "default", "forked", 700)):
+            self.assertAlmostEqual(c["likely"], n, delta=1)
+        coarse = predicted({"what_if": what_if}, [10000, 1000, 1000])["collections"]
+        self.assertEqual([c["likely"] for c in coarse], bare(python, "10000,1000,1000", "forked", 700))
+        fine = predicted({"what_if": what_if}, [50, 5, 5])["collections"]
+        actual = bare(python, "50,5,5", "forked", 700)
+        self.assertAlmostEqual(fine[0]["likely"] / actual[0], 1, delta=0.05)
+        self.assertAlmostEqual(fine[1]["likely"] / actual[1], 1, delta=0.05)
 
     def test_counts_of_a_program_with_cycles(self):
         self.one("/usr/bin/python3", "tasks", 100)
