@@ -170,11 +170,73 @@ static void put_summary(const struct term *t, const struct report *r, const stru
 			   "work was done meanwhile.", k->all.cpu);
 		line(t, TERM_DIM, 2, &b);
 	}
+	if (k->all.uncollectable) {
+		buf_number(&b, k->all.uncollectable);
+		buf_puts(&b, " objects they found dead and could not free (uncollectable): they stay in "
+			 "gc.garbage.");
+		line(t, TERM_YELLOW, 2, &b);
+	}
 	if (k->missed) {
 		buf_number(&b, k->missed);
 		buf_puts(&b, " more collections were counted by the interpreter and not seen.");
 		line(t, TERM_YELLOW, 2, &b);
 	}
+	buf_fini(&b);
+}
+
+enum { THREADS_TOLD = 8 };
+
+struct of_thread {
+	uint32_t thread;
+	uint64_t n;
+	double seconds;
+};
+
+static int longer_first(const void *a, const void *b)
+{
+	const struct of_thread *x = a, *y = b;
+
+	return x->seconds > y->seconds ? -1 : x->seconds < y->seconds;
+}
+
+/* Who waited for them; nothing when there was one thread that did. */
+static void put_threads(const struct term *t, const struct report *r)
+{
+	const struct collections *s = &r->collections;
+	struct of_thread of[THREADS_TOLD];
+	uint32_t threads = 0;
+	struct buf b = {0};
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		uint32_t k = 0;
+
+		if (!of_program(&s->c[i], NULL))
+			continue;
+		while (k < threads && of[k].thread != s->c[i].thread)
+			k++;
+		if (k == THREADS_TOLD)
+			continue;
+		if (k == threads)
+			of[threads++] = (struct of_thread){ .thread = s->c[i].thread };
+		of[k].n++;
+		of[k].seconds += collection_seconds(s, &r->trace, &s->c[i]);
+	}
+	if (threads < 2)
+		return;
+	qsort(of, threads, sizeof(*of), longer_first);
+	buf_puts(&b, "They ran, and were waited for, in ");
+	for (uint32_t k = 0; k < threads; k++) {
+		const struct def_thread *x = def_thread(&r->defs, of[k].thread);
+
+		buf_printf(&b, "%sthread %u", k ? "; " : "", of[k].thread);
+		if (x && x->name.length)
+			buf_printf(&b, " (%.*s)", TEXT_ARG(x->name));
+		buf_puts(&b, ": ");
+		buf_number(&b, of[k].n);
+		buf_printf(&b, ", %.3f s", of[k].seconds);
+	}
+	buf_puts(&b, threads == THREADS_TOLD ? "; and maybe others." : ".");
+	line(t, TERM_DIM, 2, &b);
 	buf_fini(&b);
 }
 
@@ -304,6 +366,7 @@ int gc_text(const struct term *t, struct report *r, const struct text_options *o
 		return e;
 	text_begin(t, r);
 	put_summary(t, r, &k);
+	put_threads(t, r);
 	if (r->collections.n) {
 		put_kinds(t, &k);
 		put_callers(t, r, &k, o);
@@ -433,9 +496,35 @@ static const struct tape_sizes *sizes_of(const struct report *r, const struct co
 	return row < r->tape.nsizes && !r->tape.refused ? &r->tape.sizes[row] : NULL;
 }
 
-static void json_collection(struct json *j, const struct report *r, const struct collection *c)
+/* The most of what died in it. */
+static int json_died(struct json *j, struct report *r, uint32_t row)
+{
+	uint32_t n;
+	const struct died_row *x = died_of(&r->survival.died, row, &n);
+
+	json_open(j, "died", '[');
+	for (uint32_t i = 0; i < n; i++) {
+		const struct def_type *type = x[i].type ? def_type(&r->defs, x[i].type) : NULL;
+		int64_t site = heap_load_site(&r->loader, x[i].site);
+		text_id name;
+
+		if (site < 0)
+			return (int)site;
+		name = type ? texts_add(&r->heap.texts, type->name.s, type->name.length) : 0;
+		json_open(j, NULL, '{');
+		json_text(j, "type", name ? heap_text(&r->heap, name) : "memory block");
+		json_uint(j, "objects", x[i].objects);
+		report_json_place(j, r, (uint32_t)site);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	return 0;
+}
+
+static int json_collection(struct json *j, struct report *r, const struct collection *c)
 {
 	const struct collections *s = &r->collections;
+	int e;
 
 	json_open(j, NULL, '{');
 	json_real(j, "at", (double)trace_elapsed(&r->trace, c->start) / 1e9);
@@ -454,6 +543,7 @@ static void json_collection(struct json *j, const struct report *r, const struct
 	json_uint(j, "uncollectable", c->uncollectable);
 	json_maybe(j, "kept", c->kept);
 	json_uint(j, "deaths", c->deaths);
+	e = json_died(j, r, (uint32_t)(c - s->c));
 	json_open(j, "count", '[');
 	for (unsigned i = 0; i < GENERATIONS; i++)
 		json_uint(j, NULL, c->count[i]);
@@ -473,6 +563,7 @@ static void json_collection(struct json *j, const struct report *r, const struct
 	json_uint(j, "live_objects", c->live_objects);
 	json_uint(j, "live_bytes", c->live_bytes);
 	json_close(j, '}');
+	return e;
 }
 
 /* The runtime's own counts: all since its start, those before it was ready taken apart. */
@@ -515,8 +606,8 @@ int gc_json(FILE *out, struct report *r)
 	json_callers(&j, r, &k);
 	json_garbage(&j, r, &k);
 	json_open(&j, "list", '[');
-	for (uint32_t i = 0; i < r->collections.n; i++)
-		json_collection(&j, r, &r->collections.c[i]);
+	for (uint32_t i = 0; i < r->collections.n && !e; i++)
+		e = json_collection(&j, r, &r->collections.c[i]);
 	json_close(&j, ']');
 	settings_json(&j, r);
 	whatif_json(&j, r);
@@ -525,7 +616,7 @@ int gc_json(FILE *out, struct report *r)
 		FINDING_COLLECTED_CYCLE, FINDING_COLLECTOR_TUNING }, 3);
 	json_close(&j, '}');
 	told_fini(&k);
-	return 0;
+	return e;
 }
 
 /* -------------------------------------------------------------------------------- CSV */

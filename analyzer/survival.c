@@ -158,6 +158,7 @@ static struct survival_full *full_of(struct survival *s, struct survival_row *ro
 		memset(&s->full[s->fulls], 0, sizeof(*s->full));
 		if (row->alike)
 			add_deaths(&s->full[s->fulls].lives, row->how, row->alike);
+		s->full[s->fulls].row = (uint32_t)(row - s->row);
 		row->full = s->fulls++;
 	}
 	return &s->full[row->full];
@@ -263,6 +264,8 @@ void survival_settle(struct survival *s)
 	for (uint32_t i = 0; i < s->ntouched; i++) {
 		struct survival_full *full = &s->full[s->touched[i]];
 
+		s->failed |= died_note(&s->died, &(struct died_row){ s->settling,
+			s->row[full->row].site, s->row[full->row].type, full->now }) != 0;
 		full->lives.collecting += cost * full->now / (double)all;
 		full->now = 0;
 	}
@@ -411,6 +414,7 @@ int survival_init(struct survival *s, const struct collections *c, struct replay
 
 void survival_fini(struct survival *s)
 {
+	died_fini(&s->died);
 	mem_free(s->row);
 	mem_free(s->full);
 	mem_free(s->last);

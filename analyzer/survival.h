@@ -12,6 +12,7 @@
 #ifndef OURO_SURVIVAL_H
 #define OURO_SURVIVAL_H
 
+#include "died.h"
 #include "collections.h"
 #include "heap_load.h"
 
@@ -57,6 +58,7 @@ struct survival_row {
 
 struct survival_full {
 	struct lives lives;		/* but for its births                        */
+	uint32_t row;			/* whose it is                               */
 	uint32_t now;			/* deaths in the collection being settled    */
 };
 
@@ -74,6 +76,7 @@ struct survival {
 	uint32_t steps, steps_cap;
 	uint32_t *touched;		/* rows of `full` with deaths in collection `settling` */
 	uint32_t ntouched, touched_cap, settling;
+	struct died died;		/* in each collection                        */
 	uint64_t births;		/* of all rows                               */
 	double tick_ns;			/* ages need no better clock                 */
 	bool simulated, blocks, failed;

@@ -333,7 +333,7 @@ static void collection_ended(struct tape *t, const struct event *e)
 	struct tape_writer *w = t->writer;
 	const struct collections *s = t->collections;
 	const struct collection *c = s->n ? &s->c[s->n - 1] : NULL;
-	uint64_t freed = w->carried;
+	uint64_t freed = 0;
 
 	if (!w->running || e->stream != w->stream || !c)
 		return;
@@ -341,8 +341,12 @@ static void collection_ended(struct tape *t, const struct event *e)
 	note_sizes(t, s->n - 1);
 	if (!w->aged && c->generation < GENERATIONS)
 		generations_age(&w->heap, c->generation, w->began);
+	/*
+	 * As pieces have it, or each collection leaves a difference: what went with no object
+	 * (free lists are emptied) is nobody's garbage.
+	 */
 	for (uint32_t i = 0; i < w->dyings; i++)
-		freed += w->dying[i].bytes;
+		freed += w->dying[i].bytes / 8 * 8;
 	if (c->cause == OURO_CAUSE_FINALISATION) {
 		/* The first of the end frees what the program left; then its own is taken apart. */
 		if (w->enabled)

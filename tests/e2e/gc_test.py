@@ -50,6 +50,10 @@ class EveryCollection(unittest.TestCase):
                              said["uncollectable"])
             self.assertEqual([s["collections"] for s in gc["statistics"]], said["collections"])
             self.assertEqual(gc["missed"], 0)
+            for c in ours:
+                told = sum(d["objects"] for d in c["died"])
+                self.assertEqual(bool(told), bool(c["deaths"]))
+                self.assertTrue(told == c["deaths"] if len(c["died"]) < 3 else told <= c["deaths"])
             self.assertEqual(gc["collections"], sum(said["collections"]))
 
     @on_every_interpreter
