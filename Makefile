@@ -107,6 +107,8 @@ $(O)/analyzer/%.o: analyzer/%.c | deps-present
 	$(say) CC $@
 	$(Q)mkdir -p $(@D); $(CC) $(ANALYZER_CFLAGS) -c -o $@ $<
 
+$(O)/tests/core_revive_test: | $(O)/ouro-revive
+
 $(O)/tests/%_test: tests/%_test.c $(O)/libguest.a $(O)/libanalyzer.a | deps-present
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D); $(CC) $(TEST_CFLAGS) -o $@ $< $(O)/libguest.a $(O)/libanalyzer.a $(TEST_LIBS)

@@ -361,6 +361,7 @@ int core_revive(struct revived *ret, struct snap *ret_snap, const struct core *c
 		fd[0] = scratch("ouro-plan");
 		fd[1] = scratch("ouro-objects");
 		fd[2] = fcntl(c->fd, F_DUPFD_CLOEXEC, FIRST_FD);
+		fd[2] = fd[2] < 0 ? -errno : fd[2];
 		fd[3] = scratch("ouro-maps");
 		e = try_run(&x, ret, ret_snap, fd, recorded, d, why);
 	}

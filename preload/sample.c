@@ -9,10 +9,14 @@
 #include <string.h>
 
 bool sampling;
-__thread uint64_t sample_left;
+__thread uint64_t sample_left, sample_pool_left;
+bool sample_window;
 uint16_t sample_page[SAMPLE_PAGES];
 
 static uint64_t mean;			/* bytes between two samples                 */
+static uint64_t turn;			/* bytes                                     */
+static unsigned windows;		/* SAMPLE_WINDOWS; 1: it is always open      */
+#define RARE 65536			/* bytes between samples                     */
 
 /*
  * Sets of growing size, the next one made when there is no room in the last.
@@ -31,7 +35,16 @@ void sample_setup(uint64_t bytes)
 	mean = bytes < (uint64_t)1 << 40 ? bytes : (uint64_t)1 << 40;
 	if (bytes && !sampling)
 		follow_early_arena();
+	turn = mean < RARE ? mean : mean / SAMPLE_TURNS;
+	windows = mean < RARE ? 1 : SAMPLE_WINDOWS;
+	sample_window = windows == 1;
 	sampling = bytes;
+}
+
+void sample_listen_always(void)
+{
+	windows = 1;
+	sample_window = true;
 }
 
 static size_t slots_of(int i)
@@ -84,13 +97,13 @@ static uint64_t log2_32(uint64_t r)
 }
 
 /* Exponential with this mean, rounded up: -ln(r / 2^64) * mean. */
-static uint64_t gap(uint64_t *state)
+static uint64_t gap(uint64_t *state, uint64_t bytes)
 {
 	const uint64_t ln2_32 = 2977044472;		/* ln 2 * 2^32 */
 	uint64_t bits = ((uint64_t)64 << 32) - log2_32(draw(state) | 1);
 	unsigned __int128 nats = (unsigned __int128)bits * ln2_32 >> 32;
 
-	return (uint64_t)(nats * mean >> 32) + 1;
+	return (uint64_t)(nats * bytes >> 32) + 1;
 }
 
 static struct thr *first_event(void)
@@ -111,23 +124,83 @@ static uint64_t seed(const struct thr *t)
 	return seed + !seed;
 }
 
-bool sample_due(size_t size)
+/* The state that this thread draws from; NULL: it has none. */
+static uint64_t *source(void)
 {
 	struct thr *t = thr_self ? thr_self : first_event();
 
-	if (!t)
+	if (t && !t->sample_seed)
+		t->sample_seed = seed(t);
+	return t ? &t->sample_seed : NULL;
+}
+
+/* *left is 0 before the first gap is drawn. */
+static bool picks(uint64_t *left, size_t size, uint64_t bytes)
+{
+	uint64_t *state = source();
+
+	if (!state)
 		return false;
-	if (!sample_left) {
-		if (!t->sample_seed)
-			t->sample_seed = seed(t);
-		sample_left = gap(&t->sample_seed);
-		if (size < sample_left) {
-			sample_left -= size;
-			return false;
-		}
+	if (!*left)
+		*left = gap(state, bytes);
+	if (size < *left) {
+		*left -= size;
+		return false;
 	}
-	sample_left = gap(&t->sample_seed);
+	*left = gap(state, bytes);
 	return true;
+}
+
+bool sample_due(size_t size)
+{
+	return picks(&sample_left, size, mean);
+}
+
+/*
+ * The reader takes 1 - exp(-size / mean) for the odds of each.  Those in an open window
+ * are to be `windows` times as much, which is a little more than a mean of a
+ * `windows`-th gives: hence the second term.
+ */
+bool sample_kept_picks(size_t size)
+{
+	struct thr *t = thr_self;
+
+	if (windows > 1)
+		size += size * size * (windows - 1) / (2 * mean);
+	return t && picks(&t->sample_kept_left, size, mean / windows);
+}
+
+static void stop_within(struct thr *t, uint64_t bytes)
+{
+	sample_pool_left = bytes < turn ? bytes : turn;
+	t->sample_behind = bytes - sample_pool_left;
+}
+
+/*
+ * Turns are equally long: what they are is drawn for each.  Gaps have no memory: what is
+ * behind a sample in the block need not be looked at.
+ */
+bool sample_pool_due(size_t size)
+{
+	uint64_t *state = source();
+	struct thr *t = thr_self;
+
+	if (!state)
+		return false;
+	if (!sample_pool_left)
+		stop_within(t, gap(state, mean));
+	while (size >= sample_pool_left) {
+		size -= sample_pool_left;
+		if (windows > 1)
+			sample_window = draw(state) % SAMPLE_WINDOWS == 0;
+		if (!t->sample_behind) {
+			stop_within(t, gap(state, mean));
+			return true;
+		}
+		stop_within(t, t->sample_behind);
+	}
+	sample_pool_left -= size;
+	return false;
 }
 
 /* --- what is followed ---------------------------------------------------------- */

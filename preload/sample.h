@@ -11,9 +11,17 @@
  * every free a count by page says whether there is any; then the set is asked.
  * The count also says so for an object that begins a little behind its block.
  *
+ * An interpreter's small blocks have a count down of their own.  It also ends the
+ * turns of a window, SAMPLE_TURNS of them between two samples: in each turn that is open
+ * with the odds of one in SAMPLE_WINDOWS, whatever the program does.  Objects that are
+ * made of memory that was kept, which nobody takes from the allocator, are only seen by
+ * looking at each birth.  That is done while the window is open, and that many
+ * times as many are picked then.
+ *
  *             written by                read by     ordered by
  *   pages     whoever follows/forgets   any thread  nothing: who gives a block back got it
  *   sets      the same, slot by CAS     any thread  from whoever followed it
+ *   window    whose count down ended    any thread  nothing: the interpreter's lock, if it has one
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H
@@ -41,6 +49,25 @@ static inline bool sample_picks(size_t size)
 	sample_left -= size;
 	return false;
 }
+
+enum { SAMPLE_TURNS = 64, SAMPLE_WINDOWS = 16 };
+extern HIDDEN __thread uint64_t sample_pool_left __attribute__((tls_model("initial-exec")));
+extern HIDDEN bool sample_window;	/* always open where samples are not rare        */
+void sample_listen_always(void);	/* ... or so                                    */
+
+bool sample_pool_due(size_t size);
+
+/* The same for a small block of a pool. */
+static inline bool sample_pool_picks(size_t size)
+{
+	if (__builtin_expect(size >= sample_pool_left, 0))
+		return sample_pool_due(size);
+	sample_pool_left -= size;
+	return false;
+}
+
+/* ... and for an object of this size in memory that was kept; while the window is open. */
+bool sample_kept_picks(size_t size);
 
 /* From now on its end is to be recorded, too; false: no room, do not record it. */
 bool sample_follow(uintptr_t addr);

@@ -69,7 +69,9 @@ struct thr {
 	uint32_t thread;		/* number in the trace                           */
 	uint32_t stream;
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
-	uint64_t sample_seed;		/* of sample.c's gaps; 0: none drawn yet     */
+	uint64_t sample_seed;		/* sample.c's: of its gaps; 0: none drawn yet */
+	uint64_t sample_kept_left;	/* ... bytes of objects in kept memory       */
+	uint64_t sample_behind;		/* ... bytes from the end of sample_pool_left to the sample */
 	uintptr_t sample_passed;	/* pool block last taken and not picked, until its object is born */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
 	bool pool_asked;		/* ... and it made some since the last POOL event    */

@@ -15,12 +15,12 @@ static void begin(void)
 	sample_setup(MEAN);
 }
 
-/* So many of `n` blocks are to be picked; within five standard deviations. */
+/* So many of `n` blocks are to be picked; within six standard deviations. */
 static void check_picks(unsigned picked, unsigned n, double p)
 {
 	double expected = n * p, deviation = sqrt(n * p * (1 - p));
 
-	ck_assert_msg(fabs(picked - expected) <= 5 * deviation + 1, "%u picked of %u, not %.0f",
+	ck_assert_msg(fabs(picked - expected) <= 6 * deviation + 1, "%u picked of %u, not %.0f",
 		picked, n, expected);
 }
 
@@ -51,6 +51,72 @@ START_TEST(the_size_of_the_block_before_makes_no_difference)
 		picked += sample_picks(64);
 	}
 	check_picks(picked, 400000, -expm1(-64.0 / MEAN));
+	trace_end();
+}
+END_TEST
+
+#define RARE (1 << 17)
+
+START_TEST(small_blocks_of_a_pool_are_picked_with_the_probability_of_their_size)
+{
+	static const size_t sizes[] = { 1, 64, 512 };
+	static const uint64_t means[] = { 100, MEAN, RARE };
+
+	begin();
+	for (size_t m = 0; m < sizeof means / sizeof *means; m++)
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+			const unsigned n = 4000000;
+			unsigned picked = 0;
+
+			sample_setup(means[m]);
+			for (unsigned k = 0; k < n; k++)
+				picked += sample_pool_picks(sizes[i]);
+			check_picks(picked, n, -expm1(-(double)sizes[i] / (double)means[m]));
+		}
+	trace_end();
+}
+END_TEST
+
+START_TEST(kept_memory_is_picked_as_often_though_births_are_seen_in_windows_only)
+{
+	static const size_t sizes[] = { 24, 64, 400 };
+	const unsigned n = 16000000;
+
+	begin();
+	sample_setup(RARE);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		unsigned picked = 0, seen = 0;
+		double expected = n * -expm1(-(double)sizes[i] / RARE);
+		double turns = (double)n * 64 * SAMPLE_TURNS / RARE;
+		/* How many windows there are is chance, and how many are picked in one. */
+		double often = sizes[i] / 64.0 * SAMPLE_WINDOWS / SAMPLE_TURNS;
+
+		for (unsigned k = 0; k < n; k++) {
+			sample_pool_picks(64);		/* time passes */
+			seen += sample_window;
+			picked += sample_window && sample_kept_picks(sizes[i]);
+		}
+		ck_assert_double_le(fabs(picked - expected), 6 * sqrt(expected * (1 + often)));
+		ck_assert_double_le(fabs((double)seen / n - 1.0 / SAMPLE_WINDOWS),
+			6 * sqrt(1.0 / SAMPLE_WINDOWS / turns));
+	}
+	trace_end();
+}
+END_TEST
+
+START_TEST(births_are_always_seen_where_samples_are_not_rare_or_all_are_wanted)
+{
+	begin();
+	for (unsigned k = 0; k < 1000000; k++) {
+		sample_pool_picks(64);
+		ck_assert(sample_window);
+	}
+	sample_setup(RARE);
+	sample_listen_always();
+	for (unsigned k = 0; k < 1000000; k++) {
+		sample_pool_picks(64);
+		ck_assert(sample_window);
+	}
 	trace_end();
 }
 END_TEST
@@ -151,6 +217,9 @@ static void add(TCase *c)
 {
 	tcase_add_test(c, a_block_is_picked_with_the_probability_of_its_size);
 	tcase_add_test(c, the_size_of_the_block_before_makes_no_difference);
+	tcase_add_test(c, small_blocks_of_a_pool_are_picked_with_the_probability_of_their_size);
+	tcase_add_test(c, kept_memory_is_picked_as_often_though_births_are_seen_in_windows_only);
+	tcase_add_test(c, births_are_always_seen_where_samples_are_not_rare_or_all_are_wanted);
 	tcase_add_test(c, what_is_followed_is_known_until_it_is_forgotten);
 	tcase_add_test(c, an_object_is_seen_by_its_own_page_when_its_block_begins_in_the_one_before);
 	tcase_add_test(c, what_came_before_the_allocator_never_passes_for_its_own);

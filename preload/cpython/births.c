@@ -14,14 +14,16 @@
 #include "../defs.h"
 #include "../detour.h"
 #include "../loader.h"
-#include "../sample.h"
+#include "../options.h"
 
 typedef int tracer(void *op, int event, void *data);
 enum { TRACER_CREATE = 0 };
 
 int births_wanted;
+bool births_open = true;
+unsigned births_expected = 1;		/* the first tells that preconfiguration is over */
 
-static bool seen_one;			/* preconfiguration is over */
+static bool seen_one;
 static uintptr_t resized_on_list;	/* frames, to 3.10: made to fit when taken from a list */
 
 static void note_kind(uintptr_t op, unsigned flags)
@@ -54,8 +56,10 @@ static size_t size_of(uintptr_t op, uintptr_t type)
 static uint32_t number_of(uintptr_t op)
 {
 	unsigned flags;
-	uint32_t type = types_number(py_ptr(op, OB_TYPE), &flags);
+	uint32_t type;
 
+	types_confirm(py_ptr(op, OB_TYPE));
+	type = types_number(py_ptr(op, OB_TYPE), &flags);
 	if (flags & TYPE_TO_WATCH)
 		deaths_watch(py_ptr(op, OB_TYPE));
 	return type;
@@ -95,18 +99,13 @@ static void reborn(struct guard *g, uintptr_t op, struct caller caller)
 	event_amend_birth(g, op, number_of(op));
 }
 
-static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
+static void look_at(uintptr_t op, uintptr_t frame, struct caller caller)
 {
 	uintptr_t type = py_ptr(op, OB_TYPE);
-	unsigned kind = types_kind(type);
 	struct thr *t = thr_self;
-	bool followed = sample_maybe(op), picked;
+	bool in_picked = false;
 	struct guard g;
 
-	if (__builtin_expect(kind, 0) && guard_enter(&g, frame)) {
-		note_kind(op, kind);
-		guard_leave(&g);
-	}
 	if (t && op - t->sample_passed < 64) {
 		t->sample_passed = 0;
 		return;
@@ -116,46 +115,45 @@ static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
 		if (type != resized_on_list)
 			return;
 	}
-	if (followed && guard_enter(&g, frame)) {
-		followed = born_in_followed(&g, op, caller);
+	if (sample_maybe(op) && guard_enter(&g, frame)) {
+		in_picked = born_in_followed(&g, op, caller);
 		guard_leave(&g);
-		if (followed)
-			return;
 	}
-	picked = sample_picks(size_of(op, type));
-	if (picked && guard_enter(&g, frame)) {
+	if (in_picked) {
+		births_expected = 0;
+	} else if (sample_window && deaths_told(type)	/* the pool does not tell of its end */
+		   && sample_kept_picks(size_of(op, type)) && guard_enter(&g, frame)) {
 		reborn(&g, op, caller);
 		guard_leave(&g);
 	}
 }
 
-/* From a free list, or in a block that is followed. */
-static __attribute__((noinline)) bool passes_again(uintptr_t op, uintptr_t type, struct thr *t)
+static void birth_sampled(uintptr_t op, uintptr_t frame, struct caller caller)
 {
-	size_t size;
+	unsigned kind = types_kind(py_ptr(op, OB_TYPE));
+	struct guard g;
 
-	if (sample_maybe(op) || op - py_thread(t)->placed < 64)
-		return false;
-	size = size_of(op, type);
-	if (size >= sample_left)
-		return false;
-	sample_left -= size;
-	return true;
+	if (births_expected)
+		births_expected--;
+	if (__builtin_expect(kind, 0) && guard_enter(&g, frame)) {
+		note_kind(op, kind);
+		guard_leave(&g);
+	}
+	look_at(op, frame, caller);
+	births_attend(false);
 }
 
-/* Most births: neither picked nor of a kind to be noted. */
+/* Most births while a window is open, or of those that are told for the program's own tracemalloc. */
 static inline bool passes(uintptr_t op)
 {
 	struct thr *t = thr_self;
-	uintptr_t type;
 
 	if (!sampling || !t || !seen_one)
 		return false;
-	type = py_ptr(op, OB_TYPE);
-	if (types_kind(type))
+	if (!births_open)
+		return true;
+	if (births_expected || types_kind(py_ptr(op, OB_TYPE)) || op - t->sample_passed >= 64)
 		return false;
-	if (op - t->sample_passed >= 64)
-		return passes_again(op, type, t);
 	t->sample_passed = 0;
 	return true;
 }
@@ -249,21 +247,31 @@ static int trace(void *op, int what, void *data)
 }
 
 /*
- * tracemalloc and others set theirs over ours, by a call that may be inlined:
- * so the place itself is looked at.  Whoever reads it sees ours; the only
+ * tracemalloc and others set theirs, by a call that may be inlined: so the place itself is
+ * looked at.  Whoever reads it while births are listened to sees ours; the only
  * reader beside us is PyRefTracer_GetTracer, which is detoured.
  */
-void births_let_tracer_in(void)
+static void tracer_listen(bool on)
 {
-	if (!slot || slot->call == trace || !births_wanted)
+	if (!slot)
 		return;
-	theirs = *slot;
-	slot->call = trace;
+	if (on && slot->call != trace) {
+		theirs = *slot;
+		slot->call = trace;
+	} else if (!on && slot->call == trace) {
+		*slot = theirs;
+	}
+}
+
+/* Is the place as the program sees it? */
+static bool tracer_is_theirs(void)
+{
+	return !births_wanted || (slot && slot->call != trace);
 }
 
 static int set_tracer_detour(tracer *call, void *data)
 {
-	if (!births_wanted)
+	if (tracer_is_theirs())
 		return set_tracer(call, data);
 	theirs.data = data;
 	theirs.call = call;
@@ -274,7 +282,7 @@ static tracer *(*get_tracer)(void **data);
 
 static tracer *get_tracer_detour(void **data)
 {
-	if (!births_wanted)
+	if (tracer_is_theirs())
 		return get_tracer(data);
 	if (data)
 		*data = theirs.data;
@@ -374,7 +382,20 @@ const char *births_start(void)
 {
 	if (py.minor <= 10)
 		resized_on_list = (uintptr_t)cpython_find("PyFrame_Type");
+	if (options.snapshot_call[0])		/* waits for a module to be born */
+		sample_listen_always();
 	return py.minor >= 13 ? start_tracer() : start_before_13();
+}
+
+void births_listen(void)
+{
+	births_open = sample_window || births_expected;
+	if (!births_wanted)
+		return;
+	if (py.minor >= 13)
+		tracer_listen(births_open);
+	else
+		tracemalloc_listen(births_open);
 }
 
 /* What comes now is the interpreter taking itself apart: as if we were not here. */
@@ -383,6 +404,6 @@ void births_stop(void)
 	births_wanted = 0;
 	if (py.minor < 13)
 		tracemalloc_stop();
-	else if (slot && slot->call == trace)
-		*slot = theirs;
+	else
+		tracer_listen(false);
 }

@@ -20,7 +20,7 @@ enum {
 /* Whoever writes a slot clears `code` first and sets it last. */
 static struct code_slot {
 	uintptr_t code;
-	uint32_t number, unused;
+	uint32_t number, print;
 } *codes;
 
 /* The upper half of `value` is a check over key: torn pairs are not believed. */
@@ -50,6 +50,22 @@ static uint64_t mix(uint64_t v)
 {
 	v *= 0x9e3779b97f4a7c15u;
 	return v ^ v >> 29;
+}
+
+/*
+ * While samples are taken not every birth is told, so a reused address may go unnoticed: what
+ * a code is called and where it stands says whether it is still the same.  Names are
+ * interned, so their hashes are there.
+ */
+static uint32_t print_of(uintptr_t code)
+{
+	const uintptr_t name = py_ptr(code, py.code_name), file = py_ptr(code, py.code_filename);
+	uint64_t print = (uint32_t)py_int(code, py.code_firstlineno);
+
+	if (!sampling)
+		return 0;
+	print = mix(print ^ mix(name) ^ (name ? py_ptr(name, STR_HASH) : 0));
+	return (uint32_t)mix(print ^ mix(file) ^ (file ? py_ptr(file, STR_HASH) : 0));
 }
 
 static uint32_t define_text(uintptr_t str)
@@ -93,12 +109,14 @@ static struct code_slot *code_slot(uintptr_t code)
 uint32_t codes_number(uintptr_t code)
 {
 	struct code_slot *s;
-	uint32_t number;
+	uint32_t number, print;
 
 	if (!codes || !code || py_ptr(code, OB_TYPE) != code_type)
 		return 0;
 	s = code_slot(code);
-	if (__atomic_load_n(&s->code, __ATOMIC_ACQUIRE) == code) {
+	print = print_of(code);
+	if (__atomic_load_n(&s->code, __ATOMIC_ACQUIRE) == code &&
+	    __atomic_load_n(&s->print, __ATOMIC_RELAXED) == print) {
 		number = __atomic_load_n(&s->number, __ATOMIC_RELAXED);
 		if (__atomic_load_n(&s->code, __ATOMIC_ACQUIRE) == code)
 			return number;
@@ -108,6 +126,7 @@ uint32_t codes_number(uintptr_t code)
 	if (__atomic_exchange_n(&s->code, 0, __ATOMIC_ACQ_REL))
 		__atomic_add_fetch(&codes_epoch, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->number, number, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->print, print, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->code, code, __ATOMIC_RELEASE);
 	return number;
 }

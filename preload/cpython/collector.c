@@ -249,12 +249,13 @@ static unsigned due(const struct run *r)
 /*
  * How many will be looked at?  The collector goes through the young lists
  * several times, so one more walk costs little; the old ones it counts itself.
+ * Samples are taken where little is too much.
  */
 static void count_young(struct run *r)
 {
 	uintptr_t lists = r->gc + (uintptr_t)py.gc_generations;
 
-	if (r->due > 1)
+	if (r->due > 1 || sampling)
 		return;
 	r->youngest = length(lists);
 	if (r->due == 1)

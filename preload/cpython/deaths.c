@@ -51,10 +51,26 @@ static void tell(struct guard *g, const struct py_dying *d)
 		event(g, OURO_POOL_FREE, d->block, 0);
 }
 
-/* Only of a block that is followed will it be told when it is given back. */
+/*
+ * Sampled, only of a block that is followed will it be told when it is given back.  And time
+ * passes for the window (sample.h): a loop may take all it makes from what it
+ * kept before, and ask the allocator for nothing.
+ */
+enum { OBJECT = 64 };		/* bytes, or so                                  */
+
 static inline __attribute__((always_inline)) bool passes(uintptr_t op)
 {
-	return sampling && !__builtin_expect(sample_maybe(op) && sample_has(block_of(op)), 0);
+	if (__builtin_expect(sample_maybe(op) || sample_pool_left <= OBJECT, 0))
+		return false;
+	sample_pool_left -= OBJECT;
+	return true;
+}
+
+static __attribute__((noinline)) bool is_followed(uintptr_t op)
+{
+	sample_pool_picks(OBJECT);	/* nothing is: that does no harm          */
+	births_attend(false);
+	return sample_has(block_of(op));
 }
 
 /*
@@ -152,12 +168,21 @@ void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op)
 		name##_original(op); \
 		finish(op, at, frame); \
 	} \
+	static __attribute__((noinline)) void name##_looked_at(void *op) \
+	{ \
+		if (is_followed((uintptr_t)op)) \
+			name##_noted(op); \
+		else \
+			name##_original(op); \
+	} \
 	static void name##_dealloc(void *op) \
 	{ \
-		if (passes((uintptr_t)op)) \
+		if (!sampling) \
+			name##_noted(op); \
+		else if (passes((uintptr_t)op)) \
 			name##_original(op); \
 		else \
-			name##_noted(op); \
+			name##_looked_at(op); \
 	}
 
 DEALLOC(list)
@@ -210,6 +235,8 @@ static void take_slot(uintptr_t type, void (*ours)(void *op), void (**original)(
 	__atomic_store_n(slot, ours, __ATOMIC_RELEASE);
 }
 
+static uintptr_t told[sizeof kept / sizeof *kept];	/* deallocators that are detoured */
+
 static void *deallocator(const struct kept *k)
 {
 	uintptr_t at = (uintptr_t)cpython_find(k->symbol);
@@ -236,8 +263,10 @@ const char *deaths_start(void)
 		refusal = target ? detour_place(k->symbol, target, (void *)k->detour,
 						(void **)k->original)
 				 : 0;
-		if (target && refusal >= 0)
+		if (target && refusal >= 0) {
+			told[i] = (uintptr_t)target;
 			continue;
+		}
 		if (target && k->detour == asend_dealloc) {
 			take_slot((uintptr_t)cpython_find(k->symbol), k->detour, k->original);
 			continue;
@@ -246,6 +275,21 @@ const char *deaths_start(void)
 			 target ? detour_refusal_name(refusal) : "it is not exported");
 	}
 	return why[0] ? why : NULL;
+}
+
+/* Subclasses have a deallocator of their own.  Of floats up to 3.12 see above. */
+bool deaths_told(uintptr_t type)
+{
+	static uintptr_t floats;
+
+	if (!floats)
+		floats = (uintptr_t)cpython_find("PyFloat_Type");
+	if (type == floats && py.minor <= 12)
+		return false;
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		if (told[i] && told[i] == py_ptr(type, TP_DEALLOC))
+			return true;
+	return false;
 }
 
 static const struct {

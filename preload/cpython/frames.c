@@ -266,6 +266,8 @@ void frames_take(struct thr *t, struct interp_stack *s)
 	uint32_t kept;
 	size_t n = 0;
 
+	if (sampling)		/* births of code were not told in between */
+		__atomic_add_fetch(&codes_epoch, 1, __ATOMIC_RELEASE);
 	if (!top) {
 		forget(s, st);
 		return;

@@ -114,6 +114,8 @@ enum {
 	TP_FREE = 320, TP_IS_GC = 328, TP_BASES = 336, TP_MRO = 344, TP_CACHE = 352,
 	TP_SUBCLASSES = 360, TP_WEAKLIST = 368, TP_DEL = 376, TP_FINALIZE = 392,
 
+	STR_HASH = 24,
+
 	GC_NEXT = -16, GC_PREV = -8,	/* of an object's address; low two bits are flags */
 };
 

@@ -20,6 +20,7 @@
 #include "layout.h"
 
 #include "../events.h"
+#include "../sample.h"
 
 /* Of PyMemAllocatorEx. */
 struct py_allocator {
@@ -74,6 +75,7 @@ void *cpython_find(const char *symbol);
 void *cpython_builtin_init(const char *module);	/* PyInit_module of a builtin one, or NULL */
 
 enum { PY_DYING_MAX = 64 };
+enum { PY_POOL_MAX = 512 };		/* bytes of a block; what is larger comes from malloc */
 enum { PY_GC_HEAD = 16 };		/* before objects that take part in collections */
 
 /* Our own of a thread, at the start of its interp_stack.state; frames.c has the rest. */
@@ -99,8 +101,24 @@ void allocator_reinstall(void);		/* over what took our place at preconfiguration
 /* births.c */
 const char *births_start(void);		/* NULL, or why there are none to be had */
 void births_stop(void);
-void births_let_tracer_in(void);	/* 3.13: somebody may have set a tracer over ours */
 extern int births_wanted;
+
+/*
+ * While samples are taken, births are listened to in windows (sample.h), and from
+ * each block that is picked until the object in it is born, if one is.
+ */
+enum { BIRTHS_EXPECTED = 4 };		/* this one, or one of the next, should be it    */
+extern HIDDEN bool births_open;		/* listening                                     */
+extern HIDDEN unsigned births_expected;
+void births_listen(void);		/* or not, as the window and what is expected say */
+
+static inline void births_attend(bool picked)
+{
+	if (picked)
+		births_expected = BIRTHS_EXPECTED;
+	if (__builtin_expect(births_open != (sample_window || births_expected), 0))
+		births_listen();
+}
 
 /* types.c */
 /* What the objects of a type are. */
@@ -108,6 +126,7 @@ enum { TYPE_OF_TYPES = 1, TYPE_OF_CODE = 2, TYPE_OF_MODULES = 4, TYPE_TO_WATCH =
 void types_start(void);
 uint32_t types_number_slowly(uintptr_t type, unsigned *ret_flags);
 void types_retire(uintptr_t type);
+void types_confirm(uintptr_t type);	/* retired, if what is there has another name */
 void types_forget(void);		/* a trace of its own begins */
 
 extern uintptr_t types_of_code, types_of_modules;
@@ -115,7 +134,8 @@ extern uintptr_t types_of_code, types_of_modules;
 #define TYPES_SLOTS (1 << 14)
 extern struct type_slot {
 	uintptr_t type;			/* released last                               */
-	uint32_t number, flags;
+	uint32_t number;
+	uint32_t flags : 8, name : 24;	/* name: low bits of its string's number       */
 } *types_slots;				/* NULL: no memory                             */
 
 static inline size_t types_home(uintptr_t type)
@@ -146,6 +166,7 @@ static inline unsigned types_kind(uintptr_t type)
 
 /* deaths.c */
 const char *deaths_start(void);	/* NULL, or which deaths are told late, and why */
+bool deaths_told(uintptr_t type);	/* of all objects of just this type            */
 void deaths_before_birth(struct guard *g, struct py_thread *own, uintptr_t op);
 
 /* Its block is given back, and that is told: so its death need not be. */
@@ -173,6 +194,7 @@ void frames_take(struct thr *t, struct interp_stack *s);
 void frames_define_evaluator(void);
 
 /* tracemalloc.c: only where the program's own tracer shares a flag with ours (to 3.12) */
+void tracemalloc_listen(bool on);	/* to births: else the flag is as the program has it */
 extern bool tracemalloc_running;	/* the program has started it, and not stopped it */
 void tracemalloc_start(int *initialized, int *tracing);
 void tracemalloc_ready(void);
@@ -210,6 +232,6 @@ void control_module_made(void);
 void control_forked(void);
 bool control_alone(void);
 bool control_quiescent(void);
-extern int control_wanted;		/* control_poll has something to do */
+extern HIDDEN int control_wanted;		/* control_poll has something to do */
 
 #endif

@@ -22,6 +22,9 @@ static int *initialized, *tracing;	/* CPython's */
 bool tracemalloc_running;
 static bool tables;			/* tracemalloc's: made at its first initialisation */
 static bool over;
+static bool listening = true;		/* births are wanted                             */
+static bool ready;			/* the interpreter is up: the flag may be clear  */
+static unsigned posing;			/* calls of the module that run                  */
 
 enum { METHODS = 16, UNINITIALIZED = 0, INITIALIZED = 1, FINALIZED = 2 };
 
@@ -42,8 +45,14 @@ static void set_initialized(int value)
 		*initialized = value;
 }
 
+static bool wanted(void)
+{
+	return listening || tracemalloc_running || !ready;
+}
+
 static void pose(void)			/* as if nobody traced */
 {
+	posing++;
 	*tracing = 0;
 	set_initialized(INITIALIZED);
 }
@@ -52,7 +61,7 @@ static void resume(void)
 {
 	if (over)
 		return;
-	*tracing = 1;
+	*tracing = wanted();
 	set_initialized(tracemalloc_running ? INITIALIZED : UNINITIALIZED);
 }
 
@@ -62,7 +71,10 @@ static void *call(int i, void *self, void *args, void *more)
 
 	if (!tracemalloc_running)
 		pose();
+	else
+		posing++;
 	r = original[i](self, args, more);
+	posing--;
 	if (i == start_at)
 		tracemalloc_running = tracemalloc_running || *tracing;
 	if (i == stop_at)
@@ -181,6 +193,13 @@ void tracemalloc_start(int *initialized_flag, int *tracing_flag)
 	*tracing = 1;
 }
 
+void tracemalloc_listen(bool on)
+{
+	listening = on;
+	if (tracing && !posing && !over)
+		*tracing = wanted();
+}
+
 /* --- -X tracemalloc[=N], PYTHONTRACEMALLOC=N ------------------------------------------ */
 
 /* What str objects hold, for the short ASCII ones meant here. */
@@ -223,6 +242,8 @@ void tracemalloc_ready(void)
 	void *args[1], *module, *r;
 	long frames = init_module && new_int ? frames_asked() : 0;
 
+	ready = true;
+	tracemalloc_listen(listening);
 	if (frames < 1)
 		return;
 	module = init_module_detour();

@@ -4,7 +4,8 @@
  * Entries are only written by a thread that makes an object, so with the GIL;
  * interpreters with a GIL of their own may race for a slot, hence the claim.
  * An address changes its meaning only when another type is made there: that
- * birth retires the entry, so no death of a type has to be noticed.
+ * birth retires the entry, so no death of a type has to be noticed.  While samples are
+ * taken not every birth is told, and the name is compared instead.
  */
 #include "live.h"
 
@@ -17,6 +18,7 @@
 enum {
 	PROBES = 64,
 	EMPTY = 0, CLAIMED = 1, RETIRED = 2,	/* no type has these addresses */
+	NAME_BITS = (1 << 24) - 1,
 };
 
 struct type_slot *types_slots;
@@ -48,11 +50,17 @@ static uint16_t about(uintptr_t type)
 			  (flags & PY_TPFLAGS_HEAPTYPE ? 0 : OURO_TYPE_STATIC));
 }
 
-static uint32_t add(uintptr_t type, unsigned *ret_flags)
+static uint32_t name_of(uintptr_t type)
 {
 	const char *name = (const char *)py_ptr(type, TP_NAME);
-	uint32_t number = define_type(RUNTIME_CPYTHON | about(type),
-				      name ? define_cstring(name) : 0, type);
+
+	return name ? define_cstring(name) : 0;
+}
+
+static uint32_t add(uintptr_t type, unsigned *ret_flags)
+{
+	uint32_t name = name_of(type);
+	uint32_t number = define_type(RUNTIME_CPYTHON | about(type), name, type);
 	size_t at = types_home(type);
 
 	*ret_flags = flags_of(type);
@@ -65,7 +73,8 @@ static uint32_t add(uintptr_t type, unsigned *ret_flags)
 						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		types_slots[at].number = number;
-		types_slots[at].flags = *ret_flags;
+		types_slots[at].flags = *ret_flags & 0xff;
+		types_slots[at].name = name & NAME_BITS;
 		__atomic_store_n(&types_slots[at].type, type, __ATOMIC_RELEASE);
 		break;
 	}
@@ -106,6 +115,14 @@ void types_retire(uintptr_t type)
 	struct type_slot *s = types_slots ? look(type) : NULL;
 
 	if (s)
+		__atomic_store_n(&s->type, RETIRED, __ATOMIC_RELEASE);
+}
+
+void types_confirm(uintptr_t type)
+{
+	struct type_slot *s = types_slots ? look(type) : NULL;
+
+	if (s && s->name != (name_of(type) & NAME_BITS))
 		__atomic_store_n(&s->type, RETIRED, __ATOMIC_RELEASE);
 }
 
