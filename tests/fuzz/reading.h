@@ -289,7 +289,7 @@ static const char *const seeds[] = {
 	"alloc a 8 main; thread 2; alloc b 8 cut>x|cut>in:2; thread 1; chunk; free b; "
 		"free a; "
 		"thread 2; chunk; alloc a 24 lost>y>guest1; incref a 2 main; "
-			"decref a 1 main",
+			"decref a 1 main; repeat 3; decref a 0 main",
 	"pbirth a 64 16 list main; pbirth b 64 16 list main; snapshot 1; pfree a; "
 		"snap 1; "
 		"node a+16 list 64 2 4 1; edge b+16 index 0; "
