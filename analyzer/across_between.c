@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define HANDLERS   64		/* of one object, at most looked at                      */
 #define NOTIFIERS  24		/* GClosure: { bits; marshal; data; notifiers }                  */
@@ -73,21 +72,14 @@ static int newest_first(const void *a, const void *b, void *arg)
 	return t[*i].ticks > t[*k].ticks ? -1 : t[*i].ticks < t[*k].ticks;
 }
 
-/* A signal's, and not attached data. */
-static bool is_handler(const struct across *a, uint32_t tie)
-{
-	struct text name = def_string(a->l->r->defs, a->l->r->refs->ties.edge[tie].name);
-
-	return name.length > 7 && !memcmp(name.s, "signal ", 7);
-}
-
 static int take_shown(struct across *a, node_id wrapper, uint32_t object)
 {
 	const struct graph *g = a->g;
 	uint32_t tie[HANDLERS], n = 0, k = 0;
 
 	for (edge_id e = g->out[object]; e < g->out[object + 1] && n < HANDLERS; e++)
-		if (g->name[e] & BLOCKS_TIE && is_handler(a, g->name[e] & ~BLOCKS_TIE))
+		if (g->name[e] & BLOCKS_TIE && !tie_is_attached(a->l->r,
+				a->l->r->refs->ties.edge[g->name[e] & ~BLOCKS_TIE].name))
 			tie[n++] = g->name[e] & ~BLOCKS_TIE;
 	for (uint32_t i = first_edge(a, wrapper); i < a->exact && a->h->edge[i].from == wrapper; i++)
 		k += is_callee(a, &a->h->edge[i]);

@@ -13,9 +13,90 @@
 
 /* Blocks that begin in one page. */
 struct blocks_page {
-	uint64_t page;			/* 0: free                                   */
+	uint64_t page;			/* its number + 1; 0: free                   */
 	uint32_t first, n;
 };
+
+/* --- pages ------------------------------------------------------------------------- */
+
+static uint64_t page_hash(const struct blocks *b, uint64_t page)
+{
+	uint64_t h = page * 0x9e3779b97f4a7c15u;
+
+	return (h >> 32 ^ h >> 17) & b->mask;
+}
+
+static struct blocks_page *page_slot(const struct blocks *b, uint64_t page)
+{
+	uint64_t at = page_hash(b, page);
+
+	while (b->page[at].page && b->page[at].page != page + 1)
+		at = (at + 1) & b->mask;
+	return &b->page[at];
+}
+
+static int more_pages(struct blocks *b)
+{
+	struct blocks_page *old = b->page;
+	uint64_t size = old ? b->mask + 1 : 0, room = old ? 2 * size : 64;
+
+	b->page = mem_array(room, sizeof(*b->page));
+	if (!b->page) {
+		b->page = old;
+		return -ENOMEM;
+	}
+	b->mask = room - 1;
+	for (uint64_t i = 0; i < size; i++)
+		if (old[i].page)
+			*page_slot(b, old[i].page - 1) = old[i];
+	mem_free(old);
+	return 0;
+}
+
+/* One more block that begins there.  -ENOMEM. */
+static int count_page(struct blocks *b, uint64_t page)
+{
+	struct blocks_page *p;
+
+	if (2 * b->pages > b->mask && more_pages(b))
+		return -ENOMEM;
+	p = page_slot(b, page);
+	b->pages += !p->page;
+	p->page = page + 1;
+	p->n++;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* From how many blocks each page has to where those begin; there are none of them yet. */
+static int place_pages(struct blocks *b)
+{
+	uint64_t *page = mem_array(b->pages, sizeof(*page));
+	uint32_t n = 0, first = 0;
+
+	if (!page)
+		return -ENOMEM;
+	for (uint64_t i = 0; i <= b->mask; i++)
+		if (b->page[i].page)
+			page[n++] = b->page[i].page - 1;
+	if (n)
+		qsort(page, n, sizeof(*page), by_number);
+	for (uint32_t i = 0; i < n; i++) {
+		struct blocks_page *p = page_slot(b, page[i]);
+
+		p->first = first;
+		first += p->n;
+		p->n = 0;
+	}
+	mem_free(page);
+	return 0;
+}
 
 /* --- which ------------------------------------------------------------------------- */
 
@@ -38,67 +119,67 @@ static bool has_object(const struct replay *r, const struct block *x)
 	return false;
 }
 
-/* Blocks of a pool are C code's as well where a runtime says which ones its objects fill. */
-static int collect(struct blocks *b, const struct replay *r, bool pools)
+/* Is it one of those that are told?  Blocks of a pool, where a runtime says which its objects fill. */
+static bool is_wanted(const struct block *x, bool pools)
+{
+	return !x->pool || pools;
+}
+
+static int count(struct blocks *b, const struct replay *r, bool pools)
+{
+	const struct block *x;
+	size_t at = 0;
+	int e = more_pages(b);
+
+	while (!e && (x = replay_each_block(r, &at))) {
+		if (!is_wanted(x, pools))
+			continue;
+		e = count_page(b, x->addr >> PAGE_SHIFT);
+		b->n++;
+		b->bytes += x->size;
+	}
+	return e;
+}
+
+static void take(struct blocks *b, const struct replay *r, bool pools)
 {
 	const struct block *x;
 	size_t at = 0;
 
-	b->row = mem_array(r->live.blocks, sizeof(*b->row));
-	if (!b->row)
-		return -ENOMEM;
 	while ((x = replay_each_block(r, &at))) {
-		if (x->pool && !pools)
+		struct blocks_page *p;
+
+		if (!is_wanted(x, pools))
 			continue;
-		b->row[b->n++] = (struct blocks_row){ .addr = x->addr, .size = x->size,
+		p = page_slot(b, x->addr >> PAGE_SHIFT);
+		b->row[p->first + p->n++] = (struct blocks_row){ .addr = x->addr, .size = x->size,
 			.born = x->born, .site = block_site(r, x), .pool = x->pool,
 			.object = has_object(r, x) };
-		b->bytes += x->size;
 	}
-	if (b->n)
-		qsort(b->row, b->n, sizeof(*b->row), by_address);
-	return 0;
 }
 
-static uint64_t page_hash(const struct blocks *b, uint64_t page)
+/*
+ * By address, page by page: the pages are in order, and few blocks begin in one.  (Sorting
+ * all at once would take as much memory again.)
+ */
+static int collect(struct blocks *b, const struct replay *r, bool pools)
 {
-	uint64_t h = page * 0x9e3779b97f4a7c15u;
+	int e = count(b, r, pools);
 
-	return (h >> 32 ^ h >> 17) & b->mask;
-}
-
-static struct blocks_page *page_slot(const struct blocks *b, uint64_t page)
-{
-	uint64_t at = page_hash(b, page);
-
-	while (b->page[at].page && b->page[at].page != page)
-		at = (at + 1) & b->mask;
-	return &b->page[at];
-}
-
-static int make_index(struct blocks *b)
-{
-	uint64_t size = 64, pages = 0, last = 0;
-
-	for (uint32_t i = 0; i < b->n; i++) {
-		pages += b->row[i].addr >> PAGE_SHIFT != last;
-		last = b->row[i].addr >> PAGE_SHIFT;
-	}
-	while (size < 2 * pages)
-		size *= 2;
-	b->mask = size - 1;
-	b->page = mem_array(size, sizeof(*b->page));
+	if (!e)
+		e = place_pages(b);
+	if (e)
+		return e;
+	b->row = mem_array(b->n, sizeof(*b->row));
 	b->low = mem_array(b->n, sizeof(*b->low));
-	if (!b->page || !b->low)
+	if (!b->row || !b->low)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < b->n; i++) {
-		struct blocks_page *p = page_slot(b, b->row[i].addr >> PAGE_SHIFT);
-
-		if (!p->n)
-			*p = (struct blocks_page){ b->row[i].addr >> PAGE_SHIFT, i, 0 };
-		p->n++;
+	take(b, r, pools);
+	for (uint64_t i = 0; i <= b->mask; i++)
+		if (b->page[i].n > 1)
+			qsort(&b->row[b->page[i].first], b->page[i].n, sizeof(*b->row), by_address);
+	for (uint32_t i = 0; i < b->n; i++)
 		b->low[i] = (uint16_t)(b->row[i].addr & PAGE_MASK);
-	}
 	return 0;
 }
 
@@ -307,13 +388,17 @@ static int draw(struct blocks *b, const struct replay *replay, const struct snap
 
 int blocks_count(struct blocks *b, node_id v, struct book *book)
 {
-	if (!b->row[v].counted) {
+	if (!b->book_of)
+		b->book_of = mem_array(b->n, sizeof(*b->book_of));
+	if (!b->book_of)
+		return -ENOMEM;
+	if (!b->book_of[v]) {
 		if (mem_room(&b->book, b->counted + 1, &b->book_cap, sizeof(*b->book)))
 			return -ENOMEM;
-		b->row[v].counted = ++b->counted;
+		b->book_of[v] = ++b->counted;
 		b->book[b->counted] = (struct blocks_counted){ 0 };
 	}
-	b->book[b->row[v].counted].book = book;
+	b->book[b->book_of[v]].book = book;
 	return 0;
 }
 
@@ -326,8 +411,6 @@ int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s)
 		return -ENOMEM;
 	b->book[0] = (struct blocks_counted){ 0 };
 	result = collect(b, r, s->nodes || s->core);
-	if (!result)
-		result = make_index(b);
 	if (!result) {
 		mark_objects(b, s);
 		result = draw(b, r, s);
@@ -343,6 +426,7 @@ void blocks_fini(struct blocks *b)
 	mem_free(b->page);
 	mem_free(b->low);
 	mem_free(b->book);
+	mem_free(b->book_of);
 	mem_free(b->row);
 	*b = (struct blocks){ 0 };
 }

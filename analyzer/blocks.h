@@ -37,13 +37,14 @@
 #define BLOCKS_OBJECT 128
 
 struct blocks_row {
-	uint64_t addr, size, born;
+	uint64_t addr;
+	uint64_t size : 62;
+	uint64_t pool : 1;		/* of the runtime's own allocator            */
+	uint64_t object : 1;		/* an object of the runtime lies in it       */
+	uint64_t born;
 	site_id site;
-	uint32_t counted;		/* row of blocks.counted; 0: no counted object is in it */
 	uint32_t outside;		/* words from outside that lead here; of a counted */
 					/* object those that could be references     */
-	bool pool;			/* of the runtime's own allocator            */
-	bool object;			/* an object of the runtime lies in it       */
 };
 
 struct blocks_counted {
@@ -62,8 +63,9 @@ struct blocks {
 	uint64_t roots;			/* words that hold a block from outside      */
 	struct blocks_counted *book;	/* [0] is nobody's                           */
 	uint32_t counted, book_cap;	/* blocks that have a book                   */
+	uint32_t *book_of;		/* by row: of `book`; 0: no counted object is in it; NULL: in none */
 	struct blocks_page *page;	/* blocks.c's: page -> its first block       */
-	uint64_t mask;
+	uint64_t mask, pages;
 	uint16_t *low;			/* by row: its address within its page       */
 };
 
@@ -71,9 +73,14 @@ struct blocks {
 int blocks_init(struct blocks *b, const struct replay *r, const struct snap *s);
 void blocks_fini(struct blocks *b);
 
+static inline struct blocks_counted *blocks_counted(const struct blocks *b, node_id v)
+{
+	return &b->book[b->book_of ? b->book_of[v] : 0];
+}
+
 static inline struct book *blocks_book(const struct blocks *b, node_id v)
 {
-	return b->book[b->row[v].counted].book;
+	return blocks_counted(b, v)->book;
 }
 
 /* The block has this counted object in it.  -ENOMEM. */

@@ -32,7 +32,7 @@ static uint64_t *staying(const struct report *r, uint32_t *ret_n)
 
 	*ret_n = 0;
 	for (uint32_t i = 0; list && i < r->blocks.n; i++) {
-		uint64_t told = r->blocks.book[r->blocks.row[i].counted].told;
+		uint64_t told = blocks_counted(&r->blocks, i)->told;
 
 		if (told)
 			list[(*ret_n)++] = told;

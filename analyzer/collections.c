@@ -13,6 +13,19 @@ int collections_init(struct collections *s, const struct trace *t)
 	return s->open ? 0 : -ENOMEM;
 }
 
+int collections_continue(struct collections *s, const struct trace *t)
+{
+	struct open_collection *open = mem_array(t->events, sizeof(*open));
+
+	if (!open)
+		return -ENOMEM;
+	mem_free(s->open);
+	s->open = open;
+	s->streams = t->events;
+	s->looked_at = 0;
+	return 0;
+}
+
 void collections_fini(struct collections *s)
 {
 	mem_free(s->c);
@@ -168,7 +181,7 @@ uint64_t collections_missed(const struct collections *s)
 
 static double seconds(const struct trace *t, uint64_t from, uint64_t to)
 {
-	return to > from ? (double)(trace_elapsed(t, to) - trace_elapsed(t, from)) / 1e9 : 0;
+	return to > from ? (double)(trace_ns(t, to) - trace_ns(t, from)) / 1e9 : 0;
 }
 
 double collection_seconds(const struct collections *s, const struct trace *t,

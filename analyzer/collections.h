@@ -54,6 +54,8 @@ struct collections {
 
 int collections_init(struct collections *s, const struct trace *t);	/* -ENOMEM */
 void collections_fini(struct collections *s);
+/* The events that follow are of another trace: of a fork.  -ENOMEM. */
+int collections_continue(struct collections *s, const struct trace *t);
 
 /* For each event, after it took effect. */
 void collections_event(struct collections *s, const struct replay *r, const struct event *e);

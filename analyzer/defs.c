@@ -552,6 +552,7 @@ static int find_all_same(struct defs *d)
 	struct defs_private *p = d->private;
 	int r;
 
+	free(p->code_same);
 	p->code_same = calloc(d->codes + 1, sizeof(*p->code_same));
 	if (!p->code_same)
 		return -ENOMEM;
@@ -651,33 +652,57 @@ static int64_t module_of(struct defs *d, const struct def_module *m)
 	return d->modules - 1;
 }
 
-int defs_add_code(struct defs *d, const struct defs *from, uint32_t *ret_base)
+/* Rows of both tables, the other's last. */
+static int append(void **table, uint32_t *rows, const void *from, uint32_t n, size_t row_size)
 {
-	uint32_t base = d->locations;
-	int64_t *module = calloc(from->modules + 1, sizeof(*module));
+	uint32_t base = *rows;
+	int e = n ? reach(table, rows, row_size, base + n - 1) : 0;
+
+	if (!e && n)
+		memcpy((char *)*table + base * row_size, from, n * row_size);
+	return e;
+}
+
+#define APPEND_ALL(d, from, table, count) \
+	append((void **)&(d)->table, &(d)->count, (from)->table, (from)->count, sizeof(*(d)->table))
+
+/* Where a location leads, by the numbers it has here. */
+static void renumber(struct def_location *l, const struct defs *from, const uint32_t *module,
+	uint32_t code, uint32_t string)
+{
+	if (l->kind == LOCATION_NATIVE) {
+		l->native.module = l->native.module < from->modules ? module[l->native.module] : 0;
+	} else if (l->kind == LOCATION_LINE) {
+		l->line.code += code;
+		l->line.name += string;
+	}
+}
+
+int defs_add(struct defs *d, const struct defs *from, struct defs_added *ret)
+{
+	uint32_t code = d->codes, string = d->strings;
+	uint32_t *module = calloc(from->modules + 1, sizeof(*module));
 	int e = module ? 0 : -ENOMEM;
 
+	*ret = (struct defs_added){ .location = d->locations, .type = d->types };
 	for (uint32_t i = 1; i < from->modules && !e; i++) {
-		module[i] = module_of(d, def_module(from, i));
-		e = module[i] < 0 ? -ENOMEM : 0;
-	}
-	if (!e && from->locations)
-		e = REACH(d->location, d->locations, base + from->locations - 1);
-	for (uint32_t i = 0; i < from->locations && !e; i++) {
-		struct def_location *l = &d->location[base + i];
+		int64_t row = module_of(d, def_module(from, i));
 
-		l->same = base + i;
-		if (from->location[i].kind != LOCATION_NATIVE)
-			continue;
-		l->kind = LOCATION_NATIVE;
-		l->flags = from->location[i].flags;
-		l->native.address = from->location[i].native.address;
-		l->native.module = from->location[i].native.module < from->modules ?
-			(uint32_t)module[from->location[i].native.module] : 0;
+		e = row < 0 ? -ENOMEM : 0;
+		module[i] = (uint32_t)row;
 	}
+	if (!e)
+		e = APPEND_ALL(d, from, string, strings);
+	if (!e)
+		e = APPEND_ALL(d, from, code, codes);
+	if (!e)
+		e = APPEND_ALL(d, from, type, types);
+	if (!e)
+		e = APPEND_ALL(d, from, location, locations);
+	for (uint32_t i = ret->location; i < d->locations && !e; i++)
+		renumber(&d->location[i], from, module, code, string);
 	free(module);
-	*ret_base = base;
-	return e;
+	return e ? e : find_all_same(d);
 }
 
 /* --- lookups ----------------------------------------------------------------------- */

@@ -129,10 +129,13 @@ int defs_load(struct defs *d, struct trace *t);
 void defs_free(struct defs *d);
 
 /*
- * Adds the machine code that another trace knows, which must outlive this one: its location i
- * becomes *ret_base + i here.  Modules at the same place are one.  -ENOMEM.
+ * Adds what another trace defines, which must outlive this one, behind what is here; modules at the
+ * same place are one, and *_same() says what else is.  -ENOMEM.
  */
-int defs_add_code(struct defs *d, const struct defs *from, uint32_t *ret_base);
+struct defs_added {
+	uint32_t location, type;	/* its number n is this + n here             */
+};
+int defs_add(struct defs *d, const struct defs *from, struct defs_added *ret);
 
 struct text def_string(const struct defs *d, uint32_t id);
 const struct def_module *def_module(const struct defs *d, uint32_t id);

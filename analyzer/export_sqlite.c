@@ -160,8 +160,6 @@ static int put_trace(struct writer *w)
 	return e ? e : row(w, "tr", "seconds", r->seconds);
 }
 
-static const char insert_site[] = "INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
 static int put_sites(struct writer *w)
 {
 	const struct replay *r = &w->job->r->replay;
@@ -173,7 +171,7 @@ static int put_sites(struct writer *w)
 		mem_free(values);
 		return e;
 	}
-	e = into(w, insert_site);
+	e = into(w, "INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	for (site_id i = 0; i < r->sites && !e; i++) {
 		const struct site *s = &r->site[i];
 		const struct frame *f;
@@ -279,24 +277,9 @@ static int retained_by(struct graph *g, struct dominators *ret)
 	return e;
 }
 
-/* A site of the process that forked: this one took nothing with that stack. */
-static int put_parents_site(struct writer *w, uint32_t site, uint32_t id)
-{
-	const struct heap *h = &w->job->r->heap;
-	const struct heap_frame *f = heap_place(h, site);
-
-	w->site_of[site] = id;
-	return row(w, "iittztiiiiiiii", N(id), N(0), f ? heap_text(h, f->function) : NULL,
-		   f ? heap_text(h, f->file) : NULL, N(f ? f->line : 0), f ? heap_text(h, f->module) : NULL,
-		   N(0), N(0), N(0), N(0), N(0), N(0), N(0), N(0));
-}
-
 static int turn_sites(struct writer *w)
 {
 	const struct heap_loader *l = &w->job->r->loader;
-	const struct heap *h = &w->job->r->heap;
-	uint32_t next = w->job->r->replay.sites;
-	int e;
 
 	w->site_of = mem_array(w->job->r->heap.nsites, sizeof(*w->site_of));
 	if (!w->site_of)
@@ -304,11 +287,7 @@ static int turn_sites(struct writer *w)
 	for (uint32_t i = 0; i < l->sites; i++)
 		if (l->site[i])
 			w->site_of[l->site[i]] = i;
-	e = into(w, insert_site);
-	for (node_id v = 0; v < h->nnodes && !e; v++)
-		if (h->node[v].born == HEAP_BORN_PARENT && !w->site_of[h->node[v].site])
-			e = put_parents_site(w, h->node[v].site, next++);
-	return e;
+	return 0;
 }
 
 static int put_objects(struct writer *w)

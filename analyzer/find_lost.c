@@ -74,7 +74,8 @@ static int collect(struct finder *f)
 		const struct group *g = &f->groups.group[i];
 		node_id v = direct_of(f, g);
 
-		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm)
+		if (g->parent != GROUP_NONE || f->b->row[v].born < f->l->warm ||
+		    f->b->row[v].born < f->l->r->since)
 			continue;
 		f->top[f->n++] = (struct top){ f->b->row[v].site, i, v,
 			/* One that holds itself: a short string, an empty list. */
@@ -406,7 +407,7 @@ static void tell_row(struct blocks *b, node_id v)
 {
 	const struct book *book = blocks_book(b, v);
 
-	b->book[b->row[v].counted].told = book ? book->addr : 0;
+	blocks_counted(b, v)->told = book ? book->addr : 0;
 }
 
 /* Takes what was told of objects out of the dead. */

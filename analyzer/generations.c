@@ -2,12 +2,15 @@
 
 #include <string.h>
 
-void generations_wait(struct generations *g, uint8_t list, uint64_t order, uint64_t oldest,
+void generations_wait(struct generations *g, uint8_t list, uint64_t order, struct garbage_bounds of,
 		      uint64_t bytes)
 {
-	unsigned part = generations_part(g, oldest), own = generations_part(g, order);
+	unsigned part = generations_part(g, of.oldest), own = generations_part(g, order);
+	unsigned class = object_class(g, list, order);
 
-	g->garbage[part][own][object_class(g, list, order)]++;
+	g->garbage[part][own][class]++;
+	if (order < of.oldest)
+		g->hung[part][generations_part(g, of.eldest)][own][class]++;
 	g->lists[part][list]++;
 	g->bytes[part] += bytes;
 }
@@ -28,6 +31,15 @@ static void move(struct generations *g, unsigned from, unsigned to)
 		move_classes(g->garbage[p][from], g->garbage[p][to]);
 	for (unsigned p = 0; p < PARTS; p++)
 		move_classes(g->garbage[from][p], g->garbage[to][p]);
+	for (unsigned p = 0; p < PARTS; p++)
+		for (unsigned q = 0; q < PARTS; q++)
+			move_classes(g->hung[p][q][from], g->hung[p][q][to]);
+	for (unsigned p = 0; p < PARTS; p++)
+		for (unsigned q = 0; q < PARTS; q++)
+			move_classes(g->hung[p][from][q], g->hung[p][to][q]);
+	for (unsigned p = 0; p < PARTS; p++)
+		for (unsigned q = 0; q < PARTS; q++)
+			move_classes(g->hung[from][p][q], g->hung[to][p][q]);
 	for (unsigned i = 0; i < KINDS; i++)
 		g->lists[to][i] += g->lists[from][i];
 	g->bytes[to] += g->bytes[from];
@@ -45,6 +57,7 @@ static void free_garbage(struct generations *g, unsigned generation)
 				*n -= gone < *n ? gone : *n;
 			}
 		memset(g->garbage[p], 0, sizeof(g->garbage[p]));
+		memset(g->hung[p], 0, sizeof(g->hung[p]));
 		memset(g->lists[p], 0, sizeof(g->lists[p]));
 		g->bytes[p] = 0;
 	}
@@ -93,6 +106,16 @@ void generations_garbage(const struct generations *g, unsigned generation,
 		for (unsigned own = 0; own < PARTS; own++)
 			for (unsigned i = 0; i < CLASSES; i++)
 				ret[own][i] += g->garbage[p][own][i];
+}
+
+void generations_hung(const struct generations *g, unsigned generation, uint64_t (*ret)[CLASSES])
+{
+	memset(ret, 0, PARTS * sizeof(*ret));
+	for (unsigned p = 0; p <= generation; p++)
+		for (unsigned q = generation + 1; q < PARTS; q++)
+			for (unsigned own = 0; own <= generation; own++)
+				for (unsigned i = 0; i < CLASSES; i++)
+					ret[own][i] += g->hung[p][q][own][i];
 }
 
 double generations_tracked(const struct tracked *t, const uint64_t (*objects)[CLASSES], unsigned generation,

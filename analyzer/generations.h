@@ -37,6 +37,13 @@ struct generations {
 	uint64_t garbage[PARTS][PARTS][CLASSES];	/* ... and by where it is itself     */
 	uint64_t lists[PARTS][KINDS];	/* by free list                              */
 	uint64_t bytes[PARTS];
+
+	/*
+	 * Of the garbage, what only hangs from its cycle: by where the cycle's oldest is, where the
+	 * oldest of all is, and where it is itself.  Who looks at the cycle and not at the oldest of all
+	 * finds the rest held by that, and counts it as kept.
+	 */
+	uint64_t hung[PARTS][PARTS][PARTS][CLASSES];
 };
 
 static inline enum object_class object_class(const struct generations *g, uint8_t list,
@@ -70,8 +77,13 @@ static inline void generations_death(struct generations *g, uint8_t list, uint64
 	*n -= *n > 0;
 }
 
-/* It became garbage, and goes when a collection looks at `oldest`. */
-void generations_wait(struct generations *g, uint8_t list, uint64_t order, uint64_t oldest,
+/* What became garbage together: clocks at the births of all its oldest, and of its cycle's oldest. */
+struct garbage_bounds {
+	uint64_t eldest, oldest;
+};
+
+/* One of it, which goes when a collection looks at `oldest`. */
+void generations_wait(struct generations *g, uint8_t list, uint64_t order, struct garbage_bounds of,
 		      uint64_t bytes);
 
 /* A collection at this clock took the garbage up to `generation`; what is left is older now. */
@@ -86,6 +98,9 @@ uint64_t generations_sum(const struct generations *g, unsigned generation);
 /* The garbage that a collection finds, as objects are kept. */
 void generations_garbage(const struct generations *g, unsigned generation,
 			 uint64_t (*ret)[CLASSES]);
+
+/* ... and of that, what it takes for held from outside of what it looks at. */
+void generations_hung(const struct generations *g, unsigned generation, uint64_t (*ret)[CLASSES]);
 
 /* How many of them a collection would look at; before: those just made are all tracked. */
 double generations_tracked(const struct tracked *t, const uint64_t (*objects)[CLASSES],

@@ -2,7 +2,6 @@
 
 #include "across.h"
 #include "buf.h"
-#include "inherited.h"
 #include "mem.h"
 #include "words.h"
 
@@ -137,7 +136,7 @@ static int64_t frame_at(struct heap_loader *l, const struct def_location *x, uin
 	if (x->kind == LOCATION_LINE)
 		f = line_frame(l, x);
 	else
-		f = (struct heap_frame){ .location = l->base + location };
+		f = (struct heap_frame){ .location = location };
 	frame = heap_add_frame(l->h, &f);
 	if (known && frame >= 0)
 		l->frame[location] = (uint32_t)frame + 1;
@@ -286,7 +285,11 @@ static int load_types(struct heap_loader *l)
 
 enum heap_born heap_load_born(const struct heap_loader *l, uint64_t born, uint32_t site)
 {
-	bool early = born < l->warm || replay_before_ready(l->r, born) || l->h->site[site].startup;
+	bool early;
+
+	if (born < l->r->since)
+		return HEAP_BORN_PARENT;
+	early = born < l->warm || replay_before_ready(l->r, born) || l->h->site[site].startup;
 
 	return early ? HEAP_BORN_BEFORE : HEAP_BORN_AFTER;
 }
@@ -313,17 +316,12 @@ static int load_birth(struct heap_loader *l, const struct snap_node *n, struct h
 		site = heap_load_site(l, o->site);
 		ret->when = o->born;
 		ret->weight = replay_weight(l->r, b);
-	} else if (l->inherited) {
-		site = inherited_site(l->inherited, n->addr, l->snap->type[ret->type].addr,
-				      &ret->when);
 	}
 	if (site < 0)
 		return (int)site;
 	ret->site = (uint32_t)site;
 	if (o)
 		ret->born = heap_load_born(l, o->born, ret->site);
-	else if (site)
-		ret->born = HEAP_BORN_PARENT;
 	return 0;
 }
 

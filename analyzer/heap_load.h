@@ -14,7 +14,6 @@
 #include "symbols.h"
 
 struct blocks;
-struct inherited;
 
 /* Numbers of the trace, as the heap has them; 0: not met yet. */
 struct heap_loader {
@@ -30,8 +29,6 @@ struct heap_loader {
 	text_id *string;		/* by snapshot row */
 	uint64_t (*guest)[2];		/* memory of the library itself: nothing there counts */
 	uint32_t guests;
-	uint32_t base;			/* added to locations of machine code: of a parent's trace */
-	struct inherited *inherited;	/* what objects a fork had from its parents; NULL */
 	struct blocks *blocks;		/* what C holds and is counted becomes part of the heap; NULL */
 	uint64_t warm;			/* ticks: what was made before counts as the start-up's; 0 */
 };

@@ -1,5 +1,6 @@
 #include "inherited.h"
 
+#include "mem.h"
 #include "recorded.h"
 
 #include <errno.h>
@@ -44,79 +45,109 @@ static int find_parent(const char *path, const struct trace *t, struct ancestor 
 	return 0;
 }
 
-int inherited_open(struct inherited *x, const char *path, const struct trace *t, struct defs *d)
+static int open_all(struct inherited *x, const char *path, const struct trace *t)
 {
-	char *at = strdup(path);
+	char *at = strdup(path), *next;
 	int e = at ? 0 : -ENOMEM;
 
-	*x = (struct inherited){ 0 };
 	while (!e && x->n < ANCESTORS_MAX) {
 		struct ancestor *a;
-		char *next;
 
 		e = find_parent(at, t, &a, &next);
 		if (e || !a)
 			break;
 		free(at);
 		at = next;
-		x->of[x->n++] = a;
-		e = defs_add_code(d, &a->defs, &a->base);
 		t = &a->trace;
+		x->of[x->n++] = a;
 	}
 	free(at);
+	return e;
+}
+
+int inherited_open(struct inherited *x, const char *path, const struct trace *t, struct defs *d)
+{
+	int e;
+
+	*x = (struct inherited){ 0 };
+	e = open_all(x, path, t);
+	for (uint32_t i = x->n; i-- > 0 && !e; )
+		e = defs_add(i ? &x->of[i - 1]->defs : d, &x->of[i]->defs, &x->of[i]->added);
 	if (e)
 		inherited_fini(x);
 	return e;
 }
 
-int inherited_replay(struct inherited *x, struct heap *h, struct symbols *symbols)
-{
-	int e = 0;
-
-	x->replayed = x->n;
-	for (uint32_t i = 0; i < x->n && e >= 0; i++) {
-		struct ancestor *a = x->of[i];
-
-		e = replay_init(&a->replay, &a->trace, &a->defs);
-		if (!e)
-			e = replay_to_ticks(&a->replay, a->fork);
-		if (e >= 0)
-			e = heap_loader_init(&a->loader, h, &a->replay, symbols, NULL);
-		a->loader.base = a->base;
-	}
-	return e < 0 ? e : 0;
-}
-
-void inherited_forget(struct inherited *x)
-{
-	for (uint32_t i = 0; i < x->n && x->replayed; i++) {
-		heap_loader_fini(&x->of[i]->loader);
-		replay_fini(&x->of[i]->replay);
-	}
-	x->replayed = false;
-}
-
 void inherited_fini(struct inherited *x)
 {
-	inherited_forget(x);
+	collections_fini(&x->collections);
 	while (x->n > 0)
 		drop(x->of[--x->n]);
 }
 
-int64_t inherited_site(struct inherited *x, uint64_t address, uint64_t type, uint64_t *ret_born)
-{
-	for (uint32_t i = 0; i < x->n && x->replayed; i++) {
-		struct ancestor *a = x->of[i];
-		const struct object *o = replay_object(&a->replay, address);
-		const struct def_type *t = o ? def_type(&a->defs, o->type) : NULL;
+struct listeners {
+	struct collections *collections;
+	struct tape *tape;		/* NULL: none is wanted                      */
+};
 
-		if (!o)
-			continue;
-		/* The parent runs on while the child begins: there it may be another one already. */
-		if (!t || t->address != type)
-			return 0;
-		*ret_born = o->born;
-		return heap_load_site(&a->loader, o->site);
+static void watch(void *arg, const struct replay *r, const struct event *e)
+{
+	struct listeners *l = arg;
+
+	collections_event(l->collections, r, e);
+	tape_event(l->tape, r, e);
+}
+
+/* From the replay of one, which stands at the fork, to that of the one it forked. */
+static int hand_over(struct inherited *x, const struct ancestor *a, struct replay *from,
+	struct replay *to, struct tape *tape)
+{
+	uint32_t *rows = NULL;
+	int e = replay_inherit(to, from, &a->added, &rows);
+
+	if (!e && tape)
+		e = collections_continue(&x->collections, to->trace);
+	if (!e && tape)
+		e = tape_continue(tape, from, to, rows);
+	mem_free(rows);
+	return e;
+}
+
+int inherited_begin(struct inherited *x, struct replay *r, struct tape *tape)
+{
+	struct listeners l = { &x->collections, tape };
+	struct replay *before = NULL;
+	int e = 0;
+
+	collections_fini(&x->collections);
+	for (uint32_t i = x->n; i-- > 0 && e >= 0; ) {
+		struct ancestor *a = x->of[i];
+		struct replay *own = calloc(1, sizeof(*own));
+
+		e = own ? replay_init(own, &a->trace, &a->defs) : -ENOMEM;
+		if (!e && before)
+			e = hand_over(x, x->of[i + 1], before, own, tape);
+		else if (!e && tape)
+			e = collections_init(&x->collections, &a->trace);
+		if (!e && tape && !before)
+			e = tape_init(tape, &x->collections, own);
+		if (tape) {
+			own->watch = watch;
+			own->watch_arg = &l;
+		}
+		if (!e)
+			e = replay_to_ticks(own, a->fork);
+		if (before) {
+			replay_fini(before);
+			free(before);
+		}
+		before = own;
 	}
-	return 0;
+	if (e >= 0 && before)
+		e = hand_over(x, x->of[0], before, r, tape);
+	if (before) {
+		replay_fini(before);
+		free(before);
+	}
+	return e < 0 ? e : 0;
 }

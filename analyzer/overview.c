@@ -159,9 +159,16 @@ static int add_living(struct collecting *c, uint64_t born, uint32_t type, site_i
 	place = heap_load_site(c->l, site);
 	if (place < 0)
 		return (int)place;
-	if (heap_load_born(c->l, born, (uint32_t)place) == HEAP_BORN_BEFORE) {
+	switch (heap_load_born(c->l, born, (uint32_t)place)) {
+	case HEAP_BORN_BEFORE:
 		weigh(&c->o->early, weight, bytes);
 		return 0;
+	case HEAP_BORN_PARENT:
+		c->o->parent_objects++;
+		c->o->parent_bytes += bytes;
+		return 0;
+	default:
+		break;
 	}
 	weigh(&c->o->sum, weight, bytes);
 	last = last_of(c, (uint32_t)place);

@@ -227,21 +227,39 @@ static uint32_t tell_bad(struct refs *s, const struct refs_bad *x)
 	return s->nbad;
 }
 
+/*
+ * Some keep the memory of the dead for the next of them (libdbus its messages), which nobody saw
+ * made: it was never given back, and has a count.
+ */
+static bool lives_again(const struct refs *s, const struct tomb *t, const struct event *e)
+{
+	int64_t before = (int32_t)e->arg + (e->kind == OURO_INCREF ? -1l : 1l);
+	const struct block *b = replay_block(s->r, e->addr);
+
+	return e->arg != OURO_COUNT_UNKNOWN && before > 0 && b && b->born <= t->ticks;
+}
+
 static void touch_dead(struct refs *s, const struct event *e, site_id site)
 {
-	const struct tomb *t = s->tomb ? tomb_of(s, e->addr) : NULL;
+	struct tomb *t = s->tomb ? tomb_of(s, e->addr) : NULL;
 
 	if (!t || t->addr != e->addr || !e->addr)
 		return;		/* it was never seen, or too many died since */
+	if (lives_again(s, t, e)) {
+		t->addr = 0;
+		return;
+	}
 	tell_bad(s, &(struct refs_bad){ .type = t->type, .born = t->born, .bad = site,
 		.end = t->end, .retain = e->kind == OURO_INCREF,
 		.suspect = e->kind == OURO_DECREF ? one_too_many(s, t, e, site) : 0,
 		.addr = t->addr, .nth = t->nth, .ticks = e->ticks, .died = t->ticks });
 }
 
-/* More releases than references, and it lives on. */
+/* More releases than references, and it lives on: too many, unless its count knows of references that nobody told. */
 static void below_zero(struct refs *s, struct book *l, const struct event *e, site_id site)
 {
+	if (e->arg != OURO_COUNT_UNKNOWN && (int32_t)e->arg > 0)
+		l->flags |= BOOK_PARTIAL;
 	if (l->flags & (BOOK_BAD | BOOK_PARTIAL))
 		return;
 	l->flags |= BOOK_BAD;
@@ -362,7 +380,8 @@ static int told(struct refs *s, const struct event *e, site_id site)
 	r = ties_event(&s->ties, s->r, e, site);
 	if (r || e->ext != OURO_EXT_EDGE || e->ext_arg[2] != OURO_HOLD_OWNED)
 		return r;
-	mark_holder(s, e->addr);
+	if (!tie_is_attached(s->r, (uint32_t)e->ext_arg[1]))
+		mark_holder(s, e->addr);
 	tie_reference(s, e);
 	return 0;
 }

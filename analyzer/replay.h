@@ -162,6 +162,15 @@ int replay_init(struct replay *r, struct trace *t, const struct defs *d);
 void replay_fini(struct replay *r);
 
 /*
+ * What lives where another replay stands lives here from the beginning, as made before the
+ * counting began: a fork has it of its parent, whose definitions were added to those of this one.
+ * *ret: by row of an object there its row here, 0 for none; to be freed with mem_free.  Comes
+ * before the first run.  -ENOMEM.
+ */
+int replay_inherit(struct replay *r, const struct replay *parent, const struct defs_added *at,
+		   uint32_t **ret);
+
+/*
  * 1: stopped there; 0: the trace is at its end without that; -ENOMEM.  A
  * snapshot whose event was lost can still be placed by its definition's ticks.
  */

@@ -289,6 +289,8 @@ void replay_count_age(struct replay *r, const struct block *b)
 {
 	uint32_t n = whole(r, b->part, r->part_scaled ? replay_weight(r, b) : 1);
 
+	if (b->born < r->since)		/* it is not among what was made */
+		return;
 	if (ages_count(&r->part[b->part].ages, &r->ages, class_of(r, b->born), n))
 		r->private->failed = true;
 }
@@ -336,8 +338,8 @@ void replay_count_dead(struct replay *r, const struct object *o)
 	objects->live--;
 	if (r->part_scaled)
 		r->part_scaled[part].live_objects -= (double)o->weight;
-	if (ages_count(&objects->ages, &r->ages, class_of(r, o->born),
-		       whole(r, part, (double)o->weight)))
+	if (o->born >= r->since && ages_count(&objects->ages, &r->ages, class_of(r, o->born),
+					      whole(r, part, (double)o->weight)))
 		r->private->failed = true;
 	if (o->block)
 		return;

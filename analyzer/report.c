@@ -115,6 +115,8 @@ static int replay_to_moment(struct report *r)
 	e = replay_init(&r->replay, &r->trace, &r->defs);
 	if (!e)
 		e = refs_init(&r->refs, &r->replay, r->symbols);
+	if (!e)
+		e = inherited_begin(&r->inherited, &r->replay, NULL);
 	return e ? e : replay_to_ticks(&r->replay, r->snap.def->ticks);
 }
 
@@ -189,11 +191,7 @@ static int analyse_objects(struct report *r, bool each)
 		r->loader.blocks = &r->blocks;
 	}
 	if (!e)
-		e = inherited_replay(&r->inherited, &r->heap, r->symbols);
-	r->loader.inherited = &r->inherited;
-	if (!e)
 		e = heap_load(&r->loader);
-	inherited_forget(&r->inherited);
 	if (!e)
 		e = analysis_init(&r->analysis, &r->heap);
 	if (e)
@@ -302,6 +300,8 @@ static void watch(void *arg, const struct replay *replay, const struct event *e)
 	struct report *r = arg;
 
 	collections_event(&r->collections, replay, e);
+	if (r->inherited.n)
+		collections_event(&r->inherited.collections, replay, e);
 	tape_event(&r->tape, replay, e);
 	work_event(&r->work, replay, e);
 	if (r->progress && !(replay->total.events & 4095))
@@ -326,11 +326,11 @@ static int observe(struct report *r)
 	r->replay.watch = watch;
 	r->replay.watch_arg = r;
 	e = collections_init(&r->collections, &r->trace);
-	if (r->events)
-		return e;
-	if (!e)
+	if (!e && !r->events)
 		e = survival_init(&r->survival, &r->collections, &r->replay, !r->lives);
-	return e ? e : tape_init(&r->tape, &r->collections, &r->replay);
+	if (e || r->inherited.n)
+		return e ? e : inherited_begin(&r->inherited, &r->replay, r->events ? NULL : &r->tape);
+	return r->events ? 0 : tape_init(&r->tape, &r->collections, &r->replay);
 }
 
 /* From the moment the runtime was ready to the one at which it began to end. */
@@ -389,6 +389,7 @@ static int analyse_collector(struct report *r, const struct whatif_options *o)
 
 	r->program_seconds = seconds_of_program(r);
 	survival_settle(&r->survival);
+	survival_births(&r->survival, &r->replay);
 	if (r->collections.failed || r->survival.failed)
 		return -ENOMEM;
 	if (r->refs.failed)

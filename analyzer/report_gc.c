@@ -427,7 +427,8 @@ static void json_maybe(struct json *j, const char *key, uint64_t plus_one)
 /* Objects by generation when it began; NULL: not known. */
 static const struct tape_sizes *sizes_of(const struct report *r, const struct collection *c)
 {
-	uint32_t row = (uint32_t)(c - r->collections.c);
+	uint32_t before = r->tape.collections ? r->tape.collections->n - r->collections.n : 0;
+	uint32_t row = (uint32_t)(c - r->collections.c) + before;	/* the tape has its parents', too */
 
 	return row < r->tape.nsizes && !r->tape.refused ? &r->tape.sizes[row] : NULL;
 }

@@ -193,6 +193,13 @@ void whatif_text(const struct term *t, const struct report *r)
 	for (uint32_t i = 0; i < w->n; i++)
 		put_row(t, w, i);
 	put_notes(t, w);
+	if (r->inherited.n) {
+		buf_printf(&b, "With the %u collections of %s before the fork: its collector goes on in this one.",
+			   r->inherited.collections.n - r->collections.n,
+			   r->inherited.n == 1 ? "the process that forked" : "the processes that forked");
+		text_line(t, TERM_DIM, 2, buf_text(&b));
+		buf_fini(&b);
+	}
 }
 
 /* ------------------------------------------------------------------------------- JSON */
@@ -262,6 +269,7 @@ void whatif_json(struct json *j, const struct report *r)
 		json_text(j, "refused", w->refused);
 	else
 		json_null(j, "refused");
+	json_uint(j, "ancestors", r->inherited.n);
 	json_open(j, "self_check", '{');
 	json_counts(j, "recorded", w->check.recorded);
 	json_counts(j, "simulated", w->check.simulated);

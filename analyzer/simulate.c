@@ -18,7 +18,7 @@ struct sim {
 	uint32_t threshold[GENERATIONS];
 	uint64_t count[GENERATIONS];
 	struct generations heap;
-	double long_total, long_pending;
+	double long_total, long_pending, was_pending;
 	uint32_t list[KINDS];		/* on each free list                         */
 	uint32_t next;			/* garbage from here on is still in use      */
 	uint64_t freed_bytes;
@@ -53,6 +53,7 @@ static void dies(struct play *p, struct sim *s, uint8_t list, uint64_t order)
 
 static void becomes_garbage(struct play *p, struct sim *s, const struct waste *x)
 {
+	struct garbage_bounds of = { x->born - x->length, x->oldest };
 	uint64_t at = x->first;
 	bool broken = x->marks & s->setting->broken;
 
@@ -63,7 +64,7 @@ static void becomes_garbage(struct play *p, struct sim *s, const struct waste *x
 			dies(p, s, o.list, o.order);
 			s->freed_bytes += o.bytes;
 		} else {
-			generations_wait(&s->heap, o.list, o.order, x->oldest, o.bytes);
+			generations_wait(&s->heap, o.list, o.order, of, o.bytes);
 		}
 	}
 }
@@ -118,8 +119,8 @@ static void note_run(struct play *p, struct sim *s, unsigned generation, double 
 
 static void collect(struct play *p, struct sim *s, unsigned generation, uint64_t clock, bool asked)
 {
-	uint64_t garbage[PARTS][CLASSES];
-	double examined, kept, freed;
+	uint64_t garbage[PARTS][CLASSES], hung[PARTS][CLASSES];
+	double examined, kept, freed, held;
 
 	s->last = generation;
 	memcpy(s->was, s->heap.objects, sizeof(s->was));
@@ -130,11 +131,15 @@ static void collect(struct play *p, struct sim *s, unsigned generation, uint64_t
 		s->count[g] = 0;
 	examined = generations_tracked(&p->tracked, s->heap.objects, generation, true);
 	generations_garbage(&s->heap, generation, garbage);
-	freed = generations_tracked(&p->tracked, garbage, generation, true);
+	generations_hung(&s->heap, generation, hung);
+	freed = generations_tracked(&p->tracked, garbage, generation, true) -
+		generations_tracked(&p->tracked, hung, generation, true);
+	held = generations_tracked(&p->tracked, hung, generation, false);
 	kept = generations_tracked(&p->tracked, s->heap.objects, generation, false) -
-		generations_tracked(&p->tracked, garbage, generation, false);
+		generations_tracked(&p->tracked, garbage, generation, false) + held;
 	free_garbage(p, s, generation);
 	generations_age(&s->heap, generation, clock);
+	s->was_pending = s->long_pending;
 	if (generation == MIDDLE)
 		s->long_pending += kept > 0 ? kept : 0;
 	if (generation == OLD) {
@@ -270,6 +275,8 @@ static void compare(struct play *p, struct sim *s, const struct collection *c)
 		learn(p, s, c);
 		if (c->kept && c->generation == OLD)
 			s->long_total = (double)c->kept - 1;
+		if (c->kept && c->generation == MIDDLE)
+			s->long_pending = s->was_pending + (double)c->kept - 1;
 	}
 	s->last = GENERATIONS;
 }

@@ -330,7 +330,7 @@ static int memo_put(struct stacks_merged *m, const struct todo *t, stack_id merg
 
 	if (!merged)
 		return 0;
-	if (m->count >= m->mask / 2 && memo_grow(m))
+	if (m->count >= m->mask / 8 * 5 && memo_grow(m))
 		return -ENOMEM;
 	slot = memo_slot(m, key, t->interp);
 	m->count += !slot->merged;

@@ -14,13 +14,19 @@ static struct book *book_of(const struct stays *s, node_id v)
 	return blocks_book(s->b, v);
 }
 
+/* Its count, as it was last told, is the sum of what was told: code that counts in place was not met. */
+static bool is_all_told(const struct book *l)
+{
+	return l->count == OURO_COUNT_UNKNOWN || (uint32_t)l->count == (uint32_t)(l->retains - l->releases);
+}
+
 /* One of whose references all is known. */
 static bool is_judged(const struct stays *s, node_id v)
 {
 	const struct book *l = book_of(s, v);
 
 	return l && !(l->flags & (BOOK_STATIC | BOOK_UNTOLD | BOOK_PARTIAL)) &&
-		book_balance(l) > 0;
+		is_all_told(l) && book_balance(l) > 0;
 }
 
 /* --- private memory ------------------------------------------------------------------------ */

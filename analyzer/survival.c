@@ -104,22 +104,27 @@ static uint32_t add_row(struct survival *s, site_id site, uint32_t type, uint32_
 	return row;
 }
 
+/* 0: there is none. */
+static uint32_t find_row(const struct survival *s, site_id site, uint32_t type)
+{
+	uint32_t last = site < s->sites ? s->last[site] : 0;
+
+	if (!last || s->row[last].type == type)
+		return last;
+	return s->row[last].indexed ? s->index[slot_of(s, site, type)] : 0;
+}
+
 /* NULL: there is no memory, and the table can no longer be exact. */
 static struct survival_row *row_of(struct survival *s, site_id site, uint32_t type)
 {
-	uint32_t before, row = 0;
+	uint32_t row = find_row(s, site, type);
 
 	if (site >= s->sites && !more_sites(s, site + 1)) {
 		s->failed = true;
 		return NULL;
 	}
-	before = s->last[site];
-	if (before && s->row[before].type == type)
-		return &s->row[before];
-	if (before && s->row[before].indexed)
-		row = s->index[slot_of(s, site, type)];
 	if (!row)
-		row = add_row(s, site, type, before);
+		row = add_row(s, site, type, s->last[site]);
 	if (!row) {
 		s->failed = true;
 		return NULL;
@@ -169,6 +174,21 @@ struct lives survival_lives(const struct survival *s, uint32_t row)
 		add_deaths(&l, r->how, r->alike);
 	l.births = r->births;
 	return l;
+}
+
+void survival_births(struct survival *s, const struct replay *r)
+{
+	if (!s->garbage)
+		return;
+	for (uint32_t i = 1; i < s->n; i++)
+		s->row[i].births = 0;
+	for (part_id i = 0; i < r->parts; i++) {
+		const struct part *p = &r->part[i];
+		uint32_t row = p->objects ? find_row(s, p->site, p->type) : 0;
+
+		if (row)
+			s->row[row].births += replay_objects(r, i)->born;
+	}
 }
 
 /* --------------------------------------------------------------------- births, deaths */
@@ -281,7 +301,9 @@ static void born(void *arg, const struct replay *r, const struct object *o)
 {
 	struct survival *s = arg;
 
-	if (!s->blocks && !s->failed)
+	if (s->garbage)
+		s->births++;
+	else if (!s->blocks && !s->failed)
 		count_birth(s, o->site, o->type, r->now);
 }
 
@@ -295,6 +317,10 @@ static void dies(void *arg, const struct replay *r, const struct object *o)
 
 	if (s->blocks || s->failed || (s->garbage && !collector))
 		return;
+	if (o->born < r->since) {	/* inherited: its birth was another process's */
+		s->collections->open[r->stream].c.deaths += collector;
+		return;
+	}
 	row = row_of(s, o->site, o->type);
 	if (!row)
 		return;
@@ -338,7 +364,7 @@ static void block(void *arg, const struct replay *r, const struct block *b, bool
 	struct survival_row *row;
 	struct age a;
 
-	if (!s->blocks || s->failed)
+	if (!s->blocks || s->failed || b->born < r->since)
 		return;
 	if (made) {
 		count_birth(s, block_site(r, b), 0, b->born);

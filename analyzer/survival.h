@@ -89,6 +89,9 @@ struct lives survival_lives(const struct survival *s, uint32_t row);
 int survival_init(struct survival *s, const struct collections *c, struct replay *r, bool garbage);
 void survival_fini(struct survival *s);
 
+/* For `garbage`, where births are not counted row by row: they are, from the replay's parts. */
+void survival_births(struct survival *s, const struct replay *r);
+
 /* The last collection is over: share its time among those who died in it. */
 void survival_settle(struct survival *s);
 

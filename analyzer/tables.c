@@ -82,7 +82,7 @@ static int take_told(struct tables *t)
 		node_id holder = block_of(t, e->holder), held = block_of(t, e->held);
 
 		if (!tie_stands(e, t->r) || e->hold != OURO_HOLD_OWNED ||
-		    holder == NODE_NONE || held == NODE_NONE)
+		    tie_is_attached(t->r, e->name) || holder == NODE_NONE || held == NODE_NONE)
 			continue;
 		bits_add(&t->told, holder);
 		bits_add(&t->told, held);

@@ -71,6 +71,15 @@ void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct)
 	tape_put(t, TAPE_IDLE, 0, 0);
 }
 
+void tape_insert_check(struct tape *t, uint64_t at)
+{
+	if (!room(t))
+		return;
+	memmove(t->op.p + at + 1, t->op.p + at, t->op.size - at);
+	t->op.p[at] = TAG_OTHER | TAPE_CHECK;
+	t->op.size++;
+}
+
 void tape_rewind(struct tape_reader *r, const struct tape *t)
 {
 	*r = (struct tape_reader){ .tape = t, .p = t->op.p, .end = t->op.p + t->op.size };

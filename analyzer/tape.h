@@ -77,6 +77,11 @@ struct tape {
 /* The observer that `r` has goes on being told.  -ENOMEM. */
 int tape_init(struct tape *t, const struct collections *c, struct replay *r);
 void tape_fini(struct tape *t);
+/*
+ * The events that follow are of a fork of the process that `from` replayed: of `to`, which
+ * inherited what that has.  rows: by row of an object there, its row in `to`.  -ENOMEM.
+ */
+int tape_continue(struct tape *t, const struct replay *from, struct replay *to, const uint32_t *rows);
 
 /* For each event, after it took effect and collections_event() was told. */
 void tape_event(struct tape *t, const struct replay *r, const struct event *e);
@@ -110,5 +115,7 @@ void tape_put(struct tape *t, enum tape_kind kind, uint64_t value, uint64_t most
  * counts, and starts nothing.
  */
 void tape_insert_birth(struct tape *t, uint64_t at, uint8_t list, bool direct);
+/* From 3.12 on: a CHECK there, which is where an op ends. */
+void tape_insert_check(struct tape *t, uint64_t at);
 
 #endif

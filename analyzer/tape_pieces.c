@@ -41,6 +41,22 @@ static uint64_t last_seen(const struct tape_writer *w, uint64_t order)
 	return w->last_full > order && w->last_full > seen ? w->last_full : seen;
 }
 
+/* The last collection before a moment; UINT64_MAX: there was none. */
+static uint64_t last_before(const struct past *p, uint64_t clock)
+{
+	uint32_t low = 0, high = p->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (p->clock[mid] < clock)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? p->clock[low - 1] : UINT64_MAX;
+}
+
 static uint32_t births_between(uint64_t from, uint64_t to)
 {
 	return to <= from ? 0 : to - from < UINT32_MAX ? (uint32_t)(to - from) : UINT32_MAX;
@@ -71,7 +87,7 @@ static void add_piece(struct tape *t, const struct dying *d, uint32_t n, uint64_
 {
 	struct tape_writer *w = t->writer;
 	struct waste x = { .oldest = UINT64_MAX, .run = w->any.n };
-	uint64_t low = 0, eldest = UINT64_MAX;
+	uint64_t low = 0, eldest = UINT64_MAX, cut;
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (d[i].order + 1 > x.born)
@@ -88,6 +104,10 @@ static void add_piece(struct tape *t, const struct dying *d, uint32_t n, uint64_
 		x.oldest = eldest;
 	else
 		low = last_seen(w, x.oldest);
+	x.length = births_between(eldest, x.born);
+	x.looked = births_between(least, x.born);
+	cut = last_before(&w->any, x.born);
+	x.cut = cut == UINT64_MAX ? UINT32_MAX : births_between(cut, x.born);
 	x.site = majority(d, n);
 	x.high = births_between(x.born, w->began);
 	x.low = low ? births_between(x.born, low + 1) : 0;
@@ -137,6 +157,12 @@ static int by_owner(const void *a, const void *b)
 	return x->end > y->end ? 1 : x->end < y->end ? -1 : x->order > y->order ? 1 : -1;
 }
 
+/* A tuple cannot be cleared (it has no tp_clear), so nothing goes in its turn. */
+static bool has_turn(const struct dying *d)
+{
+	return d->list < KIND_TUPLE;
+}
+
 /*
  * A piece ends with the object whose turn it was: all that the collection looked at and
  * that die later are younger.  What it did not look at goes before what it hung from.
@@ -149,7 +175,7 @@ static void own_pieces(struct dying *d, uint32_t n, struct end *e, uint64_t from
 	uint32_t ends = 0, end = n - 1;
 
 	for (uint32_t i = n; i-- > 0;) {
-		if (d[i].order >= from && d[i].order <= least) {
+		if (has_turn(&d[i]) && d[i].order >= from && d[i].order <= least) {
 			least = d[i].order;
 			end = i;
 			e[ends++] = (struct end){ d[i].order, i, d[i].place };

@@ -12,7 +12,8 @@
 enum {
 	BIRTHS_PER_MOMENT = 1024,
 	BIRTHS_PER_BYTES = 128,
-	DIRECT_FRAMES = 3, PLACE_FRAMES = 2,
+	TAKER_FRAMES = 3, PLACE_FRAMES = 2,
+	TAKES_PAST = 64,		/* one in so many, or it is a mistake        */
 	REACH = 64,			/* bytes from a block's start to its object  */
 };
 
@@ -78,28 +79,50 @@ static uint64_t innermost(const struct replay *r, stack_id native, uint8_t list)
 {
 	uint64_t h = list + 1u;
 
-	for (int i = 0; i < DIRECT_FRAMES && native; i++, native = stack_parent(&r->stacks, native))
+	for (int i = 0; i < TAKER_FRAMES && native; i++, native = stack_parent(&r->stacks, native))
 		h = ouro_hash(h, r->stacks.node[native].location);
 	return h ? h : 1;
 }
 
-/* list() and dict() take new memory at any time, [] and {} when the list is empty. */
-static bool is_direct(struct tape *t, const struct replay *r, stack_id native, uint8_t list)
+static struct tape_taker *taker_of(struct tape_writer *w, uint64_t key)
+{
+	uint32_t at = (uint32_t)(key >> 40) % TAKERS;
+
+	for (unsigned n = 0; n < 64; n++, at = (at + 1) % TAKERS) {
+		if (!w->taker[at].key)
+			w->taker[at].key = key;
+		if (w->taker[at].key == key)
+			return &w->taker[at];
+	}
+	return &w->taker[at];
+}
+
+/*
+ * list() and dict() take new memory at any time, [] and {} when the list is empty: what a stack was
+ * seen to do it does under other settings, too.  What was taken before a collection ran
+ * tells nothing: the list was empty then, and is not when the object is born.
+ */
+static bool is_direct(struct tape *t, const struct replay *r, stack_id native, uint8_t list,
+		      bool before)
 {
 	struct tape_writer *w = t->writer;
-	uint64_t key = innermost(r, native, list);
-	uint32_t at = (uint32_t)(key >> 40) % DIRECT_SLOTS, n;
+	struct tape_taker *k = taker_of(w, innermost(r, native, list));
+	bool past = w->kept[list] && !before;
 
-	for (n = 0; n < 64 && w->direct[at] && w->direct[at] != key; n++)
-		at = (at + 1) % DIRECT_SLOTS;
-	if (w->direct[at] == key)
-		return true;
-	if (w->kept[list] && !w->direct[at])
-		w->direct[at] = key;
-	return w->kept[list];
+	k->past += past;
+	k->empty += !w->kept[list];
+	return past || k->past > k->empty / TAKES_PAST;
 }
 
 /* ------------------------------------------------------------------------------- births */
+
+static void add_moment(struct tape *t, uint64_t ticks)
+{
+	if (mem_room(&t->moment, t->moments, &t->moments_room, sizeof(*t->moment)))
+		t->failed = true;
+	else
+		t->moment[t->moments++] = (struct tape_moment){ t->clock, ticks };
+}
 
 static void mark_moment(struct tape *t, const struct replay *r)
 {
@@ -114,10 +137,7 @@ static void mark_moment(struct tape *t, const struct replay *r)
 	if (t->clock < w->next_moment)
 		return;
 	w->next_moment = t->clock + BIRTHS_PER_MOMENT;
-	if (mem_room(&t->moment, t->moments, &t->moments_room, sizeof(*t->moment)))
-		t->failed = true;
-	else
-		t->moment[t->moments++] = (struct tape_moment){ t->clock, r->now };
+	add_moment(t, r->now);
 }
 
 /* The last block taken there: others may have been, and given back. */
@@ -171,7 +191,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 	else if (list == KIND_FRAME)
 		direct = true;
 	else if (list)
-		direct = is_direct(t, r, before ? before->native : e->native, list);
+		direct = is_direct(t, r, before ? before->native : e->native, list, before);
 	k->order = (before ? before->clock : t->clock) & (((uint64_t)1 << 40) - 1);
 	generations_birth(&w->heap, k->list, k->order);
 	if (before) {
@@ -179,6 +199,7 @@ static void birth(struct tape *t, const struct replay *r, const struct event *e)
 		w->unborn = false;
 	} else {
 		tape_birth(t, list, direct);
+		w->place[e->stream].born = t->op.size;
 		w->check_told = false;
 	}
 	mark_moment(t, r);
@@ -363,6 +384,8 @@ static void settings(struct tape *t, const struct event *e)
 		t->failed = true;
 		return;
 	}
+	/* Who asks what would be if another thing were set there means exactly there. */
+	add_moment(t, e->ticks);
 	t->settings[t->nsettings] = s;
 	tape_put(t, TAPE_SETTINGS, t->nsettings++, 0);
 }
@@ -463,6 +486,55 @@ void tape_writer_free(struct tape_writer *w)
 	free(w);
 }
 
+/* What is known by streams and types of one trace; the old is let go. */
+static int take_trace(struct tape_writer *w, const struct replay *r)
+{
+	mem_free(w->allocated);
+	mem_free(w->place);
+	mem_free(w->kind_of);
+	w->allocated = mem_array(r->trace->events, sizeof(*w->allocated));
+	w->place = mem_array(r->trace->events, sizeof(*w->place));
+	w->kind_of = mem_array(r->defs->types + 1, 1);
+	return w->allocated && w->place && w->kind_of ? 0 : -ENOMEM;
+}
+
+static void attach(struct tape *t, struct replay *r)
+{
+	struct tape_writer *w = t->writer;
+
+	w->next = r->observer;
+	w->next_arg = r->observer_arg;
+	r->observer = &w->observer;
+	r->observer_arg = t;
+}
+
+int tape_continue(struct tape *t, const struct replay *from, struct replay *to, const uint32_t *rows)
+{
+	struct tape_writer *w = t->writer;
+	struct known *known = calloc(to->live.rows, sizeof(*known));
+
+	if (!known || take_trace(w, to)) {
+		free(known);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 1; i < from->live.rows && i < w->known_room; i++)
+		if (rows[i])
+			known[rows[i]] = w->known[i];
+	free(w->known);
+	w->known = known;
+	w->known_room = to->live.rows;
+	w->born = w->ngone = 0;
+	w->died = KIND_NONE;
+	w->unborn = w->check_told = false;
+	if (!t->refused && w->running)
+		t->refused = "the process was forked while its collector ran";
+	if (!t->refused && from->total.lost)
+		t->refused = "the recording of the process that forked is not whole";
+	if (!t->refused)
+		attach(t, to);
+	return 0;
+}
+
 int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 {
 	struct tape_writer *w = calloc(1, sizeof(*w));
@@ -470,10 +542,7 @@ int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 	*t = (struct tape){ .writer = w, .collections = c };
 	if (!w)
 		return -ENOMEM;
-	w->allocated = mem_array(r->trace->events, sizeof(*w->allocated));
-	w->place = mem_array(r->trace->events, sizeof(*w->place));
-	w->kind_of = mem_array(r->defs->types + 1, 1);
-	if (!w->allocated || !w->place || !w->kind_of) {
+	if (take_trace(w, r)) {
 		tape_fini(t);
 		return -ENOMEM;
 	}
@@ -484,13 +553,9 @@ int tape_init(struct tape *t, const struct collections *c, struct replay *r)
 	w->heap.start_up = UINT64_MAX;
 	w->checks = t->lists.minor >= 12;
 	w->enabled = true;
-	w->next = r->observer;
-	w->next_arg = r->observer_arg;
 	w->observer = (struct replay_observer){ .born = born, .dies = dies, .block = block };
-	if (!t->refused) {
-		r->observer = &w->observer;
-		r->observer_arg = t;
-	}
+	if (!t->refused)
+		attach(t, r);
 	return 0;
 }
 
@@ -502,7 +567,7 @@ void tape_finish(struct tape *t, const struct replay *r)
 		return;
 	if (!t->refused && !t->is_ready)
 		t->refused = r->trace->head.origin == OURO_ORIGIN_FORK ?
-			"the process was forked; of the process that forked there are some" :
+			"the process was forked, and the trace of the process that forked is not here" :
 			"the program's first line was not seen";
 	if (!t->refused && (r->total.lost || r->trace->truncated))
 		t->refused = "the recording is not whole";

@@ -11,7 +11,7 @@
 #include "tape.h"
 
 enum {
-	DIRECT_SLOTS = 1 << 12,
+	TAKERS = 1 << 12,
 	GONE = 4,			/* objects of one block                      */
 	ALLOCATED = 64,			/* remembered: callbacks of the collector may make some */
 	PLACE_BITS = 12,
@@ -49,7 +49,10 @@ struct tape_writer {
 	uint8_t *kind_of;		/* by type: 0 not asked; + 1                 */
 
 	uint64_t kept[KINDS];		/* recorded: in each list, now               */
-	uint64_t direct[DIRECT_SLOTS];	/* stacks that take new memory though a list has some */
+	struct tape_taker {		/* innermost frames that take memory of a kind */
+		uint64_t key;
+		uint32_t past, empty;	/* ... anew: so often with some on its list, with none */
+	} taker[TAKERS];
 
 	struct generations heap;	/* what is in each, without any garbage      */
 
@@ -84,6 +87,7 @@ struct tape_writer {
 	bool checks, check_told;
 	struct tape_place {
 		stack_id native, interp;
+		uint64_t born;		/* where on the tape its last birth ends; 0: no birth since */
 	} *place;			/* by stream                                 */
 	bool enabled;
 

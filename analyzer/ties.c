@@ -3,6 +3,7 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define ROOM_MIN 256
 
@@ -29,6 +30,14 @@ bool tie_stands(const struct tie *e, const struct replay *r)
 	const struct block *b = o ? NULL : replay_block(r, e->holder);
 
 	return e->holder && ((o && o->born <= e->ticks) || (b && b->born <= e->ticks));
+}
+
+bool tie_is_attached(const struct replay *r, uint32_t name)
+{
+	static const char attached[] = "data \"";
+	struct text t = def_string(r->defs, name);
+
+	return t.length >= sizeof(attached) && !memcmp(t.s, attached, sizeof(attached) - 1);
 }
 
 /* What no longer stands is left behind: so the room is as much as the living need. */

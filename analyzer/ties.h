@@ -30,6 +30,12 @@ void ties_fini(struct ties *t);		/* of one of zeroes, too */
 int ties_event(struct ties *t, const struct replay *r, const struct event *e, site_id site);
 
 /* The edge that stands; NULL: none does. */
+/*
+ * Is the edge of this name data that was attached to an object (`data "key"`)?  That stands in a list
+ * of the object's own, and in none of the runtime's tables, where signal handlers are.
+ */
+bool tie_is_attached(const struct replay *r, uint32_t name);
+
 struct tie *ties_find(const struct ties *t, uint64_t holder, uint64_t held);
 
 /* The holder lived when it was told, and still does. */

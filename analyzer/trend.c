@@ -16,7 +16,7 @@ void trend_fini(struct trend *t)
 {
 	mem_free(t->series);
 	mem_free(t->lows.row);
-	mem_free(t->born_of);
+	mem_free(t->left);
 	mem_free(t->borns.row);
 	*t = (struct trend){ 0 };
 }
@@ -129,10 +129,10 @@ void trend_settle(struct trend *t, uint32_t *segment, uint32_t *series, uint64_t
 
 int trend_left(struct trend *t)
 {
-	t->born_of = mem_array(t->n, sizeof(*t->born_of));
-	if (!t->born_of)
+	t->left = mem_array(t->n, sizeof(*t->left));
+	if (!t->left)
 		return -ENOMEM;
-	t->known = t->n;
+	t->lefts = t->n;
 	t->end = t->now;
 	t->done = true;
 	return 0;
@@ -140,18 +140,27 @@ int trend_left(struct trend *t)
 
 void trend_count_left(struct trend *t, uint32_t series, uint64_t born, uint64_t mass)
 {
-	uint64_t segment = born > t->start ? (born - t->start) / t->step : 0;
-	uint32_t *row;
+	uint64_t at = born > t->start ? (born - t->start) / t->step : 0;
+	uint32_t segment = at < TREND_SEGMENTS ? (uint32_t)at : TREND_SEGMENTS - 1;
+	struct trend_left *l;
 
-	if (!series || series >= t->known)
+	if (!series || series >= t->lefts)
 		return;
-	row = &t->born_of[series];
-	if (!*row)
-		*row = add_row(&t->borns);
-	if (*row)
-		t->borns.row[*row][segment < TREND_SEGMENTS ? segment : TREND_SEGMENTS - 1] += mass;
-	else
-		t->failed = true;
+	l = &t->left[series];
+	if (!l->row && (!l->mass || l->segment == segment)) {
+		l->mass += mass;
+		l->segment = segment;
+		return;
+	}
+	if (!l->row) {
+		l->row = add_row(&t->borns);
+		if (!l->row) {
+			t->failed = true;
+			return;
+		}
+		t->borns.row[l->row][l->segment] = l->mass;
+	}
+	t->borns.row[l->row][segment] += mass;
 }
 
 uint64_t trend_low(const struct trend *t, uint32_t series, unsigned segment)
@@ -168,10 +177,12 @@ uint64_t trend_low(const struct trend *t, uint32_t series, unsigned segment)
 void trend_add(const struct trend *t, uint32_t series, uint64_t low[TREND_SEGMENTS],
 	uint64_t born[TREND_SEGMENTS])
 {
-	uint32_t row = series < t->known ? t->born_of[series] : 0;
+	const struct trend_left *l = series < t->lefts ? &t->left[series] : NULL;
 
 	for (unsigned i = 0; i < TREND_SEGMENTS; i++) {
 		low[i] += trend_low(t, series, i);
-		born[i] += row ? t->borns.row[row][i] : 0;
+		born[i] += l && l->row ? t->borns.row[l->row][i] : 0;
 	}
+	if (l && !l->row)
+		born[l->segment] += l->mass;
 }

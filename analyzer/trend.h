@@ -31,9 +31,12 @@ struct trend {
 	} *series;			/* [0] is nobody's                           */
 	uint32_t n, cap;
 	struct trend_rows lows;		/* by segment                                */
-	uint32_t *born_of;		/* by series: row of `borns`; 0: nothing was left */
+	struct trend_left {
+		uint64_t mass;		/* all of it was born in this segment        */
+		uint32_t segment, row;	/* 0; or it was not: row of `borns`          */
+	} *left;			/* by series, of those there were then       */
 	struct trend_rows borns;	/* what was left, by birth                   */
-	uint32_t known;			/* series when that was told                 */
+	uint32_t lefts;
 	uint32_t end;			/* the segment in which that was             */
 	bool done, failed;		/* done: it was told; failed: there was no memory */
 };

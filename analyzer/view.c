@@ -27,13 +27,18 @@ static bool number(const char *s, uint32_t *ret)
 	return true;
 }
 
-bool view_real(const char *s, double *ret)
+static bool real_of(const char *s, const char *unit, double *ret)
 {
 	char *end;
 
 	errno = 0;
 	*ret = strtod(s, &end);
-	return !errno && end != s && !*end && *ret >= 0 && *ret < 1e15;
+	return !errno && end != s && (!*end || !strcmp(end, unit)) && *ret >= 0 && *ret < 1e15;
+}
+
+bool view_real(const char *s, double *ret)
+{
+	return real_of(s, "", ret);
 }
 
 int view_symbols(struct symbols_options *o, int option)
@@ -103,7 +108,7 @@ static int one_option(struct view *v, int option)
 	case OPTION_WHAT_IF:
 		return what_if(&v->whatif, optarg);
 	case OPTION_FREEZE_AT:
-		return view_real(optarg, &v->whatif.freeze) ? -1 :
+		return real_of(optarg, "s", &v->whatif.freeze) ? -1 :
 			complain(STATUS_USAGE, "--freeze-at %s: seconds into the run are needed",
 				 optarg);
 	case OPTION_MEMORY:

@@ -36,6 +36,10 @@ struct waste {
 	uint64_t first;			/* byte of wastes.member where its objects begin */
 	uint32_t objects;
 	uint32_t low, high;		/* births after `born`: in use then, and freed then */
+	uint32_t length;		/* births from its eldest to `born`; once there are ages, */
+					/* from the eldest of what it hangs together with */
+	uint32_t looked, cut;		/* ... before `born`: made since, looked at by the collection; */
+					/* the last collection before it, UINT32_MAX: none */
 	uint32_t run;			/* number of the collection                  */
 	uint16_t place;			/* where it was made, a hash                 */
 	uint8_t thread;			/* ... and by which, of WASTE_THREADS        */
@@ -77,6 +81,9 @@ struct waste_object wastes_object(const struct wastes *w, const struct waste *x,
 
 /* Once there are no more pieces: which of them go on.  -ENOMEM. */
 int wastes_link(struct wastes *w, double births_per_collection);
+
+/* Numbers of pieces, those of a thread together, so that a whole is a run of them.  NULL: no memory. */
+uint32_t *wastes_by_thread(const struct wastes *w);
 
 /* ... and then: ages for all.  -ENOMEM. */
 int wastes_fit(struct wastes *w);

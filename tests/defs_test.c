@@ -189,14 +189,15 @@ START_TEST(kinds_to_come_are_stepped_over)
 }
 END_TEST
 
-START_TEST(code_of_another_trace_is_added_behind_its_own)
+START_TEST(what_another_trace_defines_is_added_behind_its_own)
 {
 	struct trace_writer parent = { 0 };
 	struct trace parents_trace;
 	struct defs parents;
-	uint32_t own = writer_native(&w, "main"), base, before, modules;
-	uint32_t same = writer_native(&parent, "main"), line = writer_line(&parent, "go:7");
-	uint32_t other = writer_native(&parent, "guest1");
+	struct defs_added at;
+	uint32_t own = writer_native(&w, "main"), own_line = writer_line(&w, "go:7=x"), before, modules;
+	uint32_t other = writer_native(&parent, "guest1"), far = writer_line(&parent, "stay:9=y");
+	uint32_t line = writer_line(&parent, "go:7=x"), native = writer_native(&parent, "main");
 	const struct def_location *l;
 
 	load();
@@ -204,21 +205,30 @@ START_TEST(code_of_another_trace_is_added_behind_its_own)
 	ck_assert_int_eq(defs_load(&parents, &parents_trace), 0);
 	before = d.locations;
 	modules = d.modules;
-	ck_assert_int_eq(defs_add_code(&d, &parents, &base), 0);
-	ck_assert_uint_ge(base, before);
+	ck_assert_int_eq(defs_add(&d, &parents, &at), 0);
+	ck_assert_uint_eq(at.location, before);
 	ck_assert_uint_eq(d.modules, modules + 1);
 
-	l = def_location(&d, base + same);
+	/* Machine code: its module is the one that stands there. */
+	l = def_location(&d, at.location + native);
 	ck_assert_int_eq(l->kind, LOCATION_NATIVE);
 	ck_assert_uint_eq(l->native.module, def_location(&d, own)->native.module);
-	ck_assert_uint_eq(l->native.address, def_location(&parents, same)->native.address);
-	ck_assert_uint_eq(l->same, base + same);
-	l = def_location(&d, base + other);
+	ck_assert_uint_eq(l->native.address, def_location(&parents, native)->native.address);
+	l = def_location(&d, at.location + other);
 	ck_assert(text_is(def_module(&d, l->native.module)->path, "/lib/libouro.so"));
 	ck_assert_int_eq(l->flags, LOCATION_GUEST);
-	/* What is no machine code is none of it, and what was there is as it was. */
-	ck_assert_int_eq(def_location(&d, base + line)->kind, LOCATION_NONE);
+
+	/* A line that both have is one; another one has its own name and code. */
+	ck_assert_uint_eq(location_same(&d, at.location + line), location_same(&d, own_line));
+	l = def_location(&d, at.location + far);
+	ck_assert_uint_eq(location_same(&d, at.location + far), at.location + far);
+	ck_assert_uint_eq(l->line.line, 9);
+	ck_assert(text_is(def_string(&d, l->line.name), "y"));
+	ck_assert(text_is(def_code(&d, l->line.code)->name, "stay"));
+
+	/* What was there is as it was. */
 	ck_assert_int_eq(def_location(&d, own)->kind, LOCATION_NATIVE);
+	ck_assert(text_is(def_code(&d, def_location(&d, own_line)->line.code)->name, "go"));
 	defs_free(&parents);
 	trace_close(&parents_trace);
 	writer_fini(&parent);
@@ -242,7 +252,7 @@ int main(void)
 	tcase_add_test(c, absurd_sizes_and_numbers_are_noted);
 	tcase_add_test(c, a_size_out_of_bounds_ends_its_chunk_alone);
 	tcase_add_test(c, kinds_to_come_are_stepped_over);
-	tcase_add_test(c, code_of_another_trace_is_added_behind_its_own);
+	tcase_add_test(c, what_another_trace_defines_is_added_behind_its_own);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

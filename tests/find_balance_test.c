@@ -166,6 +166,8 @@ static const struct { const char *script, *words, *verdict; } cases[] = {
 	{ MADE("a", "A", "f") MADE("b", "B", "f") "hold a b data 0; incref b 2 |main:1>keep:1", "*>a a>b a>b", "" },
 	/* more references than words, and in reach: worth a word */
 	{ MADE("a", "T", "f") "incref a 2 |main:1>keep:1", "*>a", "unbalanced T*1 by keep" },
+	/* a count that is not the sum of what was told: code that counts in place was there */
+	{ MADE("a", "T", "f") "incref a 3 |main:1>keep:1", "*>a", "" },
 	/* static ones, and those whose references are not told, are nobody's mistake */
 	{ MADE("a", "T", "f") "reference a 10 0", "", "" },
 	{ MADE("a", "GBinding", "f"), "", "" },

@@ -61,7 +61,8 @@ START_TEST(garbage_is_freed_with_the_oldest_that_it_hangs_from)
 	births(0, 10, KIND_NONE);
 	generations_age(&g, YOUNG, 10);
 	births(10, 20, KIND_NONE);
-	generations_wait(&g, KIND_NONE, 15, 5, 80);	/* 15 is young, 5 is not */
+	/* 15 is young, 5 is not */
+	generations_wait(&g, KIND_NONE, 15, (struct garbage_bounds){ 5, 5 }, 80);
 	generations_age(&g, YOUNG, 20);
 	ck_parts(0, 20, 0);
 	ck_assert_uint_eq(g.bytes[MIDDLE], 80);
@@ -76,9 +77,32 @@ START_TEST(what_is_older_and_hangs_from_young_garbage_goes_with_it)
 	births(0, 10, KIND_NONE);
 	generations_age(&g, YOUNG, 10);
 	births(10, 20, KIND_NONE);
-	generations_wait(&g, KIND_NONE, 3, 12, 0);
+	generations_wait(&g, KIND_NONE, 3, (struct garbage_bounds){ 3, 12 }, 0);
 	generations_age(&g, YOUNG, 20);
 	ck_parts(0, 19, 0);
+}
+END_TEST
+
+/* 3 hangs from a cycle of 12 and 13, and holds 11, which hangs, too. */
+START_TEST(what_hangs_from_what_is_not_looked_at_is_held_by_it)
+{
+	static const struct garbage_bounds of = { 3, 12 };
+	uint64_t hung[PARTS][CLASSES];
+
+	births(0, 10, KIND_NONE);
+	generations_age(&g, YOUNG, 10);
+	births(10, 20, KIND_NONE);
+	for (unsigned i = 11; i < 14; i++)
+		generations_wait(&g, KIND_NONE, i, of, 0);
+	generations_wait(&g, KIND_NONE, 3, of, 0);
+	generations_hung(&g, YOUNG, hung);
+	ck_assert_uint_eq(hung[YOUNG][CLASS_OTHER], 1);
+	generations_hung(&g, MIDDLE, hung);
+	ck_assert_uint_eq(hung[YOUNG][CLASS_OTHER] + hung[MIDDLE][CLASS_OTHER], 0);
+	generations_age(&g, YOUNG, 20);
+	ck_parts(0, 16, 0);
+	generations_hung(&g, YOUNG, hung);
+	ck_assert_uint_eq(hung[YOUNG][CLASS_OTHER], 0);
 }
 END_TEST
 
@@ -152,6 +176,7 @@ int main(void)
 	tcase_add_test(c, a_death_is_taken_from_where_the_object_is_now);
 	tcase_add_test(c, garbage_is_freed_with_the_oldest_that_it_hangs_from);
 	tcase_add_test(c, what_is_older_and_hangs_from_young_garbage_goes_with_it);
+	tcase_add_test(c, what_hangs_from_what_is_not_looked_at_is_held_by_it);
 	tcase_add_test(c, what_is_frozen_is_in_no_generation_until_it_is_thawed);
 	tcase_add_test(c, tuples_are_tracked_until_a_collection_looked_into_them);
 	tcase_add_test(c, shares_are_found_from_what_collections_counted);

@@ -202,6 +202,29 @@ START_TEST(a_count_below_zero_is_told_once)
 }
 END_TEST
 
+START_TEST(a_count_that_knows_of_more_than_was_told_is_not_below_zero)
+{
+	play("birth a +T |main:1; decref a 2 |main:2; decref a 1 |main:3; decref a 0 |main:4");
+	ck_assert_uint_eq(s.nbad, 0);
+}
+END_TEST
+
+START_TEST(memory_that_was_kept_may_be_another_object)
+{
+	play("alloc a 64 |main:1; birth a +T |main:1; decref a 0 |main:2; death a;"
+	     "incref a 2 |main:3; decref a 1 |main:4; decref a 0 |main:5");
+	ck_assert_uint_eq(s.nbad, 0);
+}
+END_TEST
+
+START_TEST(memory_that_was_given_back_is_no_other_object_until_it_is_made)
+{
+	play("alloc a 64 |main:1; birth a +T |main:1; decref a 0 |main:2; death a; free a;"
+	     "alloc a 64 |main:1; decref a 6 |main:3>late:1");
+	ck_assert_uint_eq(s.nbad, 1);
+}
+END_TEST
+
 /* GTK's menus: the window's reference was never theirs to count, and is given back all the same. */
 START_TEST(what_is_made_good_before_the_end_was_not_released_too_often)
 {
@@ -246,6 +269,9 @@ static Suite *suite(void)
 	tcase_add_test(c, releases_of_the_dead_are_folded);
 	tcase_add_test(c, a_place_where_another_one_lives_now_is_not_the_dead);
 	tcase_add_test(c, a_count_below_zero_is_told_once);
+	tcase_add_test(c, a_count_that_knows_of_more_than_was_told_is_not_below_zero);
+	tcase_add_test(c, memory_that_was_kept_may_be_another_object);
+	tcase_add_test(c, memory_that_was_given_back_is_no_other_object_until_it_is_made);
 	tcase_add_test(c, what_is_made_good_before_the_end_was_not_released_too_often);
 	tcase_add_test(c, objects_whose_birth_was_not_seen_are_not_judged);
 	tcase_add_test(c, what_went_together_in_the_dead_goes_together_in_the_living);

@@ -176,7 +176,7 @@ END_TEST
 /* An object that is garbage at the clock, at `late` in the late guess. */
 static void garbage(uint64_t order, uint64_t at, uint64_t late, uint64_t bytes)
 {
-	struct waste x = { .born = order + 1, .oldest = order };
+	struct waste x = { .born = order + 1, .oldest = order, .length = 1 };
 
 	x.age[WASTE_LIKELY] = x.age[WASTE_EARLY] = (uint32_t)(at - x.born);
 	x.age[WASTE_LATE] = (uint32_t)(late - x.born);

@@ -31,6 +31,7 @@ static void play_for(const char *script, bool garbage)
 	r.watch = watch;
 	ck_assert_int_eq(replay_to_end(&r), 0);
 	survival_settle(&s);
+	survival_births(&s, &r);
 	ck_assert(!s.failed && !k.failed);
 }
 
@@ -116,6 +117,7 @@ START_TEST(asked_for_garbage_alone_births_and_what_the_collector_freed_are_told)
 	}
 	ck_assert_uint_eq(lives_died(&both[0], DEATH_BY_COUNT), 2);
 	ck_assert_uint_eq(lives_died(&both[1], DEATH_BY_COUNT), 0);
+	ck_assert_uint_eq(both[1].births, both[0].births);
 	ck_assert_uint_eq(both[1].births, 3);
 	ck_assert_uint_eq(both[1].died[DEATH_BY_COLLECTOR][1], 1);
 	ck_assert_uint_eq(both[1].collected_bytes, both[0].collected_bytes);

@@ -136,8 +136,9 @@ START_TEST(what_was_left_is_told_by_birth)
 	change(100, 64);
 	settle(300);
 	ck_assert_int_eq(trend_left(&t), 0);
+	trend_count_left(&t, series, 104, 40);
+	trend_count_left(&t, series, 109, 20);
 	ck_assert_uint_eq(t.borns.n, 0);
-	trend_count_left(&t, series, 104, 60);
 	trend_count_left(&t, series, 215, 3);
 	trend_count_left(&t, series, 219, 1);
 	trend_add(&t, series, sums[0], sums[1]);

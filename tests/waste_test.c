@@ -52,7 +52,7 @@ START_TEST(objects_of_a_piece_come_back_as_they_were_put)
 }
 END_TEST
 
-/* A collection each 700 births; things are in use for 300 births, exactly. */
+/* A collection each 700 births; things are in use for so many births, exactly. */
 static void things_in_use_for(uint32_t age, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -76,6 +76,52 @@ START_TEST(the_age_that_all_reach_is_found_from_collections_at_other_ages)
 	for (uint32_t i = 0; i < w.n; i++)
 		sum += wastes_at(&w, i)->age[WASTE_LIKELY];
 	ck_assert_double_eq_tol(sum / w.n, 300, 30);
+}
+END_TEST
+
+START_TEST(one_age_that_all_can_have_is_the_age_of_all)
+{
+	things_in_use_for(130, 500);
+	ck_assert_int_eq(wastes_fit(&w), 0);
+	for (uint32_t i = 0; i < w.n; i++)
+		for (unsigned g = 0; g < WASTE_GUESSES; g++) {
+			ck_assert_uint_ge(wastes_at(&w, i)->age[g], 126);
+			ck_assert_uint_le(wastes_at(&w, i)->age[g], 134);
+		}
+}
+END_TEST
+
+/*
+ * Things of 80 births.  Of those that a collection came into, the next freed all that looked at
+ * the last 30 at least, or none.
+ */
+static void things_cut(unsigned n, bool sooner)
+{
+	for (unsigned i = 0; i < n; i++) {
+		bool cut = i % 8 == 0;
+
+		piece(1000 + 100 * i, 0, 700, i, 7);
+		wastes_at(&w, i)->length = 80;
+		wastes_at(&w, i)->oldest = wastes_at(&w, i)->born - 80;
+		wastes_at(&w, i)->cut = cut ? 30 + i % 48 : UINT32_MAX;
+		wastes_at(&w, i)->looked = cut && sooner ? 30 + i % 48 : 90;
+	}
+	ck_assert_int_eq(wastes_fit(&w), 0);
+}
+
+START_TEST(what_was_freed_without_a_look_at_all_of_it_needs_no_look_at_all_of_it)
+{
+	things_cut(200, true);
+	for (uint32_t i = 0; i < w.n; i++)
+		ck_assert_uint_eq(wastes_at(&w, i)->oldest, wastes_at(&w, i)->born - 30);
+}
+END_TEST
+
+START_TEST(what_waited_for_a_look_at_all_of_it_waits_again)
+{
+	things_cut(200, false);
+	for (uint32_t i = 0; i < w.n; i++)
+		ck_assert_uint_eq(wastes_at(&w, i)->oldest, wastes_at(&w, i)->born - 80);
 }
 END_TEST
 
@@ -129,6 +175,29 @@ static unsigned going_on(uint16_t place)
 		n += wastes_at(&w, i)->goes_on && wastes_at(&w, i)->place == place;
 	return n;
 }
+
+/* A thing of place 1 was being made when a collection came; then things of that place follow, one by one. */
+START_TEST(what_was_being_made_is_one_thing_and_the_next_is_another)
+{
+	for (unsigned run = 0; run < 50; run++) {
+		uint64_t from = 10000 + 700 * run;
+
+		for (unsigned i = 0; i < 7; i++) {
+			piece(from + (i ? 100 * i : 20), 0, 700, run, 1);
+			wastes_at(&w, w.n - 1)->length = i ? 80 : 10;
+			wastes_at(&w, w.n - 1)->looked = i ? (uint32_t)(100 * i) : 20;
+			if (!i) {	/* the rest of it */
+				piece(from + 40, 0, 700, run, 1);
+				wastes_at(&w, w.n - 1)->length = 60;
+				wastes_at(&w, w.n - 1)->looked = 40;
+			}
+		}
+	}
+	ck_assert_int_eq(wastes_link(&w, 700), 0);
+	for (uint32_t i = 0; i < w.n; i++)
+		ck_assert_int_eq(wastes_at(&w, i)->goes_on, i % 8 == 1);
+}
+END_TEST
 
 START_TEST(pieces_that_no_collection_parts_are_one)
 {
@@ -205,6 +274,10 @@ int main(void)
 	tcase_add_test(c, objects_of_a_piece_come_back_as_they_were_put);
 	tcase_add_test(c, the_age_that_all_reach_is_found_from_collections_at_other_ages);
 	tcase_add_test(c, no_age_is_outside_of_what_was_seen_of_the_piece);
+	tcase_add_test(c, one_age_that_all_can_have_is_the_age_of_all);
+	tcase_add_test(c, what_was_freed_without_a_look_at_all_of_it_needs_no_look_at_all_of_it);
+	tcase_add_test(c, what_waited_for_a_look_at_all_of_it_waits_again);
+	tcase_add_test(c, what_was_being_made_is_one_thing_and_the_next_is_another);
 	tcase_add_test(c, places_have_ages_of_their_own);
 	tcase_add_test(c, pieces_that_no_collection_parts_are_one);
 	tcase_add_test(c, pieces_that_collections_part_are_two);

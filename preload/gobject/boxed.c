@@ -3,6 +3,8 @@
  * GDateTime start to count by g_atomic_ref_count_init, which is also called from code
  * that is not exported: which structure it is about is told by where it is called from.
  *
+ * GTimeZone is made by one function, or taken out of a table there.
+ *
  * Each is freed for certain when its last reference is taken away.
  */
 #include "gobject.h"
@@ -13,7 +15,7 @@
 #include <string.h>
 
 enum kind { NO_KIND, ARRAY, PTR_ARRAY, BYTES, HASH_TABLE, VARIANT, DATE_TIME, RC_BOX,
-	ATOMIC_RC_BOX, KINDS };
+	ATOMIC_RC_BOX, TIME_ZONE, KINDS };
 enum { VARIANT_FLOATING = 8 };
 
 /*
@@ -31,6 +33,7 @@ static struct {
 	[VARIANT] = { "GVariant", "g_variant_ref" }, [DATE_TIME] = { "GDateTime", "g_date_time_ref" },
 	[RC_BOX] = { "GRcBox", "g_rc_box_acquire" },
 	[ATOMIC_RC_BOX] = { "GAtomicRcBox", "g_atomic_rc_box_acquire" },
+	[TIME_ZONE] = { "GTimeZone", "g_time_zone_ref" },
 };
 
 static struct {
@@ -41,10 +44,12 @@ static struct {
 	void (*g_free)(void *p);
 	void *(*g_array_ref)(void *p), *(*g_ptr_array_ref)(void *p), *(*g_bytes_ref)(void *p),
 		*(*g_hash_table_ref)(void *p), *(*g_variant_ref)(void *p),
-		*(*g_date_time_ref)(void *p);
+		*(*g_date_time_ref)(void *p), *(*g_time_zone_ref)(void *p);
 	void (*g_array_unref)(void *p), (*g_ptr_array_unref)(void *p),
 		(*g_bytes_unref)(void *p), (*g_hash_table_unref)(void *p),
-		(*g_variant_unref)(void *p), (*g_date_time_unref)(void *p);
+		(*g_variant_unref)(void *p), (*g_date_time_unref)(void *p),
+		(*g_time_zone_unref)(void *p);
+	void *(*g_time_zone_new_identifier)(const char *name);
 	void *(*g_array_free)(void *p, int segment), *(*g_ptr_array_free)(void *p, int segment);
 	void *(*g_variant_ref_sink)(void *p), *(*g_variant_take_ref)(void *p);
 	void *(*g_rc_box_alloc)(size_t n), *(*g_rc_box_alloc0)(size_t n),
@@ -111,7 +116,8 @@ static struct maker {
 	{ "g_hash_table_new_full", NULL, HASH_TABLE },
 	/* gvariant-core.c, whose functions that make variants are its own */
 	{ "g_variant_new_from_bytes", "g_variant_get_child_value", VARIANT },
-}, date_time = { "g_date_time_ref", "g_date_time_format", DATE_TIME };
+}, date_time = { "g_date_time_ref", "g_date_time_format", DATE_TIME },
+	time_zone = { "g_time_zone_new_identifier", NULL, TIME_ZONE };
 
 static enum kind made_at(uintptr_t ip)
 {
@@ -143,6 +149,17 @@ DETOUR_HOOK static void on_g_atomic_ref_count_init(int *count)
 #define SLICE_ENTER() hooks_own_enter((uintptr_t)__builtin_frame_address(0))
 #define SLICE_ENDED(p) hooks_own_ended(p, (uintptr_t)__builtin_frame_address(0))
 
+#define ZONE_REFERENCED 1
+
+/* The first slice that its maker takes is the time zone. */
+static void note_zone(void *p, uintptr_t ip)
+{
+	uintptr_t *scratch = range_has(&time_zone.range, ip) ? counted_scratch() : NULL;
+
+	if (scratch && !scratch[SCRATCH_ZONE])
+		scratch[SCRATCH_ZONE] = (uintptr_t)p;
+}
+
 /* GDateTime. */
 DETOUR_HOOK static void *on_g_slice_alloc(size_t size)
 {
@@ -152,6 +169,7 @@ DETOUR_HOOK static void *on_g_slice_alloc(size_t size)
 	hooks_own_taken(t, p, size, COUNTED_CALLER);
 	if (range_has(&date_time.range, (uintptr_t)__builtin_return_address(0)))
 		born(DATE_TIME, p, COUNTED_CALLER);
+	note_zone(p, (uintptr_t)__builtin_return_address(0));
 	return p;
 }
 
@@ -169,6 +187,7 @@ DETOUR_HOOK static void *on_g_slice_alloc0(size_t size)
 		memset(p, 0, size);
 	if (objects_make_at((uintptr_t)__builtin_return_address(0)))
 		counted_making_in((uintptr_t)p, size);
+	note_zone(p, (uintptr_t)__builtin_return_address(0));
 	return p;
 }
 
@@ -253,9 +272,48 @@ UNREF(BYTES, g_bytes_unref)
 UNREF(HASH_TABLE, g_hash_table_unref)
 UNREF(VARIANT, g_variant_unref)
 UNREF(DATE_TIME, g_date_time_unref)
+UNREF(TIME_ZONE, g_time_zone_unref)
 
 FREE(ARRAY, g_array_free)
 FREE(PTR_ARRAY, g_ptr_array_free)
+
+DETOUR_HOOK static void *on_g_time_zone_ref(void *p)
+{
+	uintptr_t *scratch = counted_scratch();
+	void *r = original.g_time_zone_ref(p);
+
+	if (p && kinds[TIME_ZONE].type)
+		counted_incref((uintptr_t)p, count_of(TIME_ZONE, p), COUNTED_CALLER);
+	if (scratch && range_has(&time_zone.range, (uintptr_t)__builtin_return_address(0)))
+		scratch[SCRATCH_ZONE] = ZONE_REFERENCED;
+	return r;
+}
+
+/* New, referenced by the hook above, or taken out of GLib's table; one that is the default has a second reference from the start. */
+DETOUR_HOOK static void *on_g_time_zone_new_identifier(const char *name)
+{
+	uintptr_t *scratch = counted_scratch(), outer = 0, made = 0;
+	uint32_t count;
+	void *p;
+
+	if (scratch) {
+		outer = scratch[SCRATCH_ZONE];
+		scratch[SCRATCH_ZONE] = 0;
+	}
+	p = original.g_time_zone_new_identifier(name);
+	if (scratch) {
+		made = scratch[SCRATCH_ZONE];
+		scratch[SCRATCH_ZONE] = outer;
+	}
+	if (!p || !kinds[TIME_ZONE].offset)
+		return p;
+	count = count_of(TIME_ZONE, p);
+	if ((uintptr_t)p == made)
+		born(TIME_ZONE, p, COUNTED_CALLER);
+	if (kinds[TIME_ZONE].type && count > 1 && made != ZONE_REFERENCED)
+		counted_incref((uintptr_t)p, count, COUNTED_CALLER);
+	return p;
+}
 
 /* What was floating is owned now, by the same count. */
 #define SINK(name) \
@@ -319,6 +377,8 @@ const struct gobject_hook boxed_hooks[] = {
 	GOBJECT_HOOK(g_variant_ref), GOBJECT_HOOK(g_variant_unref),
 	GOBJECT_HOOK(g_variant_ref_sink), GOBJECT_HOOK(g_variant_take_ref),
 	GOBJECT_HOOK(g_date_time_ref), GOBJECT_HOOK(g_date_time_unref),
+	GOBJECT_HOOK(g_time_zone_new_identifier),
+	GOBJECT_HOOK(g_time_zone_ref), GOBJECT_HOOK(g_time_zone_unref),
 	GOBJECT_HOOK(g_rc_box_alloc), GOBJECT_HOOK(g_rc_box_alloc0),
 	GOBJECT_HOOK(g_rc_box_dup), GOBJECT_HOOK(g_rc_box_acquire), GOBJECT_HOOK(g_rc_box_release_full),
 	GOBJECT_HOOK(g_atomic_rc_box_alloc), GOBJECT_HOOK(g_atomic_rc_box_alloc0),
@@ -362,6 +422,7 @@ void boxed_start(struct link_map *glib)
 	for (unsigned i = 0; i < sizeof makers / sizeof *makers; i++)
 		find_range(glib, &makers[i]);
 	find_range(glib, &date_time);
+	find_range(glib, &time_zone);
 	for (enum kind k = NO_KIND + 1; k < KINDS; k++)
 		find_offset(glib, k);
 }

@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum { CLOSURE_COUNT_MASK = 0x7fff, CLOSURE_FLOATING = 1 << 28 };
-enum { SCRATCH_MADE, SCRATCH_DISCONNECTS };	/* the closure made last; an instance */
 
 static struct {
 	void *(*g_closure_new_simple)(unsigned size, void *data);

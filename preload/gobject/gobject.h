@@ -44,6 +44,13 @@ static inline bool range_has(const struct code_range *r, uintptr_t ip)
 }
 struct code_range range_of(struct link_map *map, const char *name);	/* {0}: none    */
 
+/* What hooks leave for one another in counted_scratch(). */
+enum {
+	SCRATCH_MADE,			/* the closure made last                     */
+	SCRATCH_DISCONNECTS,		/* the instance whose handlers go            */
+	SCRATCH_ZONE,			/* the time zone made last, or ZONE_REFERENCED */
+};
+
 /* gtypes.c.  The runtime is that of the type's first definition. */
 enum gtype_kind {
 	GTYPE_OTHER,			/* counts by functions that have no hook     */

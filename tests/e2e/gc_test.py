@@ -96,9 +96,9 @@ class EveryCollection(unittest.TestCase):
 
 TIMED = """
 import gc, time
-kept = [[i] for i in range(40000)]
+kept = [[i] for i in range(15000)]
 spent = 0.0
-for _ in range(40):
+for _ in range(20):
     before = time.thread_time()
     gc.collect()
     spent += time.thread_time() - before
@@ -113,7 +113,7 @@ class Processor(unittest.TestCase):
             spent = float(run.stdout.splitlines()[0])
             gc = run.ask("gc")["collector"]
         calls = [c for c in gc["list"] if c["cause"] == "call"]
-        self.assertEqual(len(calls), 40)
+        self.assertEqual(len(calls), 20)
         self.assertAlmostEqual(sum(c["cpu_seconds"] for c in calls) / spent, 1, delta=0.1)
         self.assertTrue(all(c["cpu_seconds"] is not None for c in gc["list"] if c["generation"]))
         self.assertLessEqual(gc["cpu_seconds"], gc["seconds"])
@@ -125,6 +125,46 @@ class Processor(unittest.TestCase):
             young = [c for c in run.ask("gc")["collector"]["list"] if c["generation"] == 0]
         measured = sum(c["cpu_seconds"] is not None for c in young[100:])
         self.assertAlmostEqual(measured / len(young[100:]), 1 / 8, delta=0.02)
+
+
+SIZES = """
+import gc, json
+gc.disable()
+gc.collect()
+told, kept = [], []
+for generation, new in ((0, 1000), (0, 700), (1, 500), (0, 300), (2, 900), (0, 10)):
+    kept.append([[] for _ in range(new)])
+    told.append([[len(gc.get_objects(generation=g)) for g in range(3)], list(gc.get_count())])
+    gc.collect(generation)
+print(json.dumps(told))
+"""
+
+
+class Sizes(unittest.TestCase):
+    """What the collector knows, before each collection, is what gc.get_objects() tells."""
+    @on_every_interpreter
+    def test_generations_and_counts_are_the_programs_own(self, python):
+        with Recording([python, "-c", SIZES], "--snapshot", "never") as run:
+            told = json.loads(run.stdout.splitlines()[0])
+            calls = [c for c in run.ask("gc")["collector"]["list"] if c["cause"] == "call"][1:]
+            csv = subprocess.run([OURO, "gc", "--format", "csv", run.trace],
+                                 capture_output=True, text=True).stdout.splitlines()
+        self.assertEqual(len(calls), len(told))
+        few = 40                # untracked ones, and what the asking makes
+        for ours, (sizes, count) in zip(calls, told):
+            for g in range(2):
+                self.assertAlmostEqual(ours["generations"][g], sizes[g], delta=few)
+            self.assertAlmostEqual(ours["count"][0], count[0], delta=few)
+            self.assertEqual(ours["count"][1:], count[1:])
+        # Of the oldest many are not tracked; how it grows shows the rest.
+        first, last = told[0][0][2], told[-1][0][2]
+        self.assertAlmostEqual(calls[-1]["generations"][2] - calls[0]["generations"][2], last - first,
+                               delta=few)
+        self.assertGreater(last - first, 3000)
+        columns = csv[0].split(",")
+        rows = [dict(zip(columns, line.split(","))) for line in csv[1:]]
+        self.assertEqual([[int(r[f"generation_{g}"]) for g in range(3)] for r in rows
+                          if r["cause"] == "call"][1:], [c["generations"] for c in calls])
 
 
 class Waste(unittest.TestCase):

@@ -58,18 +58,32 @@ def ouro_says(run):
             sum(f["direct"] for f in found if f["severity"] == "warning"))
 
 
-def valgrind_says(command, folder, env=None):
-    """Blocks (definitely lost, indirectly lost), and whether it could tell."""
+def valgrind_says(command, folder):
+    """Blocks (definitely, indirectly, possibly lost), and all that it wrote."""
     out = os.path.join(folder, "valgrind.xml")
-    run = subprocess.run(["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
-                          "--xml=yes", f"--xml-file={out}", *command],
-                         capture_output=True, timeout=300, stdin=subprocess.DEVNULL, env=env)
-    count = {"Leak_DefinitelyLost": 0, "Leak_IndirectlyLost": 0}
-    for error in xml.etree.ElementTree.parse(out).findall("error"):
+    run = subprocess.run(["valgrind", "-q", "--leak-check=full",
+                          "--show-leak-kinds=definite,indirect,possible", "--xml=yes",
+                          f"--xml-file={out}", *command],
+                         capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
+    with open(out) as file:
+        wrote = f"valgrind's status {run.returncode}\n{run.stderr}\n{file.read()}"
+    count = {"Leak_DefinitelyLost": 0, "Leak_IndirectlyLost": 0, "Leak_PossiblyLost": 0}
+    try:
+        errors = xml.etree.ElementTree.fromstring(wrote[wrote.index("<?xml"):]).findall("error")
+    except (ValueError, xml.etree.ElementTree.ParseError) as wrong:
+        raise AssertionError(f"{wrong} in what valgrind wrote: {wrote}")
+    for error in errors:
         kind = error.findtext("kind")
         if kind in count:
             count[kind] += int(error.findtext("xwhat/leakedblocks"))
-    return tuple(count.values())
+    return tuple(count.values()), wrote
+
+
+def same_verdict(says, verdict):
+    """To valgrind, what a number points into is only possibly lost, and all that hangs from it: it
+    places blocks of a program where addresses are small, so that one of 10 MB lies between 78 and
+    88 million, where the numbers of files do on some disks, and the loader has those in memory."""
+    return says[:2] == verdict[:2] or (says[2] > 0 and sum(says) == sum(verdict[:2]))
 
 
 def lsan_says(program, options):
@@ -140,8 +154,8 @@ class Leaks(unittest.TestCase):
                     continue
                 if not shutil.which("valgrind"):
                     self.skipTest("valgrind is not installed")
-                says = valgrind_says([path, *command[1:]], self.folder)
-                self.assertLessEqual(direct, says[0], run.text("leaks"))
+                says, wrote = valgrind_says([path, *command[1:]], self.folder)
+                self.assertLessEqual(direct, says[0], run.text("leaks") + wrote)
         self.assertGreaterEqual(ran, 10)
 
     @unittest.skipUnless(shutil.which("valgrind"), "valgrind is not installed")
@@ -151,8 +165,9 @@ class Leaks(unittest.TestCase):
             if "valgrind" in head:
                 continue
             with self.subTest(program=os.path.basename(path)):
-                says = valgrind_says([build(path, self.folder)], self.folder)
-                self.assertEqual(says, verdict_of(head["verdict"])[:2])
+                says, wrote = valgrind_says([build(path, self.folder)], self.folder)
+                self.assertTrue(same_verdict(says, verdict_of(head["verdict"])),
+                                f"{says} is not {head['verdict']}: {wrote}")
 
     def test_leak_sanitizer_says_the_same(self):
         for path in PROGRAMS:

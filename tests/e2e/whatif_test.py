@@ -1,6 +1,6 @@
 """What other settings of the collector would do is what they do when the program runs under them.
 
-Environment: WHATIF (work in each program, 1; tests/bench/whatif.py has the long version).
+Environment: WHATIF (work in each program, 1; tests/bench/whatif.py has the long version); EVERY.
 """
 import json
 import os
@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import TOP, Recording, clean_environment, main, on_every_interpreter
+from harness import OURO, TOP, Recording, clean_environment, interpreters, main, on_every_interpreter
 
 PROGRAMS = os.path.join(TOP, "tests", "bench", "whatif")
 RUN = os.path.join(PROGRAMS, "run.py")
+EVERY = os.environ.get("EVERY")		# every interpreter, rather than the first and the last
 SCALE = float(os.environ.get("WHATIF", "1"))
 
 
@@ -53,6 +54,28 @@ class Predictions(unittest.TestCase):
     @on_every_interpreter
     def test_counts_of_a_program_without_cycles(self, python):
         self.one(python, "requests", 12)
+
+    @on_every_interpreter
+    def test_counts_of_a_fork_of_a_fork(self, python):
+        with Recording(command(python, "default", "-", "forked", 700), "--snapshot", "never") as run:
+            forks = [json.loads(subprocess.run(
+                [OURO, "gc", "--format", "json", "--what-if", "10000,1000,1000", "--what-if", "50,5,5",
+                 f"{run.trace}.d/{name}"], capture_output=True, text=True, check=True).stdout)
+                for name in os.listdir(run.trace + ".d")]
+        self.assertEqual(len(forks), 2)
+        forks.sort(key=lambda answer: answer["collector"]["what_if"]["ancestors"])
+        what_if = forks[1]["collector"]["what_if"]
+        self.assertIsNone(what_if["refused"])
+        self.assertEqual(what_if["ancestors"], 2)
+        now = next(row for row in what_if["settings"] if row["recorded"])["collections"]
+        for c, n in zip(now, bare(python, "default", "forked", 700)):
+            self.assertAlmostEqual(c["likely"], n, delta=1)
+        coarse = predicted({"what_if": what_if}, [10000, 1000, 1000])["collections"]
+        self.assertEqual([c["likely"] for c in coarse], bare(python, "10000,1000,1000", "forked", 700))
+        fine = predicted({"what_if": what_if}, [50, 5, 5])["collections"]
+        actual = bare(python, "50,5,5", "forked", 700)
+        self.assertAlmostEqual(fine[0]["likely"] / actual[0], 1, delta=0.05)
+        self.assertAlmostEqual(fine[1]["likely"] / actual[1], 1, delta=0.05)
 
     def test_counts_of_a_program_with_cycles(self):
         self.one("/usr/bin/python3", "tasks", 100)
@@ -157,6 +180,81 @@ class Broken(unittest.TestCase):
             self.assertLessEqual(abs(now - less - then), max(2, 0.05 * now))
         self.assertGreater(with_it[0], without[0] + 5)
         self.assertIn("It would have saved this run", found[0]["advice"])
+
+
+FREEZE = """
+import gc, json, sys
+
+before = [s["collections"] for s in gc.get_stats()]
+
+class Row:
+    def __init__(self, i):
+        self.cells = [i, [str(i)]]
+
+class Job:
+    def __init__(self, rows):
+        self.rows = rows
+        self.done = self.finish
+
+    def finish(self):
+        return len(self.rows)
+
+table = {i: Row(i) for i in range(20000)}
+if sys.argv[1] == "freeze":
+    gc.freeze()
+gc.set_threshold(*map(int, sys.argv[2:]))
+for i in range(4000):
+    Job([[k, table[i * 7 % 20000].cells] for k in range(30)]).done()
+print([s["collections"] - b for s, b in zip(gc.get_stats(), before)])
+"""
+
+
+class Frozen(unittest.TestCase):
+    """What gc.freeze() and thresholds change at a moment, told from a recording without either."""
+    def counts(self, python, program, *words):
+        return json.loads(subprocess.run([python, program, *words], check=True, text=True, timeout=600,
+                                         env=clean_environment(), stdout=subprocess.PIPE).stdout)
+
+    def test_a_freeze_does_what_is_told(self):
+        found = interpreters()
+        for python in found if EVERY else {found[0], found[-1]}:
+            with self.subTest(python=python):
+                self.freeze(python)
+
+    def freeze(self, python):
+        now = ["700", "10", "10"]
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
+            program.write(FREEZE)
+            program.flush()
+            with Recording([python, program.name, "stay", *now], "--snapshot", "never") as run:
+                plain = json.loads(run.stdout.splitlines()[0])
+                change = run.ask("gc")["collector"]["changes"][-1]
+                rows = run.ask("gc", "--freeze-at", f"{change['at'] + 1e-6:.9f}s")["collector"]
+            frozen = self.counts(python, program.name, "freeze", *now)
+        self.assertEqual(change["call"], "gc.set_threshold")
+        as_recorded, asked = rows["what_if"]["settings"][:2]
+        self.assertTrue(as_recorded["recorded"] and asked["asked"])
+        self.assertAlmostEqual(asked["freeze_at"], change["at"], delta=1e-3)
+        for g in range(3):
+            told = asked["collections"][g]["likely"] - as_recorded["collections"][g]["likely"]
+            self.assertLessEqual(abs(told - (frozen[g] - plain[g])), 1, (g, told, frozen, plain))
+
+    def test_with_thresholds_of_its_own(self):
+        python = "/usr/bin/python3"
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
+            program.write(FREEZE.replace("before =", "gc.set_threshold(*map(int, sys.argv[2:]))\nbefore ="))
+            program.flush()
+            with Recording([python, program.name, "stay", "700", "10", "10"], "--snapshot",
+                           "never") as run:
+                change = run.ask("gc")["collector"]["changes"][-1]
+                rows = run.ask("gc", "--what-if", "300,5,5", "--freeze-at",
+                               f"{change['at'] + 1e-6:.9f}s")["collector"]["what_if"]["settings"]
+            frozen = self.counts(python, program.name, "freeze", "300", "5", "5")
+        (asked,) = [r for r in rows if r["threshold"] == [300, 5, 5]]
+        self.assertIsNotNone(asked["freeze_at"])
+        for g in range(3):
+            self.assertLessEqual(abs(asked["collections"][g]["likely"] - frozen[g]),
+                                 max(3, 0.05 * frozen[g]), (g, asked["collections"], frozen))
 
 
 class Tuning(unittest.TestCase):
