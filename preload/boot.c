@@ -90,7 +90,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv, char **envp
 		define_note(OURO_NOTE_WARNING, trouble);
 	scan_setup();
 	revive_setup();
-	hooks_allocator = !trouble;
+	real_recorded = !trouble;
 	if (!stack_setup())
 		define_note(OURO_NOTE_WARNING, "no memory for unwinding: no stacks");
 	sample_setup(options.sample);

@@ -13,8 +13,6 @@
 #define HOOK __attribute__((visibility("default"), noinline))
 #define NOINLINE __attribute__((noinline))
 
-bool hooks_allocator;
-
 /*
  * Two allocators can be at work for one block.  CPython's pool takes what is
  * large, and its arenas, from malloc; it reports POOL events for the former
@@ -65,7 +63,7 @@ static INLINE void taken(void *p, size_t size, struct caller caller, uintptr_t f
 		t->pool_asked = true;
 		return;
 	}
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !real_recorded || !guard_enter(&g, frame))
 		return;
 	if (!g.t->pool_depth && (!sampling || sample_follow((uintptr_t)p)))
 		event_at(&g, OURO_ALLOC, (uintptr_t)p, size, caller);
@@ -87,7 +85,7 @@ static inline void given_back(void *p, uintptr_t frame)
 
 	if (t && hooks_ended_already(t, p))
 		return;
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !real_recorded || !guard_enter(&g, frame))
 		return;
 	if (sampling ? sample_forget((uintptr_t)p)
 	    : !g.t->pool_depth || !hooks_ended_already(g.t, p))
@@ -218,9 +216,9 @@ static INLINE void *resize(void *p, size_t size, struct caller caller, uintptr_t
 			taken(q, size, caller, frame);
 		return q;
 	}
-	if (hooks_allocator && sampling)
+	if (real_recorded && sampling)
 		return resize_sampled(p, size, caller, frame);
-	if (!hooks_allocator || !guard_enter(&g, frame))
+	if (!real_recorded || !guard_enter(&g, frame))
 		return real.realloc(p, size);
 	if (g.t->pool_depth) {
 		g.t->pool_asked = true;

@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Record the malloc family?  Else its hooks only forward. */
-extern HIDDEN bool hooks_allocator;
-
 /* With pool_depth > 0: was the end of p what this thread wrote just before? */
 bool hooks_ended_already(struct thr *t, const void *p);
 

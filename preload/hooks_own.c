@@ -51,7 +51,7 @@ NOINLINE static void taken(void *p, size_t size, struct caller caller, uintptr_t
 {
 	struct guard g;
 
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !real_recorded || !guard_enter(&g, frame))
 		return;
 	if (g.t->pool_depth)
 		g.t->pool_asked = true;
@@ -80,7 +80,7 @@ NOINLINE static void made(void *p, size_t size, int64_t before, struct caller ca
 	uintptr_t last;
 	bool record;
 
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !real_recorded || !guard_enter(&g, frame))
 		return;
 	last = g.t->out.addr;
 	if (g.t->pool_depth)
@@ -102,7 +102,7 @@ NOINLINE static void ended(void *p, enum ouro_kind kind, uintptr_t frame)
 {
 	struct guard g;
 
-	if (!p || !hooks_allocator || !guard_enter(&g, frame))
+	if (!p || !real_recorded || !guard_enter(&g, frame))
 		return;
 	if (sampling ? sample_forget((uintptr_t)p)
 	    : !g.t->pool_depth || !hooks_ended_already(g.t, p))
@@ -159,7 +159,7 @@ NOINLINE static void replaced(void *p, void *q, size_t size, struct caller calle
 		taken(q, size, caller, frame);
 		return;
 	}
-	if (!hooks_allocator || !guard_enter(&g, frame))
+	if (!real_recorded || !guard_enter(&g, frame))
 		return;
 	if (!g.t->pool_depth)
 		event_at(&g, OURO_PLACE, (uintptr_t)(q ? q : p), q ? size : 0, caller);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+bool real_recorded;
+
 char early_arena[EARLY_ARENA] __attribute__((aligned(16)));
 static size_t early_used;
 

@@ -29,6 +29,9 @@ struct real {
 };
 extern HIDDEN struct real real;
 
+/* Is the malloc family recorded?  Else its hooks only forward. */
+extern HIDDEN bool real_recorded;
+
 /*
  * NULL: all of the family stands in one file.  Else what keeps us from
  * recording it, in words.

@@ -5,7 +5,7 @@
  */
 #include "live.h"
 
-#include "../hooks.h"
+#include "../real.h"
 #include "../sample.h"
 
 static struct domain {
@@ -324,7 +324,7 @@ static void install(struct domain *d)
 		return;
 	d->inner = now;
 	ours.ctx = d;
-	if (sampling && !now.ctx && hooks_allocator) {
+	if (sampling && !now.ctx && real_recorded) {
 		api.get_allocator(PY_DOMAIN_RAW, &raw);
 		d->frees = DIRECT;
 		d->small = now.malloc == raw.malloc ? 0 : PY_POOL_MAX;
