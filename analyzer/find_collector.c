@@ -244,6 +244,12 @@ static bool automatic_of(const struct collection *c, const void *arg)
 		c->start >= x->ready;
 }
 
+/* What the machine did meanwhile for others is no waste of the collector's. */
+static double own_seconds(const struct collection_sum *s)
+{
+	return s->cpu >= 0 && s->cpu < s->seconds ? s->cpu : s->seconds;
+}
+
 static bool yields_next_to_nothing(const struct collection_sum *s)
 {
 	return !s->unexamined && s->freed * 100 < s->examined * YIELD_PERCENT;
@@ -255,7 +261,8 @@ static int tell_automatic(struct findings *to, unsigned generation,
 	struct buf headline = {0}, story = {0}, advice = {0};
 	struct finding *f;
 
-	if (s->n < RUNS_MIN || s->seconds < WASTE_SECONDS || percent(s->seconds, run) < RUNS_PERCENT ||
+	if (s->n < RUNS_MIN || own_seconds(s) < WASTE_SECONDS ||
+	    percent(own_seconds(s), run) < RUNS_PERCENT ||
 	    !yields_next_to_nothing(s))
 		return 0;
 	f = add_waste(to, s, run);
@@ -283,8 +290,8 @@ int find_collector_waste(struct findings *to, const struct collections *s,
 	if (e)
 		return e;
 	for (uint32_t i = 0; i < k.n && !e; i++)
-		if (k.c[i].sum.n >= CALLS_MIN && k.c[i].sum.seconds >= WASTE_SECONDS &&
-		    percent(k.c[i].sum.seconds, run) >= CALLS_PERCENT)
+		if (k.c[i].sum.n >= CALLS_MIN && own_seconds(&k.c[i].sum) >= WASTE_SECONDS &&
+		    percent(own_seconds(&k.c[i].sum), run) >= CALLS_PERCENT)
 			e = tell_calls(to, l->h, &k.c[i], run);
 	for (unsigned g = 0; g < GENERATIONS && !e; g++) {
 		struct collection_sum sum;
