@@ -9,7 +9,7 @@
 #include <string.h>
 
 bool sampling;
-__thread uint64_t sample_left, sample_pool_left;
+__thread uint32_t sample_left, sample_pool_left;
 bool sample_window;
 uint16_t sample_page[SAMPLE_PAGES];
 
@@ -17,6 +17,7 @@ static uint64_t mean;			/* bytes between two samples                 */
 static uint64_t turn;			/* bytes                                     */
 static unsigned windows;		/* SAMPLE_WINDOWS; 1: it is always open      */
 #define RARE 65536			/* bytes between samples                     */
+#define TURN_MAX (1u << 30)
 
 /*
  * Sets of growing size, the next one made when there is no room in the last.
@@ -36,6 +37,8 @@ void sample_setup(uint64_t bytes)
 	if (bytes && !sampling)
 		follow_early_arena();
 	turn = mean < RARE ? mean : mean / SAMPLE_TURNS;
+	if (turn > TURN_MAX)
+		turn = TURN_MAX;
 	windows = mean < RARE ? 1 : SAMPLE_WINDOWS;
 	sample_window = windows == 1;
 	sampling = bytes;
@@ -151,9 +154,36 @@ static bool picks(uint64_t *left, size_t size, uint64_t bytes)
 	return true;
 }
 
+/* What is further than 32 bits reach is gone to in steps: gaps have no memory. */
+static void go_on(struct thr *t, uint64_t *state)
+{
+	uint64_t bytes = gap(state, mean);
+
+	t->sample_far = bytes > UINT32_MAX;
+	sample_left = t->sample_far ? UINT32_MAX : (uint32_t)bytes;
+}
+
 bool sample_due(size_t size)
 {
-	return picks(&sample_left, size, mean);
+	uint64_t *state = source();
+	struct thr *t = thr_self;
+
+	if (!state)
+		return false;
+	if (size > UINT32_MAX)
+		return size >= gap(state, mean);
+	if (!sample_left)
+		go_on(t, state);
+	while (size >= sample_left) {
+		bool far = t->sample_far;
+
+		size -= sample_left;
+		go_on(t, state);
+		if (!far)
+			return true;
+	}
+	sample_left -= (uint32_t)size;
+	return false;
 }
 
 /*
@@ -172,7 +202,7 @@ bool sample_kept_picks(size_t size)
 
 static void stop_within(struct thr *t, uint64_t bytes)
 {
-	sample_pool_left = bytes < turn ? bytes : turn;
+	sample_pool_left = (uint32_t)(bytes < turn ? bytes : turn);
 	t->sample_behind = bytes - sample_pool_left;
 }
 
@@ -199,7 +229,7 @@ bool sample_pool_due(size_t size)
 		}
 		stop_within(t, t->sample_behind);
 	}
-	sample_pool_left -= size;
+	sample_pool_left -= (uint32_t)size;
 	return false;
 }
 

@@ -35,8 +35,8 @@ extern HIDDEN bool sampling;
 void sample_setup(uint64_t bytes);	/* 0: everything is recorded                 */
 void sample_forked(void);		/* nothing is followed in the child          */
 
-/* Bytes to this thread's next sample; 0: it has drawn none yet. */
-extern HIDDEN __thread uint64_t sample_left __attribute__((tls_model("initial-exec")));
+/* Bytes to this thread's next sample, or on the way to it; 0: it has drawn none yet. */
+extern HIDDEN __thread uint32_t sample_left __attribute__((tls_model("initial-exec")));
 
 bool sample_due(size_t size);
 
@@ -51,7 +51,7 @@ static inline bool sample_picks(size_t size)
 }
 
 enum { SAMPLE_TURNS = 64, SAMPLE_WINDOWS = 16 };
-extern HIDDEN __thread uint64_t sample_pool_left __attribute__((tls_model("initial-exec")));
+extern HIDDEN __thread uint32_t sample_pool_left __attribute__((tls_model("initial-exec")));
 extern HIDDEN bool sample_window;	/* always open where samples are not rare        */
 void sample_listen_always(void);	/* ... or so                                    */
 

@@ -70,9 +70,12 @@ struct thr {
 	uint32_t stream;
 	uintptr_t inside;		/* stack address of the hook that runs, 0: none  */
 	uint64_t sample_seed;		/* sample.c's: of its gaps; 0: none drawn yet */
+	bool sample_far;		/* ... there is none at the end of sample_left */
 	uint64_t sample_kept_left;	/* ... bytes of objects in kept memory       */
 	uint64_t sample_behind;		/* ... bytes from the end of sample_pool_left to the sample */
 	uintptr_t sample_passed;	/* pool block last taken and not picked, until its object is born */
+	uint8_t asked;			/* enum ouro_cause: why the next collection starts, when */
+					/* somebody asked for it; collector.c's      */
 	unsigned pool_depth;		/* inside a runtime's own allocator: its mallocs are its affair */
 	bool pool_asked;		/* ... and it made some since the last POOL event    */
 	struct event_writer out;

@@ -161,9 +161,6 @@ static struct py_method *find_method(const char *name)
 
 /* --- a run of it --------------------------------------------------------------------- */
 
-/* Why the next run starts, when somebody asked for it. */
-static __thread __attribute__((tls_model("initial-exec"))) enum ouro_cause asked;
-
 struct run {
 	uintptr_t gc;			/* its state; 0: not known               */
 	uint64_t arrived;		/* ticks                                 */
@@ -277,7 +274,7 @@ static enum ouro_cause cause_now(void)
 {
 	if (api.is_finalizing())
 		return OURO_CAUSE_FINALISATION;
-	return asked ? asked : OURO_CAUSE_THRESHOLD;
+	return thr_self && thr_self->asked ? thr_self->asked : OURO_CAUSE_THRESHOLD;
 }
 
 /* From 3.13 on it is this function that finds that one runs already, or that none is due. */
@@ -467,28 +464,41 @@ bool collector_watch(const void *function)
 	return watched;
 }
 
+/* Why the next run of this thread starts; what was said before. */
+static enum ouro_cause ask(enum ouro_cause cause)
+{
+	enum ouro_cause before;
+	struct guard g;
+
+	/* Its first event, maybe. */
+	if (!thr_self && guard_enter(&g, (uintptr_t)__builtin_frame_address(0)))
+		guard_leave(&g);
+	if (!thr_self)
+		return 0;
+	before = thr_self->asked;
+	thr_self->asked = (uint8_t)cause;
+	return before;
+}
+
 static uintptr_t method_detour(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
 			       uintptr_t f)
 {
-	enum ouro_cause before = asked;
+	enum ouro_cause before = ask(OURO_CAUSE_CALL);
 	uintptr_t result;
 
 	if (watched)
 		control_called();
-	asked = OURO_CAUSE_CALL;
 	result = method(a, b, c, d, e, f);
-	asked = before;
+	ask(before);
 	return result;
 }
 
 long collector_asked(long (*collect)(void))
 {
-	enum ouro_cause before = asked;
-	long result;
+	enum ouro_cause before = ask(OURO_CAUSE_NATIVE_CALL);
+	long result = collect();
 
-	asked = OURO_CAUSE_NATIVE_CALL;
-	result = collect();
-	asked = before;
+	ask(before);
 	return result;
 }
 
