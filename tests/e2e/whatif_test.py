@@ -176,8 +176,8 @@ class Broken(unittest.TestCase):
                                  env=clean_environment(), stdout=subprocess.PIPE).stdout
         without = json.loads(out)
         fewer = found[0]["if_broken"]["fewer_collections"]
-        for now, then, less in zip(with_it, without, fewer):
-            self.assertLessEqual(abs(now - less - then), max(2, 0.05 * now))
+        for whole, broken, told in zip(with_it, without, fewer):
+            self.assertLessEqual(abs(whole - told - broken), max(2, 0.05 * whole))
         self.assertGreater(with_it[0], without[0] + 5)
         self.assertIn("It would have saved this run", found[0]["advice"])
 
